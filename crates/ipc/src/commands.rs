@@ -1,0 +1,59 @@
+//! The list of commands.
+
+/// Hands the whole list of commands to the macro named `$then`, as `name(argument: Type, …) -> Type;` items.
+///
+/// Every command is asynchronous and fails with [`crate::UserError`]. `subscribe` takes the channel on which [`crate::Event`]s arrive; it
+/// is not in the list because its argument exists only on the shell's side as a channel, but its name is in [`COMMANDS`].
+#[macro_export]
+macro_rules! for_each_command {
+    ($then:ident) => {
+        $then! {
+            /// All that the first frame needs.
+            bootstrap() -> $crate::Bootstrap;
+            /// Starts a sign-in and opens the system browser. A second call while one is waiting starts another attempt.
+            sign_in() -> ();
+            /// Opens the browser again at the page of the waiting attempt.
+            reopen_browser() -> ();
+            /// Completes a sign-in with the address that the browser could not hand over by itself.
+            paste_callback(link: String) -> ();
+            /// Gives up the waiting attempt.
+            cancel_sign_in() -> ();
+            /// Revokes, forgets and closes everything of the signed-in account.
+            sign_out() -> ();
+            /// Starts the built-in tenant and agent and makes them the profile in use.
+            use_sandbox() -> ();
+            /// Asks the keychain again after it was locked or missing.
+            retry_keychain() -> ();
+            /// Makes a new, empty conversation and opens it; its id comes back.
+            new_conversation() -> String;
+            /// Opens a conversation: its [`crate::ThreadView`] follows as an event, then its updates. The one open before is left.
+            open_conversation(conversation: String) -> ();
+            /// Forgets a conversation on this computer. The agent's copy is untouched.
+            forget_conversation(conversation: String) -> ();
+            /// Sends a text; the id of its message comes back once the message is safe from loss in the shell.
+            send_message(conversation: String, text: String) -> String;
+            /// Sends a failed message again.
+            retry_message(conversation: String, message: String) -> ();
+            /// Drops a failed message.
+            discard_message(conversation: String, message: String) -> ();
+            /// Stops the running turn at the agent.
+            cancel_turn(conversation: String) -> ();
+            /// Decides on one tool call.
+            decide(conversation: String, tool_call: String, approved: bool) -> ();
+            /// Connects at once instead of waiting for the next try.
+            reconnect(conversation: String) -> ();
+            /// Opens a link from a message in the system browser, if its scheme is http, https or mailto.
+            open_link(url: String) -> ();
+            /// Keeps the user's choice of theme and language.
+            set_preferences(preferences: $crate::Preferences) -> ();
+        }
+    };
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        /// The names of all commands, `subscribe` included.
+        pub const COMMANDS: &[&str] = &["subscribe", $(stringify!($name)),*];
+    };
+}
+for_each_command!(names);

@@ -1,0 +1,246 @@
+//! What the window is shown. Plain data, made by the shell, drawn by the window.
+
+use std::collections::BTreeMap;
+
+use callbox_protocol::{MessageOp, UiMessage};
+use serde::{Deserialize, Serialize};
+
+/// All that the first frame needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bootstrap {
+    pub session: SessionView,
+    pub profile: Option<ProfileView>,
+    pub conversations: Vec<ConversationSummary>,
+    /// The conversation to show first, if there is one.
+    pub open: Option<String>,
+    pub preferences: Preferences,
+}
+
+/// Everything that the shell tells the window on its own account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+pub enum Event {
+    Session(SessionView),
+    Profile(ProfileView),
+    Conversations(Vec<ConversationSummary>),
+    Thread(ThreadEvent),
+    Notice(Notice),
+}
+
+/// Whom the app talks to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileView {
+    pub name: String,
+    /// Host (and port) of the agent.
+    pub agent_host: String,
+    /// Host (and port) of the tenant where the sign-in happens.
+    pub tenant_host: String,
+    /// The built-in tenant and agent on loopback.
+    pub sandbox: bool,
+}
+
+/// Whether somebody is signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum SessionView {
+    /// The keychain is being asked; lasts milliseconds, five seconds at most.
+    Restoring,
+    SignedOut {
+        /// Why, where it was not the user's own wish.
+        reason: Option<UserError>,
+    },
+    SigningIn {
+        stage: SignInStage,
+    },
+    SignedIn {
+        account: AccountView,
+        storage: StorageView,
+    },
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignInStage {
+    /// Asking the tenant where its pages are.
+    Preparing,
+    /// The browser is open; nothing more will happen until it sends the user back.
+    WaitingForBrowser,
+    /// The link came back; code and tokens are being exchanged.
+    Exchanging,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    pub name: String,
+    pub email: Option<String>,
+}
+
+/// Where the sign-in is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "storage", rename_all = "kebab-case")]
+pub enum StorageView {
+    /// In the system's keychain: survives a restart.
+    Keychain,
+    /// In memory only, because the keychain did not work; the reason says what to do.
+    SessionOnly { reason: UserError },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationSummary {
+    pub id: String,
+    /// The first words of the conversation; empty while nothing has been said.
+    pub title: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub updated_at: u64,
+}
+
+/// News of one conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThreadEvent {
+    pub conversation: String,
+    pub update: ThreadUpdate,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+pub enum ThreadUpdate {
+    /// The whole conversation; replaces whatever the window had of it.
+    Opened(ThreadView),
+    /// Changes to its messages, in order, at most once per frame.
+    Ops(Vec<MessageOp>),
+    Status(ThreadStatus),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThreadView {
+    pub messages: Vec<UiMessage>,
+    pub status: ThreadStatus,
+}
+
+/// The conversation's state beside its messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThreadStatus {
+    pub link: LinkView,
+    pub turn: TurnView,
+    /// Own messages that the agent has not confirmed yet.
+    pub deliveries: Vec<Delivery>,
+    /// Own decisions that the agent has not confirmed yet.
+    pub decisions: Vec<DecisionView>,
+    /// Why the last turn failed.
+    pub error: Option<UserError>,
+}
+
+/// The connection, as a user understands it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum LinkView {
+    Connecting,
+    Online,
+    Offline {
+        /// Milliseconds until the next try; none if nothing more will be tried by itself.
+        retry_in: Option<u64>,
+        reason: UserError,
+    },
+    /// The session is over: only a new sign-in helps.
+    SignInNeeded,
+    /// The agent does not want us; trying again changes nothing.
+    Refused {
+        reason: UserError,
+    },
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TurnView {
+    Idle,
+    /// Sent; the agent has not begun to answer.
+    Waiting,
+    Streaming,
+    /// The agent was interrupted and is picking the turn up again.
+    Recovering,
+    /// The connection broke during the answer; it is resumed when the connection is back.
+    Interrupted,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub message: String,
+    pub state: DeliveryState,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum DeliveryState {
+    Queued,
+    Sending,
+    Failed { reason: UserError },
+}
+
+/// A decision that has been taken and not yet been confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionView {
+    pub tool_call: String,
+    pub approved: bool,
+}
+
+/// A sentence that concerns no single conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    pub message: UserError,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    Info,
+    Warning,
+    Error,
+}
+
+/// What happened and what to do, for a person.
+///
+/// `code` is stable and names the sentence in the window's language files; `text` is the same sentence in English, for a code that the
+/// window has no translation of, and for logs. `arguments` fill the translated sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserError {
+    pub code: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, String>,
+}
+
+impl UserError {
+    /// An error without arguments.
+    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { code: code.into(), text: text.into(), arguments: BTreeMap::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Preferences {
+    #[serde(default)]
+    pub theme: Theme,
+    #[serde(default)]
+    pub language: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    #[default]
+    System,
+    English,
+    Japanese,
+}

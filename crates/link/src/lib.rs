@@ -1,0 +1,1 @@
+//! The authenticated socket to an agent: connect, refresh, reconnect, resume.

@@ -1,0 +1,1 @@
+//! A tenant and an agent on loopback, scriptable down to the single frame.

@@ -1,0 +1,1 @@
+//! Secrets in the OS keychain: bounded in time, honest about failure.
