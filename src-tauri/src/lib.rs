@@ -1,1 +1,145 @@
-//! shell
+//! The desktop shell: it ties the core to one window, to the system's browser, keychain and links. Glue only.
+
+mod cli;
+mod commands;
+mod core;
+mod deep_link;
+mod settings;
+mod window;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser as _;
+use directories::ProjectDirs;
+use tauri::{AppHandle, Manager, RunEvent};
+use tauri_plugin_opener::OpenerExt;
+
+use crate::{
+    cli::Args,
+    core::{Core, Start, Surroundings},
+};
+
+/// The name of this app towards the system: bundle identifier, keychain service, bus name.
+const IDENTIFIER: &str = "dev.callbox.desktop";
+
+/// Runs the app until its window is closed. The exit code is 0, or 1 if it could not start, or 2 if the command line is wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    start_logging();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // To stdout for --help and --version, to stderr for mistakes; a closed pipe is no reason to complain.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("Callbox needs a display, and neither WAYLAND_DISPLAY nor DISPLAY is set. Start it from a desktop session.")]
+    NoDisplay,
+    #[error("This account has no home directory, so there is no place for Callbox's files. Set HOME and start again.")]
+    NoHome,
+    #[error("Callbox could not start: {0}")]
+    Tauri(#[from] tauri::Error),
+    #[error("Callbox could not start: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// A person who starts a program from a terminal looks for the reason there.
+#[expect(clippy::print_stderr, reason = "the last words of a program that has no window")]
+fn complain(error: &StartError) {
+    eprintln!("{error}");
+}
+
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+
+    let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Fails only if a subscriber is there already, which then does the same.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn run(args: Args) -> Result<(), StartError> {
+    if cfg!(target_os = "linux") && std::env::var_os("WAYLAND_DISPLAY").is_none() && std::env::var_os("DISPLAY").is_none() {
+        return Err(StartError::NoDisplay);
+    }
+    let folders = ProjectDirs::from("dev", "callbox", "desktop").ok_or(StartError::NoHome)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("core").build()?;
+    tauri::async_runtime::set(runtime.handle().clone());
+
+    let app = tauri::Builder::default()
+        // First, so that a second process ends before it does anything else.
+        .plugin(tauri_plugin_single_instance::init(|app, argv, _folder| second_instance(app, &argv)))
+        .plugin(tauri_plugin_deep_link::init())
+        .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
+        .invoke_handler(commands::registry())
+        .setup(move |app| {
+            let handle = app.handle().clone();
+            let surroundings = Surroundings {
+                data: folders.data_local_dir().to_owned(),
+                config: folders.config_dir().to_owned(),
+                vault: callbox_vault::Vault::system(IDENTIFIER),
+                browser: {
+                    let handle = handle.clone();
+                    Arc::new(move |url| handle.opener().open_url(url.as_str(), None::<&str>).map_err(|error| error.to_string()))
+                },
+                summon: {
+                    let handle = handle.clone();
+                    Arc::new(move || window::summon(&handle))
+                },
+            };
+            let core = tauri::async_runtime::block_on(async { Core::spawn(surroundings, start(&args)) });
+            app.manage(core);
+            window::open(app)?;
+            deep_link::register_in_background(&handle);
+            for link in cli::links(args.links.iter().map(String::as_str)) {
+                deliver(&handle, link);
+            }
+            Ok(())
+        })
+        .build(tauri::generate_context!())?;
+    app.run(|app, event| {
+        if let RunEvent::Opened { urls } = &event {
+            for link in cli::links(urls.iter().map(tauri::Url::as_str)) {
+                deliver(app, link);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn start(args: &Args) -> Start {
+    if args.sandbox {
+        Start::Sandbox { port: args.sandbox_port, agent: args.agent.clone() }
+    } else if let Some(profile) = &args.profile {
+        Start::Profile(profile.clone())
+    } else {
+        Start::Remembered
+    }
+}
+
+/// The system started a second process to hand us a link, or the user clicked the icon again.
+fn second_instance(app: &AppHandle, argv: &[String]) {
+    let links = cli::links(argv.iter().map(String::as_str));
+    if links.is_empty() {
+        window::summon(app);
+    }
+    for link in links {
+        deliver(app, link);
+    }
+}
+
+fn deliver(app: &AppHandle, link: String) {
+    let core = app.state::<Core>().inner().clone();
+    tauri::async_runtime::spawn(async move { core.deliver(link).await });
+}

@@ -1,0 +1,381 @@
+//! The state of the app, owned by one task.
+
+use callbox_identity::{Session, SessionState};
+use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
+use callbox_link::Link;
+use callbox_store::Store;
+use callbox_vault::Vault;
+use url::Url;
+
+use super::{
+    Browser, Jobs, Sink, Start, Surroundings,
+    place::{self, Place},
+    sign_in, store_key,
+    thread::OpenThread,
+    view,
+};
+use crate::settings::Settings;
+
+/// A title is the beginning of the first message, this many characters of it at most.
+const TITLE_LENGTH: usize = 80;
+
+pub(super) struct Desk {
+    surroundings: Surroundings,
+    jobs: Jobs,
+    settings: Settings,
+    sink: Option<Sink>,
+    place: Option<Place>,
+    /// The session as the window was last told it.
+    shown: SessionView,
+    /// The page of the waiting sign-in.
+    page: Option<Url>,
+    /// The account's conversations; there only while somebody is signed in.
+    shelf: Option<Shelf>,
+    open: Option<OpenThread>,
+    /// Links that came before there was a session to give them to.
+    early: Vec<String>,
+}
+
+/// The conversations of one account.
+struct Shelf {
+    store: Store,
+    account: String,
+    conversations: Vec<ConversationSummary>,
+}
+
+impl Desk {
+    pub(super) fn new(surroundings: Surroundings, jobs: Jobs) -> Self {
+        let settings = Settings::load(&surroundings.config.join("settings.json"));
+        Self {
+            surroundings,
+            jobs,
+            settings,
+            sink: None,
+            place: None,
+            shown: SessionView::SignedOut { reason: None },
+            page: None,
+            shelf: None,
+            open: None,
+            early: Vec::new(),
+        }
+    }
+
+    // --- Start and surroundings -------------------------------------------------------------------------------------------------------
+
+    pub(super) fn begin(&mut self, start: Start) {
+        let installed = self.surroundings.config.join("profile.toml");
+        match start {
+            Start::Profile(path) => self.use_profile_file(&path),
+            Start::Sandbox { port, agent } => self.begin_sandbox(port, agent),
+            Start::Remembered if installed.exists() => self.use_profile_file(&installed),
+            Start::Remembered if self.settings.sandbox => self.begin_sandbox(None, None),
+            Start::Remembered => {}
+        }
+    }
+
+    fn begin_sandbox(&mut self, port: Option<u16>, agent: Option<Url>) {
+        self.shown = SessionView::Restoring;
+        let jobs = self.jobs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = place::use_sandbox(&jobs, port, agent).await {
+                jobs.post(move |desk| desk.show_session(SessionView::SignedOut { reason: Some(error) })).await;
+            }
+        });
+    }
+
+    fn use_profile_file(&mut self, path: &std::path::Path) {
+        match Place::from_file(path, &self.surroundings.vault) {
+            Ok(place) => self.take_place(place),
+            Err(error) => self.show_session(SessionView::SignedOut { reason: Some(view::error(&error)) }),
+        }
+    }
+
+    /// Makes `place` the one in use and watches its session.
+    pub(super) fn take_place(&mut self, place: Place) {
+        self.close_thread();
+        self.shelf = None;
+        let sandbox = place.is_sandbox();
+        if self.settings.sandbox != sandbox {
+            self.settings.sandbox = sandbox;
+            self.save_settings();
+        }
+        let session = place.session.clone();
+        let mut states = session.state();
+        self.emit(Event::Profile(place.view()));
+        self.place = Some(place);
+        self.session_changed(states.borrow_and_update().clone());
+        let jobs = self.jobs.clone();
+        tokio::spawn(async move {
+            while states.changed().await.is_ok() {
+                let state = states.borrow_and_update().clone();
+                jobs.post(move |desk| desk.session_changed(state)).await;
+            }
+        });
+        for link in std::mem::take(&mut self.early) {
+            self.deliver(link);
+        }
+    }
+
+    pub(super) fn vault(&self) -> Vault {
+        self.surroundings.vault.clone()
+    }
+
+    pub(super) fn data(&self) -> std::path::PathBuf {
+        self.surroundings.data.clone()
+    }
+
+    pub(super) fn browser(&self) -> Browser {
+        self.surroundings.browser.clone()
+    }
+
+    pub(super) fn set_preferences(&mut self, preferences: Preferences) -> Result<(), UserError> {
+        self.settings.preferences = preferences;
+        self.settings.save(&self.settings_file()).map_err(|error| view::error(&error))
+    }
+
+    fn settings_file(&self) -> std::path::PathBuf {
+        self.surroundings.config.join("settings.json")
+    }
+
+    fn save_settings(&mut self) {
+        if let Err(error) = self.settings.save(&self.settings_file()) {
+            self.notify(NoticeKind::Warning, view::error(&error));
+        }
+    }
+
+    // --- The window -------------------------------------------------------------------------------------------------------------------
+
+    pub(super) fn subscribe(&mut self, sink: Sink) {
+        self.sink = Some(sink);
+    }
+
+    pub(super) fn bootstrap(&self) -> Bootstrap {
+        Bootstrap {
+            session: self.shown.clone(),
+            profile: self.place.as_ref().map(Place::view),
+            conversations: self.conversations(),
+            open: self.open.as_ref().map(|open| open.conversation.clone()).or_else(|| self.conversations().first().map(|first| first.id.clone())),
+            preferences: self.settings.preferences,
+        }
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        if let Some(sink) = &self.sink {
+            sink(event);
+        }
+    }
+
+    pub(super) fn notify(&self, kind: NoticeKind, message: UserError) {
+        self.emit(Event::Notice(Notice { kind, message }));
+    }
+
+    pub(super) fn show_session(&mut self, shown: SessionView) {
+        if self.shown != shown {
+            self.shown = shown.clone();
+            self.emit(Event::Session(shown));
+        }
+    }
+
+    // --- The session ------------------------------------------------------------------------------------------------------------------
+
+    pub(super) fn session(&self) -> Result<Session, UserError> {
+        self.place.as_ref().map(|place| place.session.clone()).ok_or_else(view::no_profile)
+    }
+
+    pub(super) fn session_and_browser(&self) -> Result<(Session, Browser), UserError> {
+        Ok((self.session()?, self.browser()))
+    }
+
+    pub(super) fn signing_in_at(&mut self, page: Url) {
+        self.page = Some(page);
+    }
+
+    pub(super) fn waiting_page(&self) -> Result<(Browser, Url), UserError> {
+        let page = self.page.clone().ok_or_else(view::no_sign_in)?;
+        Ok((self.browser(), page))
+    }
+
+    pub(super) fn deliver(&mut self, link: String) {
+        (self.surroundings.summon)();
+        let Ok(session) = self.session() else {
+            self.early.push(link);
+            return;
+        };
+        let jobs = self.jobs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = sign_in::pasted(&session, &link).await {
+                jobs.post(move |desk| desk.notify(NoticeKind::Warning, error)).await;
+            }
+        });
+    }
+
+    fn session_changed(&mut self, state: SessionState) {
+        if !matches!(state, SessionState::SigningIn { .. }) {
+            self.page = None;
+        }
+        match &state {
+            SessionState::SignedIn { account, .. } => {
+                let key = place::account_key(account);
+                if self.shelf.as_ref().is_none_or(|shelf| shelf.account != key) {
+                    // The window learns of the account together with its conversations, so that it need not jump twice.
+                    self.open_shelf(key, view::session(&state));
+                    return;
+                }
+            }
+            SessionState::SignedOut { .. } => {
+                self.close_thread();
+                self.shelf = None;
+            }
+            SessionState::Restoring | SessionState::SigningIn { .. } => {}
+        }
+        self.show_session(view::session(&state));
+    }
+
+    fn open_shelf(&mut self, account: String, shown: SessionView) {
+        let jobs = self.jobs.clone();
+        tokio::spawn(async move {
+            let opened = store_key::open_store(&jobs).await;
+            jobs.post(move |desk| desk.shelf_opened(opened, account, shown)).await;
+        });
+    }
+
+    fn shelf_opened(&mut self, opened: store_key::Opened, account: String, shown: SessionView) {
+        if let Some(trouble) = opened.trouble {
+            self.notify(NoticeKind::Warning, trouble);
+        }
+        let conversations = match opened.store.list(&account) {
+            Ok(conversations) => conversations.into_iter().map(view::summary).collect(),
+            Err(error) => {
+                self.notify(NoticeKind::Error, view::error(&error));
+                Vec::new()
+            }
+        };
+        self.emit(Event::Conversations(conversations.clone()));
+        self.shelf = Some(Shelf { store: opened.store, account, conversations });
+        self.show_session(shown);
+    }
+
+    /// Closes everything that uses the session, and gives the session back to be signed out.
+    pub(super) fn leave(&mut self) -> Result<Session, UserError> {
+        let session = self.session()?;
+        self.close_thread();
+        if let Some(shelf) = self.shelf.take()
+            && let Err(error) = shelf.store.wipe(&shelf.account)
+        {
+            self.notify(NoticeKind::Error, view::error(&error));
+        }
+        self.emit(Event::Conversations(Vec::new()));
+        Ok(session)
+    }
+
+    pub(super) fn left(&mut self, revoked: bool) {
+        if !revoked {
+            self.notify(NoticeKind::Warning, view::not_revoked());
+        }
+    }
+
+    // --- Conversations ----------------------------------------------------------------------------------------------------------------
+
+    fn conversations(&self) -> Vec<ConversationSummary> {
+        self.shelf.as_ref().map(|shelf| shelf.conversations.clone()).unwrap_or_default()
+    }
+
+    /// A new conversation, or the one that is there already and in which nothing has been said.
+    pub(super) fn new_conversation(&mut self) -> Result<String, UserError> {
+        let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
+        let id = match shelf.conversations.iter().find(|conversation| conversation.title.is_empty()) {
+            Some(empty) => empty.id.clone(),
+            None => {
+                let conversation = callbox_store::Conversation { id: place::new_id(), title: String::new(), updated_at: view::now() };
+                shelf.store.put(&shelf.account, &conversation).map_err(|error| view::error(&error))?;
+                let id = conversation.id.clone();
+                shelf.conversations.insert(0, view::summary(conversation));
+                self.emit(Event::Conversations(self.conversations()));
+                id
+            }
+        };
+        self.open(id.clone())?;
+        Ok(id)
+    }
+
+    /// Opens a conversation, or shows the open one again from the start.
+    pub(super) fn open(&mut self, conversation: String) -> Result<(), UserError> {
+        let known = self.shelf.as_ref().is_some_and(|shelf| shelf.conversations.iter().any(|known| known.id == conversation));
+        let place = self.place.as_ref().ok_or_else(view::no_profile)?;
+        if !known {
+            return Err(view::no_conversation());
+        }
+        match &mut self.open {
+            Some(open) if open.conversation == conversation => open.show_again(&self.jobs),
+            _ => {
+                let thread = OpenThread::open(place, conversation, &self.jobs)?;
+                self.close_thread();
+                self.open = Some(thread);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
+        if self.open.as_ref().is_some_and(|open| open.conversation == conversation) {
+            self.close_thread();
+        }
+        let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
+        shelf.store.remove(&shelf.account, conversation).map_err(|error| view::error(&error))?;
+        shelf.conversations.retain(|known| known.id != conversation);
+        self.emit(Event::Conversations(self.conversations()));
+        Ok(())
+    }
+
+    pub(super) fn link(&self, conversation: &str) -> Result<Link, UserError> {
+        self.open
+            .as_ref()
+            .filter(|open| open.conversation == conversation)
+            .map(|open| open.link.clone())
+            .ok_or_else(view::no_conversation)
+    }
+
+    /// Something was said in a conversation: it moves to the top, and is named after the first words if it had no name.
+    pub(super) fn spoke(&mut self, conversation: &str, text: &str) {
+        let Some(shelf) = &mut self.shelf else { return };
+        let Some(index) = shelf.conversations.iter().position(|known| known.id == conversation) else { return };
+        let mut summary = shelf.conversations.remove(index);
+        if summary.title.is_empty() {
+            summary.title = title(text);
+        }
+        summary.updated_at = view::now();
+        let row = callbox_store::Conversation { id: summary.id.clone(), title: summary.title.clone(), updated_at: summary.updated_at };
+        shelf.conversations.insert(0, summary);
+        if let Err(error) = shelf.store.put(&shelf.account, &row) {
+            self.notify(NoticeKind::Warning, view::error(&error));
+        }
+        self.emit(Event::Conversations(self.conversations()));
+    }
+
+    fn close_thread(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.close();
+        }
+    }
+}
+
+/// The first words of a message, on one line.
+fn title(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(TITLE_LENGTH) {
+        None => line,
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::title;
+
+    #[test]
+    fn a_title_is_one_line_of_bounded_length() {
+        assert_eq!(title("  what\n time   is it "), "what time is it");
+        let long = title(&"東京 ".repeat(100));
+        assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
+    }
+}

@@ -1,0 +1,205 @@
+//! The app without its window: who is signed in where, which conversation is open, what the window is told.
+//!
+//! One task owns the state ([`desk::Desk`]). Every request is a job that this task runs, so requests see each other's effects in order and
+//! nothing is locked across an await. Jobs never wait: whatever takes time runs beside the task and comes back as another job.
+
+mod desk;
+mod place;
+mod sign_in;
+mod store_key;
+mod thread;
+mod view;
+
+use std::{path::PathBuf, sync::Arc};
+
+use callbox_ipc::{Bootstrap, Event, Preferences, UserError};
+use tokio::sync::{mpsc, oneshot};
+use url::Url;
+
+use self::desk::Desk;
+pub use self::place::PlaceError;
+
+/// Where the window's events go.
+pub type Sink = Box<dyn Fn(Event) + Send>;
+
+/// Opens a web page for the user.
+pub type Browser = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
+
+/// What the core needs of its surroundings.
+pub struct Surroundings {
+    /// Conversations, the sandbox's own files.
+    pub data: PathBuf,
+    /// Settings and profiles.
+    pub config: PathBuf,
+    pub vault: callbox_vault::Vault,
+    pub browser: Browser,
+    /// Brings the window to the front.
+    pub summon: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// What to talk to at the start.
+#[derive(Debug, Clone)]
+pub enum Start {
+    /// The profile file that was installed with the app or put into the configuration folder; the sandbox if it was used last; else nothing.
+    Remembered,
+    /// A profile file named on the command line.
+    Profile(PathBuf),
+    /// The built-in tenant, and the built-in agent or another one.
+    Sandbox { port: Option<u16>, agent: Option<Url> },
+}
+
+type Job = Box<dyn FnOnce(&mut Desk) + Send>;
+
+/// Hands jobs to the task that owns the state.
+#[derive(Clone)]
+pub(crate) struct Jobs(mpsc::Sender<Job>);
+
+impl Jobs {
+    /// Runs `job` on the state and gives its result back; an error if the app is being closed.
+    async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T, UserError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |desk| {
+            // A caller that has gone no longer wants the answer.
+            let _ = reply.send(job(desk));
+        });
+        self.0.send(job).await.map_err(|_| view::closing())?;
+        answer.await.map_err(|_| view::closing())
+    }
+
+    /// Runs `job` on the state some time later.
+    async fn post(&self, job: impl FnOnce(&mut Desk) + Send + 'static) {
+        // Fails only while the app is being closed, when nothing is left to be told.
+        let _ = self.0.send(Box::new(job)).await;
+    }
+}
+
+/// The running core. Cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    jobs: Jobs,
+}
+
+impl Core {
+    /// Starts the core on the current tokio runtime; returns at once, whatever the keychain or the network do.
+    pub fn spawn(surroundings: Surroundings, start: Start) -> Self {
+        let (sender, mut receiver) = mpsc::channel::<Job>(64);
+        let jobs = Jobs(sender);
+        let mut desk = Desk::new(surroundings, jobs.clone());
+        tokio::spawn(async move {
+            desk.begin(start);
+            while let Some(job) = receiver.recv().await {
+                job(&mut desk);
+            }
+        });
+        Self { jobs }
+    }
+
+    /// A link from the browser. Never fails: what it leads to is shown in the window.
+    pub async fn deliver(&self, link: String) {
+        self.jobs.post(move |desk| desk.deliver(link)).await;
+    }
+
+    pub(crate) async fn subscribe(&self, sink: Sink) -> Result<(), UserError> {
+        self.jobs.run(move |desk| desk.subscribe(sink)).await
+    }
+
+    pub(crate) async fn bootstrap(&self) -> Result<Bootstrap, UserError> {
+        self.jobs.run(|desk| desk.bootstrap()).await
+    }
+
+    pub(crate) async fn sign_in(&self) -> Result<(), UserError> {
+        let (session, browser) = self.jobs.run(|desk| desk.session_and_browser()).await??;
+        let start = session.begin_sign_in().await.map_err(|error| view::error(&error))?;
+        let url = start.url.clone();
+        self.jobs.run(move |desk| desk.signing_in_at(start.url)).await?;
+        sign_in::open_browser(&browser, url).await
+    }
+
+    pub(crate) async fn reopen_browser(&self) -> Result<(), UserError> {
+        let (browser, url) = self.jobs.run(|desk| desk.waiting_page()).await??;
+        sign_in::open_browser(&browser, url).await
+    }
+
+    pub(crate) async fn paste_callback(&self, link: String) -> Result<(), UserError> {
+        let session = self.jobs.run(|desk| desk.session()).await??;
+        sign_in::pasted(&session, link.trim()).await
+    }
+
+    pub(crate) async fn cancel_sign_in(&self) -> Result<(), UserError> {
+        let session = self.jobs.run(|desk| desk.session()).await??;
+        session.cancel_sign_in();
+        Ok(())
+    }
+
+    pub(crate) async fn sign_out(&self) -> Result<(), UserError> {
+        let session = self.jobs.run(|desk| desk.leave()).await??;
+        let left = session.sign_out().await;
+        self.jobs.run(move |desk| desk.left(left.revoked)).await?;
+        store_key::forget(&self.jobs).await
+    }
+
+    pub(crate) async fn use_sandbox(&self) -> Result<(), UserError> {
+        place::use_sandbox(&self.jobs, None, None).await
+    }
+
+    pub(crate) async fn retry_keychain(&self) -> Result<(), UserError> {
+        let vault = self.jobs.run(|desk| desk.vault()).await?;
+        vault.probe().await;
+        Ok(())
+    }
+
+    pub(crate) async fn new_conversation(&self) -> Result<String, UserError> {
+        self.jobs.run(|desk| desk.new_conversation()).await?
+    }
+
+    pub(crate) async fn open_conversation(&self, conversation: String) -> Result<(), UserError> {
+        self.jobs.run(move |desk| desk.open(conversation)).await?
+    }
+
+    pub(crate) async fn forget_conversation(&self, conversation: String) -> Result<(), UserError> {
+        self.jobs.run(move |desk| desk.forget(&conversation)).await?
+    }
+
+    pub(crate) async fn send_message(&self, conversation: String, text: String) -> Result<String, UserError> {
+        let (name, title) = (conversation.clone(), text.clone());
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        let message = link.send(text).await.map_err(|error| view::error(&error))?;
+        self.jobs.run(move |desk| desk.spoke(&name, &title)).await?;
+        Ok(message)
+    }
+
+    pub(crate) async fn retry_message(&self, conversation: String, message: String) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.retry(message).await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn discard_message(&self, conversation: String, message: String) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.discard(message).await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn cancel_turn(&self, conversation: String) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.cancel().await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn decide(&self, conversation: String, tool_call: String, approved: bool) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.decide(tool_call, approved).await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn reconnect(&self, conversation: String) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.reconnect().await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn open_link(&self, url: String) -> Result<(), UserError> {
+        let url = sign_in::outward(&url)?;
+        let browser = self.jobs.run(|desk| desk.browser()).await?;
+        sign_in::open_browser(&browser, url).await
+    }
+
+    pub(crate) async fn set_preferences(&self, preferences: Preferences) -> Result<(), UserError> {
+        self.jobs.run(move |desk| desk.set_preferences(preferences)).await?
+    }
+}

@@ -1,0 +1,144 @@
+//! Where the user is: a profile, its session, and the sandbox if it is the sandbox's.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use callbox_identity::{Account, Config, Entropy, Profile, Session, SystemClock, SystemEntropy};
+use callbox_ipc::{ProfileView, UserError};
+use callbox_link::AgentAddress;
+use callbox_sandbox::{Model, Sandbox, SandboxConfig};
+use callbox_vault::Vault;
+use url::Url;
+
+use super::{Jobs, view};
+
+pub(super) struct Place {
+    pub(super) profile: Profile,
+    pub(super) session: Session,
+    pub(super) http: reqwest::Client,
+    pub(super) agent: AgentAddress,
+    /// Kept alive as long as it is in use.
+    sandbox: Option<Sandbox>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("The profile {path} could not be read ({source}). Check that the file is there and that you may read it.")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("The profile {path} is not valid: {message}")]
+    Invalid { path: PathBuf, message: String },
+    #[error("The network could not be set up ({0}). Check the proxy settings and the certificates of this system.")]
+    Network(#[source] reqwest::Error),
+    #[error("The agent's address {0} cannot be used. It must be an https address, or http on this computer.")]
+    Agent(Url),
+    #[error("The built-in sandbox could not be started: {0}")]
+    Sandbox(#[from] callbox_sandbox::SandboxError),
+}
+
+impl PlaceError {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "profile-unreadable",
+            Self::Invalid { .. } => "profile-invalid",
+            Self::Network(_) => "network-setup",
+            Self::Agent(_) => "agent-address",
+            Self::Sandbox(_) => "sandbox-start",
+        }
+    }
+}
+
+impl Place {
+    /// The place that a TOML file describes.
+    pub(super) fn from_file(path: &Path, vault: &Vault) -> Result<Self, PlaceError> {
+        let text = std::fs::read_to_string(path).map_err(|source| PlaceError::Unreadable { path: path.to_owned(), source })?;
+        let profile: Profile =
+            toml::from_str(&text).map_err(|error| PlaceError::Invalid { path: path.to_owned(), message: error.to_string() })?;
+        Self::new(profile, vault, None)
+    }
+
+    fn new(profile: Profile, vault: &Vault, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
+        // Redirects stay off: a token must not follow one to somewhere else.
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(std::time::Duration::from_secs(15))
+            .build()
+            .map_err(PlaceError::Network)?;
+        let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
+        let session = Session::spawn(Config {
+            profile: profile.clone(),
+            vault: vault.clone(),
+            http: http.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        });
+        Ok(Self { profile, session, http, agent, sandbox })
+    }
+
+    pub(super) fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    pub(super) fn view(&self) -> ProfileView {
+        ProfileView {
+            name: self.profile.name.clone(),
+            agent_host: host(&self.profile.agent),
+            tenant_host: host(&self.profile.issuer),
+            sandbox: self.is_sandbox(),
+        }
+    }
+}
+
+/// Starts the built-in tenant (and the built-in agent, unless another one is named) and moves there.
+pub(super) async fn use_sandbox(jobs: &Jobs, port: Option<u16>, agent: Option<Url>) -> Result<(), UserError> {
+    let (vault, data) = jobs.run(|desk| (desk.vault(), desk.data())).await?;
+    let place = sandbox(&vault, data.join("sandbox"), port, agent).await.map_err(|error| view::error(&error))?;
+    jobs.run(move |desk| desk.take_place(place)).await
+}
+
+async fn sandbox(vault: &Vault, state: PathBuf, port: Option<u16>, agent: Option<Url>) -> Result<Place, PlaceError> {
+    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let sandbox = Sandbox::start(SandboxConfig {
+        tenant: loopback(port.unwrap_or(0)),
+        agent: agent.is_none().then(|| loopback(0)),
+        state_dir: Some(state),
+        model: Model::from_environment(),
+        ..SandboxConfig::default()
+    })
+    .await?;
+    let profile = Profile {
+        id: "sandbox".into(),
+        name: "Sandbox".into(),
+        agent: agent.unwrap_or_else(|| sandbox.agent_url()),
+        issuer: sandbox.issuer(),
+        client_id: sandbox.client_id().to_owned(),
+        audience: Some(sandbox.audience().to_owned()),
+        scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
+        redirect_uri: format!("{}://callback", crate::cli::SCHEME),
+    };
+    Place::new(profile, vault, Some(sandbox))
+}
+
+/// Under which name an account's conversations are kept: the tenant's and the account's identifiers (OIDC Core §5.7).
+pub(super) fn account_key(account: &Account) -> String {
+    format!("{}|{}", account.iss, account.sub)
+}
+
+/// A new conversation's id: 26 characters that a URL path carries unescaped, 130 bits of chance.
+pub(super) fn new_id() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut random = [0u8; 26];
+    SystemEntropy.fill(&mut random);
+    random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}
+
+fn host(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => url.to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The key under which the list of conversations is sealed: made once, kept in the keychain, forgotten at sign-out.
+
+use std::path::{Path, PathBuf};
+
+use callbox_identity::{Entropy, SystemEntropy};
+use callbox_ipc::UserError;
+use callbox_store::Store;
+use callbox_vault::{Health, Secret, Vault, VaultError};
+
+use super::{Jobs, view};
+
+const ENTRY: &str = "store-key";
+const KEY_LENGTH: usize = 32;
+
+/// A store that works, and what had to be given up for it.
+pub(super) struct Opened {
+    pub(super) store: Store,
+    pub(super) trouble: Option<UserError>,
+}
+
+/// Opens the store of this computer. Where the keychain or the disk do not work, one in memory takes its place and the trouble is told.
+pub(super) async fn open_store(jobs: &Jobs) -> Opened {
+    let Ok((vault, data)) = jobs.run(|desk| (desk.vault(), desk.data())).await else {
+        return in_memory(None);
+    };
+    match open_sealed(&vault, &data).await {
+        Ok(opened) => opened,
+        Err(trouble) => in_memory(trouble),
+    }
+}
+
+async fn open_sealed(vault: &Vault, data: &Path) -> Result<Opened, Option<UserError>> {
+    if let Health::SessionOnly(_) = vault.probe().await {
+        // The window already says that this session is not kept.
+        return Err(None);
+    }
+    let key = key(vault).await.map_err(|error| Some(view::error(&error)))?;
+    let path = file(data);
+    let opened = tokio::task::spawn_blocking(move || {
+        if let Some(folder) = path.parent() {
+            // Its failure shows when the store is opened.
+            let _ = std::fs::create_dir_all(folder);
+        }
+        Store::open(&path, key)
+    })
+    .await
+    .map_err(|_| Some(view::closing()))?;
+    match opened {
+        Ok(store) => Ok(Opened { store, trouble: None }),
+        Err(error) => Err(Some(view::error(&error))),
+    }
+}
+
+fn in_memory(trouble: Option<UserError>) -> Opened {
+    Opened { store: Store::in_memory(), trouble }
+}
+
+async fn key(vault: &Vault) -> Result<[u8; KEY_LENGTH], VaultError> {
+    if let Some(kept) = vault.get(ENTRY).await?
+        && let Ok(key) = <[u8; KEY_LENGTH]>::try_from(kept.expose().as_slice())
+    {
+        return Ok(key);
+    }
+    let mut key = [0; KEY_LENGTH];
+    SystemEntropy.fill(&mut key);
+    vault.set(ENTRY, Secret::new(key.to_vec())).await?;
+    Ok(key)
+}
+
+/// Forgets the key and the file, so that nothing of the account is left on this computer.
+pub(super) async fn forget(jobs: &Jobs) -> Result<(), UserError> {
+    let (vault, data) = jobs.run(|desk| (desk.vault(), desk.data())).await?;
+    let path = file(&data);
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        if let Err(error) = tokio::fs::remove_file(PathBuf::from(name)).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a file of the store was left behind");
+        }
+    }
+    vault.delete(ENTRY).await.map_err(|error| view::error(&error))
+}
+
+fn file(data: &Path) -> PathBuf {
+    data.join("conversations.sqlite3")
+}
