@@ -1,0 +1,1 @@
+//! [`super::Control`] over HTTP.

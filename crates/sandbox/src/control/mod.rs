@@ -1,0 +1,269 @@
+//! The control surface: makes tenant and agent misbehave, request by request, and counts what they were asked.
+//!
+//! Nothing here is reachable from outside the process unless [`crate::SandboxConfig::control_http`] is on.
+
+mod agent;
+mod fault;
+pub(crate) mod gate;
+pub(crate) mod http;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+pub(crate) use agent::AgentCounters;
+pub(crate) use fault::patch;
+pub use fault::{Endpoint, Fault, Signature};
+
+use crate::{Clock, tenant::Tenant};
+
+/// What the tenant does unless a fault says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `iss` in authorization responses (RFC 9207), and its announcement in the metadata.
+    pub response_iss: ResponseIss,
+    /// Seconds for which the latest used refresh token may be used once more.
+    pub refresh_overlap: u64,
+    /// Life of access tokens, seconds.
+    pub access_token_ttl: u64,
+    /// Asks for consent, once per person and set of scopes.
+    pub consent: bool,
+    /// Declining consent sends the browser back with `access_denied`; otherwise it stays on a page of the tenant.
+    pub decline_redirects: bool,
+    /// Shows a page before it sends a code to a redirect URI that any app can claim, when no other page was shown; `prompt=none` is
+    /// refused there.
+    pub confirm: bool,
+    /// Refresh tokens change with each use.
+    pub rotation: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            response_iss: ResponseIss::On,
+            refresh_overlap: 0,
+            access_token_ttl: 3600,
+            consent: false,
+            decline_redirects: true,
+            confirm: true,
+            rotation: true,
+        }
+    }
+}
+
+/// The `iss` parameter of authorization responses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResponseIss {
+    /// Announced and sent.
+    On,
+    /// Neither announced nor sent: Auth0's default.
+    Off,
+    /// Announced, not sent: an attack or a broken tenant.
+    Missing,
+    /// Announced, and this value is sent.
+    Wrong(String),
+}
+
+/// A refresh token that somebody presented. Never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presented {
+    /// Which family, counted from 1 in the order of sign-ins. 0: not a token of this tenant.
+    pub family: u64,
+    /// Which generation, 1 for the one that the sign-in gave.
+    pub generation: u64,
+    pub outcome: RefreshOutcome,
+}
+
+/// What became of a presented refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefreshOutcome {
+    /// Exchanged for the next one.
+    Rotated,
+    /// Used before, within the overlap: exchanged once more.
+    Overlapped,
+    /// Used before: the whole family died.
+    Reused,
+    /// Its family was dead already: reused, revoked, or signed out everywhere.
+    Dead,
+    /// Too old.
+    Expired,
+    /// Not a token of this tenant.
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    once: HashMap<Endpoint, VecDeque<Vec<Fault>>>,
+    always: HashMap<Endpoint, Vec<Fault>>,
+    requests: BTreeMap<Endpoint, u64>,
+    settings: Settings,
+    presented: Vec<Presented>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    desk: Mutex<Desk>,
+    changed: Notify,
+    clock: Clock,
+    agent: Mutex<AgentCounters>,
+    hold: watch::Sender<Option<usize>>,
+    pace: watch::Sender<Duration>,
+    tenant: Mutex<std::sync::Weak<Tenant>>,
+    rooms: Mutex<std::sync::Weak<crate::agent::Rooms>>,
+}
+
+/// The handle on a running sandbox's behaviour. Clones are the same handle.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Inner>);
+
+impl Control {
+    pub(crate) fn new(settings: Settings, clock: Clock, pace: Duration) -> Self {
+        Self(Arc::new(Inner {
+            desk: Mutex::new(Desk { settings, ..Desk::default() }),
+            changed: Notify::new(),
+            clock,
+            agent: Mutex::default(),
+            hold: watch::Sender::new(None),
+            pace: watch::Sender::new(pace),
+            tenant: Mutex::default(),
+            rooms: Mutex::default(),
+        }))
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next request to `endpoint` goes wrong in this way. Calls queue up: the second call is for the second request.
+    pub fn once(&self, endpoint: Endpoint, fault: Fault) {
+        self.next(endpoint, [fault]);
+    }
+
+    /// The next request to `endpoint` goes wrong in all of these ways. No faults: it goes well.
+    pub fn next(&self, endpoint: Endpoint, faults: impl IntoIterator<Item = Fault>) {
+        self.desk().once.entry(endpoint).or_default().push_back(faults.into_iter().collect());
+    }
+
+    /// Every request to `endpoint` for which nothing else is queued goes wrong in all of these ways, until [`Control::clear`].
+    pub fn always(&self, endpoint: Endpoint, faults: impl IntoIterator<Item = Fault>) {
+        self.desk().always.insert(endpoint, faults.into_iter().collect());
+    }
+
+    /// Requests to `endpoint` go well again.
+    pub fn clear(&self, endpoint: Endpoint) {
+        let mut desk = self.desk();
+        desk.once.remove(&endpoint);
+        desk.always.remove(&endpoint);
+    }
+
+    /// How many requests `endpoint` has had, the ones that went wrong included. [`Endpoint::Turn`] counts turns.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> u64 {
+        self.desk().requests.get(&endpoint).copied().unwrap_or(0)
+    }
+
+    /// Returns when `endpoint` has had at least `count` requests.
+    pub async fn until_requests(&self, endpoint: Endpoint, count: u64) {
+        self.until(|| self.requests(endpoint) >= count).await;
+    }
+
+    /// Returns when `condition` holds. It is asked again whenever something was requested, sent, opened or closed.
+    pub async fn until(&self, condition: impl Fn() -> bool) {
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if condition() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Counts a request and takes the faults meant for it.
+    pub(crate) fn take(&self, endpoint: Endpoint) -> Vec<Fault> {
+        let faults = {
+            let mut desk = self.desk();
+            *desk.requests.entry(endpoint).or_default() += 1;
+            match desk.once.get_mut(&endpoint).and_then(VecDeque::pop_front) {
+                Some(faults) => faults,
+                None => desk.always.get(&endpoint).cloned().unwrap_or_default(),
+            }
+        };
+        self.touch();
+        faults
+    }
+
+    pub(crate) fn touch(&self) {
+        self.0.changed.notify_waiters();
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.desk().settings.clone()
+    }
+
+    /// Changes settings, from the next request on.
+    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.desk().settings);
+    }
+
+    /// Sets how authorization responses name the issuer.
+    pub fn set_response_iss(&self, response_iss: ResponseIss) {
+        self.set(|settings| settings.response_iss = response_iss);
+    }
+
+    /// Moves the clock of tenant, agent and clock tool forward. The machine's own clock stays.
+    pub fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    /// All refresh tokens presented so far, in order, as generations.
+    #[must_use]
+    pub fn presented(&self) -> Vec<Presented> {
+        self.desk().presented.clone()
+    }
+
+    pub(crate) fn log_presented(&self, presented: Presented) {
+        self.desk().presented.push(presented);
+        self.touch();
+    }
+
+    /// How many refresh token families are alive.
+    #[must_use]
+    pub fn live_families(&self) -> usize {
+        self.tenant().map_or(0, |tenant| tenant.live_families())
+    }
+
+    /// Ends every refresh token family, as an administrator does. Access tokens live on until they expire.
+    pub fn revoke_everything(&self) {
+        if let Some(tenant) = self.tenant() {
+            tenant.revoke_everything();
+        }
+    }
+
+    /// Signs with a new key from now on. The key set lists the old one too, unless `forget_old`.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn rotate_keys(&self, forget_old: bool) -> Result<(), crate::SandboxError> {
+        self.tenant().map_or(Ok(()), |tenant| tenant.rotate_keys(forget_old))
+    }
+
+    pub(crate) fn attach_tenant(&self, tenant: &Arc<Tenant>) {
+        *self.0.tenant.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(tenant);
+    }
+
+    fn tenant(&self) -> Option<Arc<Tenant>> {
+        self.0.tenant.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+}
