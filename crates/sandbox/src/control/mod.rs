@@ -28,10 +28,12 @@ use crate::{Clock, tenant::Tenant};
 pub struct Settings {
     /// `iss` in authorization responses (RFC 9207), and its announcement in the metadata.
     pub response_iss: ResponseIss,
-    /// Seconds for which the latest used refresh token may be used once more.
-    pub refresh_overlap: u64,
-    /// Life of access tokens, seconds.
-    pub access_token_ttl: u64,
+    /// For how long the latest used refresh token may be used once more.
+    #[serde(rename = "refresh_overlap_ms", with = "fault::millis")]
+    pub refresh_overlap: Duration,
+    /// Life of access tokens.
+    #[serde(rename = "access_token_ttl_ms", with = "fault::millis")]
+    pub access_token_ttl: Duration,
     /// Asks for consent, once per person and set of scopes.
     pub consent: bool,
     /// Declining consent sends the browser back with `access_denied`; otherwise it stays on a page of the tenant.
@@ -47,8 +49,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             response_iss: ResponseIss::On,
-            refresh_overlap: 0,
-            access_token_ttl: 3600,
+            refresh_overlap: Duration::ZERO,
+            access_token_ttl: Duration::from_secs(3600),
             consent: false,
             decline_redirects: true,
             confirm: true,
@@ -87,6 +89,8 @@ pub struct Presented {
 pub enum RefreshOutcome {
     /// Exchanged for the next one.
     Rotated,
+    /// Good, and stays good: rotation is off.
+    Kept,
     /// Used before, within the overlap: exchanged once more.
     Overlapped,
     /// Used before: the whole family died.

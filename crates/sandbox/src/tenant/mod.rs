@@ -1,34 +1,200 @@
-//! The tenant.
-use crate::{Control, SandboxConfig, SandboxError, disk::Disk};
-use axum::Router;
-use std::{net::SocketAddr, sync::Arc};
+//! The tenant: an OAuth 2.1 and OpenID Connect server with Auth0's names, status codes and habits.
+
+mod account;
+mod books;
+mod errors;
+mod html;
+mod keys;
+mod logout;
+mod metadata;
+mod mint;
+mod pages;
+mod params;
+mod token;
+mod visit;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
+pub(crate) use self::keys::TokenFault;
+use self::{books::Books, keys::KeyRing, visit::Visit};
+use crate::{
+    Control, Endpoint, Person, SandboxConfig, SandboxError,
+    control::{gate, http as control_http},
+    disk::Disk,
+};
+
+const BOOKS: &str = "tenant.json";
+
+/// An authorization code and what it was given for.
+#[derive(Debug, Clone)]
+struct Code {
+    redirect_uri: String,
+    challenge: String,
+    nonce: Option<String>,
+    grant: books::Grant,
+    expires: u64,
+    /// The family that came of it: a second use of the code ends it (RFC 6749 §4.1.2).
+    spent: Option<Option<u64>>,
+}
+
+#[derive(Debug)]
+struct Desk {
+    keys: KeyRing,
+    books: Books,
+    /// By hash of the code.
+    codes: HashMap<String, Code>,
+    /// By the id in the pages' address.
+    visits: HashMap<String, Visit>,
+}
+
+/// The running tenant.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     issuer: Url,
+    control: Control,
+    config: SandboxConfig,
+    disk: Disk,
+    desk: Mutex<Desk>,
 }
 
 impl Tenant {
-    pub(crate) fn open(_config: &SandboxConfig, _address: SocketAddr, _control: Control, _disk: Disk) -> Result<Arc<Self>, SandboxError> {
-        let mut issuer: Url = "http://127.0.0.1/".parse().map_err(|_| SandboxError::Key(String::new()))?;
-        let _ = issuer.set_port(Some(_address.port()));
-        Ok(Arc::new(Self { issuer }))
+    pub(crate) fn open(config: &SandboxConfig, address: SocketAddr, control: Control, disk: Disk) -> Result<Arc<Self>, SandboxError> {
+        let issuer = Url::parse(&format!("http://{address}/")).map_err(|error| SandboxError::Key(error.to_string()))?;
+        let (keys, new) = KeyRing::open(disk.read(keys::FILE).as_deref())?;
+        if let Some(der) = new {
+            disk.write(keys::FILE, der);
+        }
+        let books = disk.read_json(BOOKS).unwrap_or_default();
+        let desk = Desk { keys, books, codes: HashMap::new(), visits: HashMap::new() };
+        Ok(Arc::new(Self { issuer, control, config: config.clone(), disk, desk: Mutex::new(desk) }))
     }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Saves the books as they are now. Returns at once; [`Disk::flush`] waits.
+    fn save(&self, desk: &Desk) {
+        self.disk.write_json(BOOKS, &desk.books);
+    }
+
+    /// Runs a change on the books and returns when it is on the disk.
+    async fn change<T>(&self, change: impl FnOnce(&mut Desk) -> T) -> T {
+        let result = {
+            let mut desk = self.desk();
+            let result = change(&mut desk);
+            self.save(&desk);
+            result
+        };
+        self.disk.flush().await;
+        result
+    }
+
     pub(crate) fn issuer(&self) -> &Url {
         &self.issuer
     }
-    pub(crate) fn router(self: &Arc<Self>, _control_http: bool) -> Router {
-        Router::new()
+
+    fn now(&self) -> u64 {
+        self.config.clock.unix()
     }
-    pub(crate) fn access_token_for(&self, _sub: &str) -> Result<String, SandboxError> {
-        Ok(String::new())
+
+    fn person(&self, sub: &str) -> Option<&Person> {
+        self.config.people.iter().find(|person| person.sub == sub)
     }
+
+    fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
     pub(crate) fn live_families(&self) -> usize {
-        0
+        self.desk().books.live()
     }
-    pub(crate) fn revoke_everything(&self) {}
-    pub(crate) fn rotate_keys(&self, _forget_old: bool) -> Result<(), SandboxError> {
+
+    pub(crate) fn revoke_everything(&self) {
+        let mut desk = self.desk();
+        desk.books.kill_all();
+        self.save(&desk);
+    }
+
+    pub(crate) fn rotate_keys(&self, forget_old: bool) -> Result<(), SandboxError> {
+        let der = self.desk().keys.rotate(forget_old)?;
+        self.disk.write(keys::FILE, der);
         Ok(())
     }
+
+    pub(crate) fn router(self: &Arc<Self>, with_control: bool) -> Router {
+        let routes = Router::new()
+            .route("/.well-known/openid-configuration", get(metadata::discovery))
+            .route("/.well-known/oauth-authorization-server", get(metadata::discovery))
+            .route("/.well-known/jwks.json", get(metadata::jwks))
+            .route("/authorize", get(pages::authorize))
+            .route("/u/login", get(pages::login).post(pages::login_answer))
+            .route("/u/consent", get(pages::consent).post(pages::consent_answer))
+            .route("/u/confirm", get(pages::confirm).post(pages::confirm_answer))
+            .route("/oauth/token", post(token::token))
+            .route("/oauth/revoke", post(account::revoke))
+            .route("/userinfo", get(account::userinfo).post(account::userinfo))
+            .route("/oidc/logout", get(logout::oidc).post(logout::oidc_post))
+            .route("/v2/logout", get(logout::v2))
+            .layer(middleware::from_fn_with_state(self.clone(), misbehave))
+            .route("/", get(pages::home))
+            .with_state(self.clone());
+        let routes = if with_control { routes.merge(control_http::router(self.control.clone())) } else { routes };
+        routes.fallback(not_found).layer(middleware::from_fn(gate::loopback_only)).layer(middleware::from_fn(harden))
+    }
+}
+
+/// Which requests a path stands for.
+fn endpoint_of(path: &str) -> Option<Endpoint> {
+    Some(match path {
+        "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => Endpoint::Discovery,
+        "/.well-known/jwks.json" => Endpoint::Jwks,
+        "/authorize" => Endpoint::Authorize,
+        "/oauth/token" => Endpoint::Token,
+        "/oauth/revoke" => Endpoint::Revoke,
+        "/userinfo" => Endpoint::Userinfo,
+        "/oidc/logout" | "/v2/logout" => Endpoint::Logout,
+        path if path.starts_with("/u/") => Endpoint::Pages,
+        _ => return None,
+    })
+}
+
+async fn misbehave(State(tenant): State<Arc<Tenant>>, request: Request, next: Next) -> Response {
+    match endpoint_of(request.uri().path()) {
+        Some(endpoint) => gate::pass(&tenant.control, endpoint, request, next).await,
+        None => next.run(request).await,
+    }
+}
+
+/// What every answer carries: it is nobody's to keep, to frame or to guess at.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "Not found.").into_response()
 }

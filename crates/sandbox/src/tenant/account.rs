@@ -1,0 +1,72 @@
+//! `/userinfo` (OIDC Core §5.3) and `/oauth/revoke` (RFC 7009).
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+
+use super::{Tenant, books::Grant, errors::OAuthError, keys::TokenFault, params::Params, token::Client};
+use crate::CLIENT_ID;
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}
+
+impl Tenant {
+    /// Checks an access token: signature, issuer, expiry, audience, in the order of the hosted agent's library.
+    /// Its claims come back. No leeway: both ends run on one clock.
+    pub(crate) fn check(&self, token: &str, audience: &str) -> Result<serde_json::Map<String, Value>, TokenFault> {
+        let claims = self.desk().keys.verify(token)?;
+        if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.as_str()) {
+            return Err(TokenFault::Issuer);
+        }
+        let meant = match claims.get("aud") {
+            Some(Value::String(one)) => one == audience,
+            Some(Value::Array(many)) => many.iter().any(|one| one == audience),
+            _ => false,
+        };
+        if !meant {
+            return Err(TokenFault::Audience);
+        }
+        if claims.get("exp").and_then(Value::as_u64).is_none_or(|exp| exp <= self.now()) {
+            return Err(TokenFault::Expired);
+        }
+        Ok(claims)
+    }
+}
+
+pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, headers: HeaderMap) -> Response {
+    let refuse = |challenge: String| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], "Unauthorized").into_response();
+    let Some(token) = bearer(&headers) else { return refuse("Bearer realm=\"Users\"".to_owned()) };
+    let claims = match tenant.check(token, &tenant.endpoint("userinfo")) {
+        Ok(claims) => claims,
+        Err(fault) => {
+            let text = fault.description();
+            return refuse(format!("Bearer realm=\"Users\", error=\"invalid_token\", error_description=\"{text}\""));
+        }
+    };
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let grant =
+        Grant { sub: text("sub"), scope: text("scope"), client_id: text("client_id"), sid: String::new(), auth_time: 0, audience: None };
+    Json(tenant.profile(&grant)).into_response()
+}
+
+/// 200 with an empty body, also for a token that is none (RFC 7009 §2.2). The whole family ends.
+pub(super) async fn revoke(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(params) = Params::from_body(&headers, &body) else { return OAuthError::BODY.into_response() };
+    if let Err(error) = Client::of(&headers, &params) {
+        return error.into_response();
+    }
+    let Some(token) = params.get("token") else { return OAuthError::TOKEN_MISSING.into_response() };
+    tenant.change(|desk| desk.books.revoke(token, CLIENT_ID)).await;
+    StatusCode::OK.into_response()
+}
