@@ -6,10 +6,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,10 +22,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Default)]
 struct Blade {
-    fallen: AtomicBool,
+    fallen: CancellationToken,
     reader: AtomicWaker,
 }
 
@@ -39,12 +37,17 @@ pub(crate) struct Cut(Arc<Blade>);
 impl Cut {
     /// Cuts the connection; whatever was not sent yet never will be.
     pub(crate) fn now(&self) {
-        self.0.fallen.store(true, Ordering::SeqCst);
+        self.0.fallen.cancel();
         self.0.reader.wake();
     }
 
+    /// Returns when the connection is cut.
+    pub(crate) async fn fallen(&self) {
+        self.0.fallen.cancelled().await;
+    }
+
     fn check(&self) -> io::Result<()> {
-        if self.0.fallen.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.0.fallen.is_cancelled() { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 

@@ -28,6 +28,7 @@ struct SigningKey {
     jwk: Jwk,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn failed(error: impl ToString) -> SandboxError {
     SandboxError::Key(error.to_string())
 }

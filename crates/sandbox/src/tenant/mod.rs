@@ -29,7 +29,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
-pub(crate) use self::keys::TokenFault;
+pub(crate) use self::account::bearer;
 use self::{books::Books, keys::KeyRing, visit::Visit};
 use crate::{
     Control, Endpoint, Person, SandboxConfig, SandboxError,

@@ -177,12 +177,12 @@ fn give_code(tenant: &Tenant, request: &Request, guest: &Guest) -> String {
 }
 
 /// The visit that a page's address names, if it is still good.
-fn visit(tenant: &Tenant, query: Option<&str>) -> Result<(String, Visit), Response> {
+fn visit(tenant: &Tenant, query: Option<&str>) -> Result<(String, Visit), Box<Response>> {
     let id = Params::from_query(query).get("state").unwrap_or_default().to_owned();
     let now = tenant.now();
     let found = tenant.desk().visits.get(&id).filter(|visit| visit.begun + VISIT_TTL > now).cloned();
     let gone = || html::message(StatusCode::BAD_REQUEST, "This sign-in is over", "Go back to Callbox and start again.");
-    found.map(|visit| (id, visit)).ok_or_else(gone)
+    found.map(|visit| (id, visit)).ok_or_else(|| gone().into())
 }
 
 /// Keeps what a person answered and sends the browser on. The visit stays good, so that pressing the button again works.
@@ -195,7 +195,7 @@ fn answered(tenant: &Tenant, id: String, visit: Visit, cookie: Option<String>) -
 pub(super) async fn login(State(tenant): State<Arc<Tenant>>, RawQuery(query): RawQuery) -> Response {
     match visit(&tenant, query.as_deref()) {
         Ok((_, visit)) => login_page(&tenant, &visit, None),
-        Err(gone) => gone,
+        Err(gone) => *gone,
     }
 }
 
@@ -219,7 +219,7 @@ pub(super) async fn login_answer(
 ) -> Response {
     let (id, mut visit) = match visit(&tenant, query.as_deref()) {
         Ok(found) => found,
-        Err(gone) => return gone,
+        Err(gone) => return *gone,
     };
     let form = Params::from_body(&headers, &body).unwrap_or_default();
     if form.get("action") == Some("cancel") {
@@ -247,7 +247,7 @@ fn guest_name(tenant: &Tenant, visit: &Visit) -> String {
 pub(super) async fn consent(State(tenant): State<Arc<Tenant>>, RawQuery(query): RawQuery) -> Response {
     let (_, visit) = match visit(&tenant, query.as_deref()) {
         Ok(found) => found,
-        Err(gone) => return gone,
+        Err(gone) => return *gone,
     };
     let wishes = visit.request.scope.split(' ').filter_map(|scope| match scope {
         "profile" => Some("Know your name"),
@@ -272,7 +272,7 @@ pub(super) async fn consent_answer(
 ) -> Response {
     let (id, mut visit) = match visit(&tenant, query.as_deref()) {
         Ok(found) => found,
-        Err(gone) => return gone,
+        Err(gone) => return *gone,
     };
     let form = Params::from_body(&headers, &body).unwrap_or_default();
     let accepted = form.get("action") == Some("accept");
@@ -295,7 +295,7 @@ pub(super) async fn consent_answer(
 pub(super) async fn confirm(State(tenant): State<Arc<Tenant>>, RawQuery(query): RawQuery) -> Response {
     let (_, visit) = match visit(&tenant, query.as_deref()) {
         Ok(found) => found,
-        Err(gone) => return gone,
+        Err(gone) => return *gone,
     };
     let buttons = [
         html::button("accept", "Continue", "primary"),
@@ -318,7 +318,7 @@ pub(super) async fn confirm_answer(
 ) -> Response {
     let (id, mut visit) = match visit(&tenant, query.as_deref()) {
         Ok(found) => found,
-        Err(gone) => return gone,
+        Err(gone) => return *gone,
     };
     match Params::from_body(&headers, &body).unwrap_or_default().get("action") {
         Some("accept") => {

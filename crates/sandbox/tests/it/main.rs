@@ -1,7 +1,14 @@
 //! The sandbox against real HTTP and WebSocket clients.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "these are tests")]
+
+mod agent;
 mod app;
+mod approval;
+mod door;
 mod faults;
+mod model;
 mod refresh;
+mod resume;
 mod sign_in;
 mod state;

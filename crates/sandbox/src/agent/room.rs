@@ -1,0 +1,428 @@
+//! One conversation: its messages, the sockets that watch it, the turn that runs and those that wait.
+//!
+//! Everything here is done under one lock that is never held across an await; frames leave through the sockets' channels, so every
+//! socket sees them in the order in which they were decided.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    frames::{self, Outcome, Response},
+    rooms::{House, Kept},
+    transcript::{self, Settlement},
+    turn,
+};
+use crate::random;
+
+/// How many ended requests are remembered for late acknowledgements.
+const MEMORY: usize = 32;
+
+/// What a socket is told to do.
+#[derive(Debug, Clone)]
+pub(super) enum Out {
+    Frame(String),
+    Close { code: u16, reason: String },
+    Drop,
+    Stall,
+}
+
+/// A connected socket.
+#[derive(Debug)]
+pub(super) struct Seat {
+    key: u64,
+    /// The connection id that the client chose, `_pk`. Broadcasts leave out by it.
+    pub(super) pk: String,
+    out: UnboundedSender<Out>,
+    /// The request whose stream was offered and not acknowledged: until then none of its chunks are sent here.
+    pub(super) offered: Option<String>,
+    /// It was told that a turn is pending, and waits to hear more.
+    pub(super) parked: bool,
+}
+
+impl Seat {
+    pub(super) fn send(&self, frame: String) {
+        // A closed channel is a socket on its way out.
+        let _ = self.out.send(Out::Frame(frame));
+    }
+}
+
+/// A turn, running or waiting.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) id: String,
+    /// Whose turn it is: the connection that asked, or that made the last decision.
+    pub(super) pk: String,
+    /// Goes on with the last answer instead of beginning one.
+    pub(super) continuation: bool,
+    /// The user messages that it answers.
+    pub(super) message_ids: Vec<String>,
+}
+
+/// The turn that runs.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) job: Job,
+    /// Bodies sent so far; the index is the sequence number. Empty: accepted, not begun.
+    pub(super) chunks: Vec<String>,
+    draft: Value,
+    cancel: CancellationToken,
+    /// The conversation was cleared: nothing of it is kept.
+    discard: bool,
+}
+
+/// A turn that failed, until the next one begins.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) job: Job,
+    pub(super) chunks: Vec<String>,
+    pub(super) text: String,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    owner: Option<String>,
+    messages: Vec<Value>,
+    pub(super) seats: Vec<Seat>,
+    last_key: u64,
+    pub(super) active: Option<Active>,
+    pub(super) queue: VecDeque<Job>,
+    /// A continuation that waits until every call of its batch is settled.
+    pub(super) planned: Option<Job>,
+    pub(super) failed: Option<Failed>,
+    pub(super) ended: VecDeque<(Job, Outcome)>,
+}
+
+/// How a turn came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Completed,
+    Aborted,
+    Failed(String),
+    /// Nothing was generated.
+    Empty,
+    /// Nothing is said about it.
+    Silent,
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) name: String,
+    pub(super) house: Arc<House>,
+    state: Mutex<State>,
+}
+
+impl Room {
+    pub(super) fn open(kept: Kept, house: Arc<House>) -> Arc<Self> {
+        let state = State {
+            owner: kept.owner,
+            messages: kept.messages,
+            seats: Vec::new(),
+            last_key: 0,
+            active: None,
+            queue: VecDeque::new(),
+            planned: None,
+            failed: None,
+            ended: VecDeque::new(),
+        };
+        Arc::new(Self { name: kept.name, house, state: Mutex::new(state) })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn save(&self, state: &State) {
+        let kept = Kept { name: self.name.clone(), owner: state.owner.clone(), messages: state.messages.clone() };
+        self.house.disk.write_json(&Kept::file(&self.name), &kept);
+    }
+
+    pub(super) fn owner(&self) -> Option<String> {
+        self.state().owner.clone()
+    }
+
+    /// Makes it this person's if it is nobody's. False if it is somebody else's.
+    pub(super) fn claim(&self, sub: &str) -> bool {
+        let mut state = self.state();
+        let new = state.owner.is_none();
+        let mine = state.owner.get_or_insert_with(|| sub.to_owned()) == sub;
+        if new {
+            self.save(&state);
+        }
+        mine
+    }
+
+    pub(super) fn stored(&self) -> Vec<Value> {
+        self.state().messages.clone()
+    }
+
+    pub(super) fn replace(&self, messages: Vec<Value>) {
+        let mut state = self.state();
+        state.messages = messages;
+        self.save(&state);
+    }
+
+    pub(super) fn tell_all(&self, out: &Out) {
+        for seat in &self.state().seats {
+            let _ = seat.out.send(out.clone());
+        }
+    }
+
+    /// Seats a socket and sends the frames of a connect in their order: what can be resumed, identity, MCP servers.
+    pub(super) fn connect(&self, pk: &str, out: UnboundedSender<Out>, suppress: bool) -> u64 {
+        let mut state = self.state();
+        state.last_key += 1;
+        let key = state.last_key;
+        state.seats.push(Seat { key, pk: pk.to_owned(), out, offered: None, parked: false });
+        state.offer_on_connect(key);
+        if !suppress && let Some(seat) = state.seat(key) {
+            seat.send(frames::identity(&self.name));
+            seat.send(frames::mcp_servers());
+        }
+        key
+    }
+
+    pub(super) fn disconnect(&self, key: u64) {
+        self.state().seats.retain(|seat| seat.key != key);
+    }
+
+    /// A message list from a client: taken over, told to the others (twice: as it came and as it is stored), and answered.
+    pub(super) fn submit(self: &Arc<Self>, key: u64, request: &str, incoming: &[Value]) {
+        let mut state = self.state();
+        let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
+        state.broadcast_except(&pk, &frames::messages(incoming));
+        transcript::take_over(&mut state.messages, incoming);
+        self.save(&state);
+        let stored = frames::messages(&state.messages);
+        state.broadcast_except(&pk, &stored);
+        let message_ids = transcript::trailing_user_ids(incoming);
+        state.queue.push_back(Job { id: request.to_owned(), pk, continuation: false, message_ids });
+        self.advance(&mut state);
+    }
+
+    /// A client's list that is not to be answered.
+    pub(super) fn set_list(&self, key: u64, incoming: &[Value]) {
+        let mut state = self.state();
+        let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
+        for message in incoming.iter().filter(|message| transcript::id(message).is_some()) {
+            transcript::upsert(&mut state.messages, message.clone());
+        }
+        self.save(&state);
+        state.broadcast_except(&pk, &frames::messages(incoming));
+    }
+
+    /// Empties the conversation and tells the others.
+    pub(super) fn clear(&self, key: u64) {
+        let mut state = self.state();
+        let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
+        if let Some(active) = &mut state.active {
+            active.discard = true;
+            active.cancel.cancel();
+        }
+        for job in std::mem::take(&mut state.queue) {
+            state.end(&job, Outcome::Skipped);
+        }
+        state.planned = None;
+        state.failed = None;
+        state.messages.clear();
+        self.save(&state);
+        state.broadcast_except(&pk, &frames::clear());
+    }
+
+    /// Ends a turn, running or waiting. What it said so far stays.
+    pub(super) fn cancel(&self, request: &str) {
+        let mut state = self.state();
+        if let Some(active) = state.active.as_ref().filter(|active| active.job.id == request) {
+            active.cancel.cancel();
+        } else if let Some(at) = state.queue.iter().position(|job| job.id == request) {
+            if let Some(job) = state.queue.remove(at) {
+                state.end(&job, Outcome::Aborted);
+            }
+        } else if let Some(job) = state.planned.take_if(|job| job.id == request) {
+            state.end(&job, Outcome::Aborted);
+        }
+    }
+
+    /// Settles a tool call. `None`: no message has it (yet).
+    pub(super) fn settle(&self, key: u64, call: &str, settlement: &Settlement, go_on: bool) -> Option<()> {
+        let mut state = self.state();
+        let state = &mut *state;
+        let draft = state.active.as_mut().map(|active| &mut active.draft);
+        let message = draft.into_iter().chain(state.messages.iter_mut().rev()).find(|message| transcript::has_tool(message, call))?;
+        let changed = transcript::settle(message, call, settlement).map(|()| frames::message_updated(message));
+        if let Some(frame) = changed {
+            self.save(state);
+            state.broadcast(&frame);
+            let pk = state.seat(key).map(|seat| seat.pk.clone()).unwrap_or_default();
+            match &mut state.planned {
+                // The last one to decide owns the continuation.
+                Some(planned) => planned.pk = pk,
+                None if go_on => {
+                    state.planned = Some(Job { id: random::nanoid(21), pk, continuation: true, message_ids: Vec::new() });
+                }
+                None => {}
+            }
+        }
+        Some(())
+    }
+
+    /// Begins the planned continuation if its time has come.
+    pub(super) fn go_on(self: &Arc<Self>) {
+        let mut state = self.state();
+        self.advance(&mut state);
+    }
+
+    /// Begins what is next, if nothing runs: the continuation of the last answer before new questions.
+    fn advance(self: &Arc<Self>, state: &mut State) {
+        if state.active.is_some() || self.house.stop.is_cancelled() {
+            return;
+        }
+        let ready = state.messages.last().is_some_and(|last| transcript::is(last, "assistant") && transcript::nothing_open(last));
+        let job = match state.planned.take_if(|_| ready) {
+            Some(planned) => planned,
+            None => match state.queue.pop_front() {
+                Some(job) => job,
+                None => return,
+            },
+        };
+        if !job.continuation {
+            // A new question makes the rest of the old answer moot.
+            state.planned = None;
+            self.repair(state);
+        }
+        let draft = match state.messages.last() {
+            Some(last) if job.continuation => last.clone(),
+            _ => serde_json::json!({"id": "", "role": "assistant", "parts": []}),
+        };
+        let cancel = CancellationToken::new();
+        state.failed = None;
+        state.active = Some(Active { job: job.clone(), chunks: Vec::new(), draft, cancel: cancel.clone(), discard: false });
+        tokio::spawn(turn::run(self.clone(), job, cancel));
+    }
+
+    /// Settles the calls that earlier answers left open, and tells everybody.
+    fn repair(&self, state: &mut State) {
+        let repaired: Vec<String> = state
+            .messages
+            .iter_mut()
+            .filter(|message| transcript::is(message, "assistant"))
+            .filter_map(|message| transcript::repair(message).then(|| frames::message_updated(message)))
+            .collect();
+        if !repaired.is_empty() {
+            self.save(state);
+        }
+        for frame in repaired {
+            state.broadcast(&frame);
+        }
+    }
+
+    /// The conversation as the model sees it, the growing answer included.
+    pub(super) fn history(&self) -> Vec<Value> {
+        let state = self.state();
+        let mut messages = state.messages.clone();
+        if let Some(active) = &state.active {
+            if active.job.continuation {
+                transcript::upsert(&mut messages, active.draft.clone());
+            } else if transcript::says_something(&active.draft) {
+                messages.push(active.draft.clone());
+            }
+        }
+        messages
+    }
+
+    /// The answer as it is now.
+    pub(super) fn draft(&self) -> Value {
+        self.state().active.as_ref().map_or(Value::Null, |active| active.draft.clone())
+    }
+
+    /// How many chunks the running turn has sent.
+    pub(super) fn progress(&self) -> usize {
+        self.state().active.as_ref().map_or(0, |active| active.chunks.len())
+    }
+
+    /// Sends a chunk of the running turn to all who follow it.
+    pub(super) fn emit(&self, chunk: &Value) {
+        let mut state = self.state();
+        state.begin_stream();
+        let State { active: Some(active), seats, .. } = &mut *state else { return };
+        let body = chunk.to_string();
+        transcript::fold(&mut active.draft, chunk);
+        let frame = Response::chunk(&active.job.id, &body, active.chunks.len(), active.job.continuation).text();
+        active.chunks.push(body);
+        for seat in seats.iter().filter(|seat| seat.offered.as_ref() != Some(&active.job.id)) {
+            seat.send(frame.clone());
+        }
+        drop(state);
+        self.house.control.touch();
+    }
+
+    /// Ends the running turn: the answer is stored, the others get the list, everybody gets the last frame. Then the next one begins.
+    pub(super) fn finish(self: &Arc<Self>, end: End) {
+        let mut state = self.state();
+        let Some(active) = state.active.take() else { return };
+        let job = &active.job;
+        if !active.discard {
+            if transcript::says_something(&active.draft) {
+                transcript::upsert(&mut state.messages, active.draft);
+            }
+            self.save(&state);
+        }
+        if end != End::Silent && !active.discard {
+            let list = frames::messages(&state.messages);
+            if job.continuation { state.broadcast(&list) } else { state.broadcast_except(&job.pk, &list) }
+        }
+        match end {
+            End::Silent => {}
+            End::Empty => state.broadcast(&Response::no_answer(&job.id, &job.message_ids, job.continuation).text()),
+            End::Completed => state.end(job, Outcome::Completed),
+            End::Aborted => state.end(job, Outcome::Aborted),
+            End::Failed(text) => {
+                state.broadcast(&Response::error(&job.id, &text, false, &job.message_ids, job.continuation).text());
+                state.end(job, Outcome::Error);
+                if !active.discard {
+                    state.failed = Some(Failed { job: job.clone(), chunks: active.chunks, text });
+                }
+            }
+        }
+        state.release_parked();
+        self.advance(&mut state);
+        drop(state);
+        self.house.control.touch();
+    }
+}
+
+impl State {
+    pub(super) fn seat(&mut self, key: u64) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.key == key)
+    }
+
+    fn broadcast(&self, frame: &str) {
+        for seat in &self.seats {
+            seat.send(frame.to_owned());
+        }
+    }
+
+    fn broadcast_except(&self, pk: &str, frame: &str) {
+        for seat in self.seats.iter().filter(|seat| seat.pk != pk) {
+            seat.send(frame.to_owned());
+        }
+    }
+
+    /// Tells everybody that a request is over, and remembers it.
+    fn end(&mut self, job: &Job, outcome: Outcome) {
+        self.broadcast(&Response::done(&job.id, outcome, &job.message_ids, job.continuation).text());
+        for seat in self.seats.iter_mut().filter(|seat| seat.offered.as_ref() == Some(&job.id)) {
+            seat.offered = None;
+        }
+        self.ended.push_back((job.clone(), outcome));
+        if self.ended.len() > MEMORY {
+            self.ended.pop_front();
+        }
+    }
+}

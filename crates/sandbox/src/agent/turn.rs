@@ -1,0 +1,192 @@
+//! One turn: asks the model, streams what it says, runs the tools that may run, stops where a person has to decide.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    model::Saying,
+    room::{End, Job, Room},
+    tools, transcript,
+};
+use crate::{Endpoint, Fault, random};
+
+/// A model that calls tools for ever is stopped here.
+const MAX_STEPS: usize = 10;
+
+/// Runs a turn to its end and reports it.
+pub(super) async fn run(room: Arc<Room>, job: Job, cancel: CancellationToken) {
+    let faults = room.house.control.take(Endpoint::Turn);
+    let end = tokio::select! {
+        biased;
+        () = cancel.cancelled() => End::Aborted,
+        () = room.house.stop.cancelled() => End::Silent,
+        end = answer(&room, &job, &faults) => end,
+    };
+    room.finish(end);
+}
+
+async fn answer(room: &Room, job: &Job, faults: &[Fault]) -> End {
+    let mut break_after = None;
+    for fault in faults {
+        match fault {
+            Fault::Delay { by } => tokio::time::sleep(*by).await,
+            Fault::Silence => return End::Silent,
+            Fault::NoAnswer => return End::Empty,
+            Fault::ModelError { text, chunks } => break_after = Some((*chunks, text.clone())),
+            _ => {}
+        }
+    }
+    let mut turn = Turn { room, break_after, texts: 0 };
+    match turn.steps(job).await {
+        Ok(()) => End::Completed,
+        Err(text) => End::Failed(text),
+    }
+}
+
+/// A tool call of the step that runs.
+struct Call {
+    id: String,
+    name: String,
+    input: Value,
+}
+
+struct Turn<'a> {
+    room: &'a Room,
+    /// Fails with this after so many pieces of text.
+    break_after: Option<(usize, String)>,
+    texts: usize,
+}
+
+impl Turn<'_> {
+    /// Sends a chunk, unless the test wants the stream to stop here for a while.
+    async fn emit(&self, chunk: Value) {
+        let control = &self.room.house.control;
+        let mut hold = control.hold();
+        let stops = |hold: &Option<usize>| hold.is_some_and(|after| self.room.progress() >= after);
+        if stops(&hold.borrow_and_update()) {
+            let _held = Held::new(self.room);
+            // The sender lives as long as the sandbox.
+            let _ = hold.wait_for(|hold| !stops(hold)).await;
+        }
+        self.room.emit(&chunk);
+    }
+
+    async fn steps(&mut self, job: &Job) -> Result<(), String> {
+        if job.continuation {
+            self.emit(json!({"type": "start"})).await;
+            self.run_approved().await;
+        } else {
+            let id = format!("assistant_{}_{}", self.room.house.clock.unix_ms(), random::base36(9));
+            self.emit(json!({"type": "start", "messageId": id})).await;
+        }
+        for _ in 0..MAX_STEPS {
+            self.emit(json!({"type": "start-step"})).await;
+            let calls = self.step().await?;
+            let mut asks = false;
+            for call in &calls {
+                if tools::asks_first(&call.name) {
+                    asks = true;
+                    let approval = format!("aitxt-{}", random::nanoid(24));
+                    self.emit(json!({"type": "tool-approval-request", "approvalId": approval, "toolCallId": call.id})).await;
+                } else {
+                    self.run_tool(&call.id, &call.name, &call.input).await;
+                }
+            }
+            self.emit(json!({"type": "finish-step"})).await;
+            if asks || calls.is_empty() {
+                let reason = if asks { "tool-calls" } else { "stop" };
+                self.emit(json!({"type": "finish", "messageMetadata": {"finishReason": reason}})).await;
+                return Ok(());
+            }
+        }
+        Err("The model called tools without end.".to_owned())
+    }
+
+    /// What was approved since the turn stopped runs before the model goes on.
+    async fn run_approved(&self) {
+        let draft = self.room.draft();
+        for part in transcript::tools(&draft).filter(|part| part["state"] == "approval-responded") {
+            let text = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
+            self.run_tool(&text("toolCallId"), &text("toolName"), &part["input"]).await;
+        }
+    }
+
+    async fn run_tool(&self, call: &str, name: &str, input: &Value) {
+        let chunk = match tools::run(name, input, &self.room.house.clock) {
+            Ok(output) => json!({"type": "tool-output-available", "toolCallId": call, "output": output}),
+            Err(text) => json!({"type": "tool-output-error", "toolCallId": call, "errorText": text}),
+        };
+        self.emit(chunk).await;
+    }
+
+    /// Asks the model once and streams what it says. Its whole calls come back.
+    async fn step(&mut self) -> Result<Vec<Call>, String> {
+        let house = &self.room.house;
+        let mut sayings = house.brain.step(self.room.history());
+        let mut calls = Vec::new();
+        let mut part = 0;
+        let mut text_id = String::new();
+        while let Some(saying) = sayings.next().await {
+            let saying = saying.map_err(|error| error.to_string())?;
+            if house.brain.is_paced() && matches!(saying, Saying::Text(_) | Saying::CallText { .. }) {
+                tokio::time::sleep(house.control.pace()).await;
+            }
+            match saying {
+                Saying::TextStart => {
+                    text_id = format!("txt-{part}");
+                    part += 1;
+                    self.emit(json!({"type": "text-start", "id": text_id})).await;
+                }
+                Saying::Text(delta) => {
+                    if let Some((after, text)) = &self.break_after
+                        && self.texts >= *after
+                    {
+                        return Err(text.clone());
+                    }
+                    self.texts += 1;
+                    self.emit(json!({"type": "text-delta", "id": text_id, "delta": delta})).await;
+                }
+                Saying::TextEnd => self.emit(json!({"type": "text-end", "id": text_id})).await,
+                Saying::CallStart { id, name } => {
+                    self.emit(json!({"type": "tool-input-start", "toolCallId": id, "toolName": name})).await;
+                }
+                Saying::CallText { id, text } => {
+                    self.emit(json!({"type": "tool-input-delta", "toolCallId": id, "inputTextDelta": text})).await;
+                }
+                Saying::Call { id, name, input: Ok(input) } => {
+                    let chunk = json!({"type": "tool-input-available", "toolCallId": id, "toolName": name, "input": input});
+                    self.emit(chunk).await;
+                    calls.push(Call { id, name, input });
+                }
+                Saying::Call { id, name, input: Err(raw) } => {
+                    let text = "The tool's input is not valid JSON.";
+                    let chunk = json!({"type": "tool-input-error", "toolCallId": id, "toolName": name, "input": raw, "errorText": text});
+                    self.emit(chunk).await;
+                }
+            }
+        }
+        if let Some((_, text)) = self.break_after.take_if(|(after, _)| *after == 0 && self.texts == 0) {
+            return Err(text);
+        }
+        Ok(calls)
+    }
+}
+
+/// Counts a turn that waits at a hold, for as long as it does.
+struct Held<'a>(&'a Room);
+
+impl<'a> Held<'a> {
+    fn new(room: &'a Room) -> Self {
+        room.house.control.count(|counters| counters.held += 1);
+        Self(room)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.house.control.count(|counters| counters.held -= 1);
+    }
+}
