@@ -62,7 +62,7 @@ impl Sandbox {
         let settings =
             Settings { refresh_overlap: config.refresh_overlap, access_token_ttl: config.access_token_ttl, ..Settings::default() };
         let control = Control::new(settings, config.clock.clone(), config.pace);
-        let tenant = Tenant::open(&config, tenant_address, control.clone(), disk.clone())?;
+        let tenant = Tenant::open(&config, tenant_address, control.clone(), disk.clone()).await?;
         control.attach_tenant(&tenant);
         let rooms = Rooms::open(&config, control.clone(), disk.clone())?;
         control.attach_rooms(&rooms);

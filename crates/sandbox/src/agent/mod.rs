@@ -10,6 +10,7 @@ mod probe;
 mod room;
 mod rooms;
 mod socket;
+mod state;
 mod tools;
 mod transcript;
 mod turn;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     frames::{self, Outcome, Response},
-    room::{Room, State},
+    room::Room,
+    state::State,
     transcript::Settlement,
 };
 

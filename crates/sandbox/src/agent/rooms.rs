@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    model::Brain,
-    room::{Out, Room},
-};
+use super::{model::Brain, room::Room, state::Out};
 use crate::{Clock, Control, SandboxConfig, SandboxError, disk::Disk, random};
 
 const FOLDER: &str = "conversations";

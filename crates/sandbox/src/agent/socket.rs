@@ -6,7 +6,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::room::{Out, Room};
+use super::{room::Room, state::Out};
 use crate::{Fault, wire::Cut};
 
 /// The platform's limit for one message from a client; above it the socket is closed with 1009.
@@ -109,10 +109,12 @@ async fn converse(socket: &mut WebSocket, room: &Arc<Room>, seat: u64, mut inbox
 
 /// Open, and silent: until somebody cuts the line.
 async fn stall(room: &Room, cut: &Cut) {
+    room.house.control.count(|counters| counters.stalled += 1);
     tokio::select! {
         () = cut.fallen() => {}
         () = room.house.stop.cancelled() => {}
     }
+    room.house.control.count(|counters| counters.stalled -= 1);
 }
 
 /// Says goodbye and waits a moment for the other side to do the same.

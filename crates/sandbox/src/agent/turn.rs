@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     model::Saying,
-    room::{End, Job, Room},
+    room::Room,
+    state::{End, Job},
     tools, transcript,
 };
 use crate::{Endpoint, Fault, random};

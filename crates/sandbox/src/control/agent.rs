@@ -18,6 +18,8 @@ use crate::agent::Rooms;
 pub(crate) struct AgentCounters {
     /// Sockets that are open now.
     pub(crate) open: usize,
+    /// Of these, sockets that have fallen silent.
+    pub(crate) stalled: usize,
     /// Handshakes answered with 101.
     pub(crate) accepted: u64,
     /// Handshakes answered with something else.
@@ -51,6 +53,12 @@ impl Control {
     #[must_use]
     pub fn open_sockets(&self) -> usize {
         self.counters().open
+    }
+
+    /// Open sockets that have fallen silent, by [`super::Fault::Stall`] or [`Control::stall_sockets`].
+    #[must_use]
+    pub fn stalled_sockets(&self) -> usize {
+        self.counters().stalled
     }
 
     /// Handshakes so far: accepted and refused. Their sum is [`Control::requests`] of [`super::Endpoint::Socket`], less the dropped.

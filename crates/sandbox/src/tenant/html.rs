@@ -7,7 +7,7 @@ use url::Url;
 use crate::{Person, random};
 
 const STYLE: &str = include_str!("pages.css");
-const MARK: &str = r##"<svg class="mark" viewBox="0 0 64 64" aria-hidden="true"><rect x="11" y="3" width="42" height="58" rx="11" fill="#2c343f"/><g fill="#e9edf2"><rect x="20" y="13" width="24" height="4" rx="2"/><rect x="20" y="20" width="24" height="4" rx="2"/><rect x="20" y="27" width="24" height="4" rx="2"/></g><circle cx="32" cy="45" r="8.5" fill="#f59b3c"/></svg>"##;
+const MARK: &str = r##"<svg class="mark" viewBox="0 0 64 64" aria-hidden="true"><rect x="11" y="3" width="42" height="58" rx="11" fill="#2c343f" stroke="#7c8794" stroke-opacity=".45" stroke-width="1.5"/><g fill="#e9edf2"><rect x="20" y="13" width="24" height="4" rx="2"/><rect x="20" y="20" width="24" height="4" rx="2"/><rect x="20" y="27" width="24" height="4" rx="2"/></g><circle cx="32" cy="45" r="8.5" fill="#f59b3c"/></svg>"##;
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64'%3E%3Crect x='11' y='3' width='42' height='58' rx='11' fill='%232c343f'/%3E%3Ccircle cx='32' cy='42' r='11' fill='%23f59b3c'/%3E%3C/svg%3E";
 
 /// One page.
@@ -97,10 +97,9 @@ pub(super) fn message(status: StatusCode, title: &str, text: &str) -> Response {
     Page::new(title).lead(text).show(status)
 }
 
-/// A button that answers `action`.
+/// A button that answers `action`. None has the focus from the start: a stray Enter must not let an app in.
 pub(super) fn button(action: &str, label: &str, class: &str) -> String {
-    let focus = if class == "primary" { " autofocus" } else { "" };
-    format!("<button class=\"{class}\" name=\"action\" value=\"{action}\"{focus}>{}</button>", escape(label))
+    format!("<button class=\"{class}\" name=\"action\" value=\"{action}\">{}</button>", escape(label))
 }
 
 /// The fields of the login page, with the names that Auth0's has, and a button for each other demo person.

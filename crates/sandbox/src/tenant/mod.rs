@@ -72,9 +72,12 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn open(config: &SandboxConfig, address: SocketAddr, control: Control, disk: Disk) -> Result<Arc<Self>, SandboxError> {
+    pub(crate) async fn open(config: &SandboxConfig, address: SocketAddr, control: Control, disk: Disk) -> Result<Arc<Self>, SandboxError> {
         let issuer = Url::parse(&format!("http://{address}/")).map_err(|error| SandboxError::Key(error.to_string()))?;
-        let (keys, new) = KeyRing::open(disk.read(keys::FILE).as_deref())?;
+        let known = disk.read(keys::FILE);
+        // Making an RSA key keeps a core busy for a while.
+        let opened = tokio::task::spawn_blocking(move || KeyRing::open(known.as_deref())).await;
+        let (keys, new) = opened.map_err(|error| SandboxError::Key(error.to_string()))??;
         if let Some(der) = new {
             disk.write(keys::FILE, der);
         }

@@ -144,6 +144,7 @@ async fn open_sockets_can_be_closed_injected_into_and_stalled() {
 
     let mut client = Client::ready(&sandbox, "c1", "pk1").await;
     control.stall_sockets();
+    control.until(|| control.stalled_sockets() == 1).await;
     client.ask("r1", "u1", "hello").await;
     let silence = tokio::time::timeout(std::time::Duration::from_millis(150), client.raw()).await;
     assert!(silence.is_err(), "{silence:?}");
