@@ -11,8 +11,13 @@ use tempfile::TempDir;
 
 use crate::process::Cmd;
 
-/// Opens the keychain, then becomes the command that it is given.
-const WITH_KEYCHAIN: &str = r#"printf callbox | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@""#;
+/// Opens the keychain, runs the command that it is given once the keychain answers, and closes the keychain again.
+const WITH_KEYCHAIN: &str = r#"
+printf callbox | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
+keychain=$!
+trap 'kill $keychain 2>/dev/null' EXIT
+gdbus wait --session --timeout 10 org.freedesktop.secrets || exit 1
+"$@""#;
 
 /// Variables of the user's own desktop that must not shine through.
 const HIDDEN: [&str; 12] = [
@@ -85,4 +90,47 @@ fn restrict(folder: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn restrict(_: &Path) -> Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    fn says(session: &Session, script: &str) -> String {
+        session.wrap(Cmd::new("sh").args(["-c", script])).output().unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn a_desktop_has_an_open_keychain_that_outlives_its_commands_and_nobody_shares() {
+        let desktop = Session::new().unwrap();
+        says(&desktop, "printf first | secret-tool store --label callbox test desktop");
+        assert_eq!(says(&desktop, "secret-tool lookup test desktop"), "first", "kept from one command to the next");
+        let other = Session::new().unwrap();
+        assert_eq!(says(&other, "secret-tool lookup test desktop || true"), "", "another desktop knows nothing of it");
+    }
+
+    #[test]
+    fn a_desktop_has_a_display_and_a_home_of_its_own() {
+        let desktop = Session::new().unwrap();
+        let home = says(&desktop, r#"test -n "$DISPLAY" && test -z "$WAYLAND_DISPLAY" && printf %s "$HOME""#);
+        assert_eq!(Path::new(&home), desktop.top.path().join("home"));
+        assert_eq!(says(&desktop, r#"stat -c %a "$XDG_RUNTIME_DIR""#), "700", "the bus refuses anything wider");
+    }
+
+    #[test]
+    fn a_commands_exit_code_passes_through() {
+        let desktop = Session::new().unwrap();
+        let failed = desktop.wrap(Cmd::new("sh").args(["-c", "exit 7"])).run().unwrap_err();
+        assert!(failed.to_string().contains("exit status: 7"), "{failed}");
+    }
+
+    #[test]
+    fn the_folders_go_with_the_desktop() {
+        let desktop = Session::new().unwrap();
+        let top = desktop.top.path().to_owned();
+        says(&desktop, r#"echo left > "$HOME/file""#);
+        drop(desktop);
+        assert!(!top.exists(), "nothing is left behind");
+    }
 }
