@@ -1,5 +1,6 @@
 //! The package that people install, held against its limits, and tried on this machine if asked.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -16,6 +17,9 @@ use crate::{session, sizes, ui, workspace};
 /// Limits in bytes.
 const PACKAGE_LIMIT: u64 = 9_000_000;
 const FRONT_END_LIMIT: u64 = 350_000;
+
+/// The project's own key, with which every package is signed beside what the system asks for.
+const SIGNING_KEY: &str = "TAURI_SIGNING_PRIVATE_KEY";
 
 /// The scheme that the package registers, and its name as a package.
 const SCHEME_TYPE: &str = "x-scheme-handler/dev.callbox.desktop";
@@ -48,6 +52,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     bundler().args(["build", "--ci", "--bundles", kind()]).args(&options.bundler).run()?;
     let packages = newer_than(started)?;
     ensure!(!packages.is_empty(), "the bundler made no package");
+
+    if env::var_os(SIGNING_KEY).is_some_and(|key| !key.is_empty()) {
+        for package in &packages {
+            let version = env!("CARGO_PKG_VERSION");
+            bundler().args(["signer", "sign", "--app-version", version]).arg(package).run().context("the package could not be signed")?;
+        }
+    } else {
+        println!("{SIGNING_KEY} is not set, so the package is not signed.");
+    }
 
     let (files, front_end) = sizes::of_folder(&page)?;
     println!();
