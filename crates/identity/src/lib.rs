@@ -1,1 +1,41 @@
 //! Sign-in, refresh and sign-out at an OAuth 2.1 tenant.
+//!
+//! A [`Session`] is one account at one tenant, run by one actor. What it promises:
+//!
+//! - **Sign-in** is Authorization Code with PKCE S256 in the system browser (RFC 8252, OpenID Connect Core). Several attempts may wait at
+//!   once, each keyed by its `state`, good once and for ten minutes. A forged, late, doubled or malformed link changes nothing.
+//! - **Only `invalid_grant`, another subject in the tenant's answer, or the user ends a session.** Every other failure leaves it as it is;
+//!   how to go on is part of each error ([`Retry`]), not guessed from text.
+//! - **One refresh at a time.** It runs in the actor: a caller that goes away changes nothing. A rotated refresh token is in the vault before
+//!   anything else of the answer is looked at. A lost reply is answered by presenting the same token once more, at once; never an older one.
+//! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
+//! - **No secret is shown**: tokens, codes and verifiers are [`callbox_vault::Secret`]s, and no error, log or `Debug` carries one.
+//!
+//! Everything that decides is free of I/O and lives in its own module; the actor in `session` only carries requests out and results in.
+//! Time, randomness, the vault and the HTTP client are passed in.
+
+mod account;
+mod attempts;
+mod callback;
+mod clock;
+mod discovery;
+mod entropy;
+mod error;
+mod fetch;
+mod id_token;
+mod jwks;
+mod profile;
+mod record;
+mod refresh;
+mod session;
+mod token;
+
+pub use account::Account;
+pub use attempts::AttemptId;
+pub use callback::Ignored;
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SystemEntropy};
+pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
+pub use profile::{Issuer, Profile};
+pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};
+pub use token::AccessToken;

@@ -1,0 +1,197 @@
+//! Whom to talk to, and where its sign-in happens.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::{Host, Url};
+
+use crate::ProfileError;
+
+/// One agent with its tenant: what a user adds, names and switches. Read from and written to TOML or JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// A short, stable name, unique among the profiles of this installation.
+    pub id: String,
+    /// What the user sees.
+    pub name: String,
+    /// The agent's address, `https://host/agents/chat-agent`.
+    pub agent: Url,
+    /// The tenant.
+    pub issuer: Issuer,
+    /// The public client that the tenant knows this app as.
+    pub client_id: String,
+    /// Auth0's name for the agent's API; without it the access token is good for the tenant alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// What to ask for. `openid` and `offline_access` are what makes a session that survives a restart.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// Where the browser is sent back to; registered at the tenant, character by character.
+    #[serde(default = "default_redirect_uri")]
+    pub redirect_uri: String,
+}
+
+fn default_scopes() -> Vec<String> {
+    ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec()
+}
+
+fn default_redirect_uri() -> String {
+    "dev.callbox.desktop://callback".to_owned()
+}
+
+impl Profile {
+    /// A profile with the usual scopes and the app's own redirect URI; `id` is also its name.
+    #[must_use]
+    pub fn new(id: &str, agent: Url, issuer: Issuer, client_id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            agent,
+            issuer,
+            client_id: client_id.to_owned(),
+            audience: None,
+            scopes: default_scopes(),
+            redirect_uri: default_redirect_uri(),
+        }
+    }
+}
+
+/// A tenant's issuer identifier (RFC 8414 §2): the exact string, because issuers are compared character by character, never as URLs.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Issuer {
+    exact: String,
+    url: Url,
+}
+
+impl Issuer {
+    /// Checks an identifier: https, or http on loopback; no query, no fragment, no user.
+    ///
+    /// # Errors
+    /// [`ProfileError`] says which of these it is.
+    pub fn parse(exact: &str) -> Result<Self, ProfileError> {
+        let url = Url::parse(exact).map_err(|_| ProfileError::NotAnAddress)?;
+        if !is_secure(&url) {
+            return Err(ProfileError::Insecure);
+        }
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err(ProfileError::Decorated);
+        }
+        Ok(Self { exact: exact.to_owned(), url })
+    }
+
+    /// The identifier, as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.exact
+    }
+
+    /// The identifier as an address.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Host and, where it is not the usual one, port: what a user is shown.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+}
+
+/// Whether secrets may be sent there: https, or http that never leaves the computer.
+pub(crate) fn is_secure(url: &Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => true,
+        ("http", Some(Host::Ipv4(ip))) => ip.is_loopback(),
+        ("http", Some(Host::Ipv6(ip))) => ip.is_loopback(),
+        ("http", Some(Host::Domain(name))) => name == "localhost",
+        _ => false,
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Issuer({})", self.exact)
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.exact)
+    }
+}
+
+impl FromStr for Issuer {
+    type Err = ProfileError;
+
+    fn from_str(exact: &str) -> Result<Self, Self::Err> {
+        Self::parse(exact)
+    }
+}
+
+impl TryFrom<Url> for Issuer {
+    type Error = ProfileError;
+
+    fn try_from(url: Url) -> Result<Self, Self::Error> {
+        Self::parse(url.as_str())
+    }
+}
+
+impl Serialize for Issuer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.exact)
+    }
+}
+
+impl<'de> Deserialize<'de> for Issuer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_keeps_its_exact_string() {
+        for exact in
+            ["https://tenant.auth0.com/", "https://tenant.auth0.com", "http://127.0.0.1:8080/", "http://[::1]:9/", "http://localhost:1"]
+        {
+            assert_eq!(Issuer::parse(exact).unwrap().as_str(), exact);
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_https_or_loopback_and_bare() {
+        for (exact, error) in [
+            ("tenant.auth0.com", ProfileError::NotAnAddress),
+            ("http://tenant.auth0.com/", ProfileError::Insecure),
+            ("http://127.0.0.1.evil.example/", ProfileError::Insecure),
+            ("http://localhost.evil.example/", ProfileError::Insecure),
+            ("http://10.0.0.1/", ProfileError::Insecure),
+            ("file:///etc/passwd", ProfileError::Insecure),
+            ("https://tenant.auth0.com/?a=b", ProfileError::Decorated),
+            ("https://tenant.auth0.com/#a", ProfileError::Decorated),
+            ("https://user@tenant.auth0.com/", ProfileError::Decorated),
+        ] {
+            assert_eq!(Issuer::parse(exact), Err(error), "{exact}");
+        }
+    }
+
+    #[test]
+    fn a_profile_reads_what_it_writes_and_fills_in_the_usual() {
+        let json =
+            r#"{"id":"work","name":"Work","agent":"https://agent.example/agents/chat-agent","issuer":"https://t.example","client_id":"c"}"#;
+        let profile: Profile = serde_json::from_str(json).unwrap();
+        assert_eq!(profile.issuer.as_str(), "https://t.example");
+        assert_eq!(profile.scopes, ["openid", "profile", "email", "offline_access"]);
+        assert_eq!(profile.redirect_uri, "dev.callbox.desktop://callback");
+        let again: Profile = serde_json::from_str(&serde_json::to_string(&profile).unwrap()).unwrap();
+        assert_eq!(again, profile);
+        assert!(serde_json::from_str::<Profile>(&json.replace("https://t.example", "http://t.example")).is_err());
+        assert!(serde_json::from_str::<Profile>(&json.replace("client_id", "clientid")).is_err());
+    }
+}

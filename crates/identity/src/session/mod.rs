@@ -1,0 +1,196 @@
+//! One account at one tenant: the handle and what it tells.
+
+use std::sync::Arc;
+
+use callbox_vault::{Vault, VaultError};
+use tokio::sync::{mpsc, oneshot, watch};
+use url::Url;
+
+use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError};
+
+/// What a session is made of.
+#[derive(Clone)]
+pub struct Config {
+    pub profile: Profile,
+    pub vault: Vault,
+    /// Must not follow redirects: [`Session::http_client`] makes one that does not.
+    pub http: reqwest::Client,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What a session is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionState {
+    /// The vault is being asked; milliseconds, five seconds at most.
+    Restoring,
+    SignedOut {
+        /// Why, where it was not the user's own wish.
+        reason: Option<SignedOutReason>,
+    },
+    /// Somebody is at the browser. The newest attempt, if there are several.
+    SigningIn {
+        attempt: AttemptId,
+        stage: SignInStage,
+    },
+    SignedIn {
+        account: Account,
+        storage: Storage,
+    },
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedOutReason {
+    /// The tenant has ended the session (`invalid_grant`). What belongs to the account on this computer stays.
+    Ended { account: Account },
+    /// The tenant answered for somebody else than before. What belongs to the account on this computer stays.
+    AccountChanged { account: Account },
+    /// The keychain could not be asked who was signed in. When it works again ([`Vault::probe`]), the session comes back by itself.
+    Keychain(VaultError),
+    /// What the keychain holds for this profile is not readable by this version.
+    Unreadable,
+    /// The last sign-in did not succeed.
+    SignInFailed(SignInError),
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInStage {
+    /// Asking the tenant where its pages are.
+    Preparing,
+    /// Nothing will happen until the browser sends the user back.
+    WaitingForBrowser,
+    /// The link came back; code and tokens are being exchanged.
+    Exchanging,
+}
+
+/// Where the sign-in is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// In the keychain: survives a restart.
+    Keychain,
+    /// In memory only, for this reason. Moves to the keychain when that works again.
+    SessionOnly(VaultError),
+}
+
+/// A sign-in that can begin.
+#[derive(Debug, Clone)]
+pub struct SignInStart {
+    pub attempt: AttemptId,
+    /// The page to open in the system browser. Contains `state` and `nonce`, no verifier.
+    pub url: Url,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackOutcome {
+    /// Signed in.
+    Completed,
+    /// Not meant for us, or not any more. Nothing changed.
+    Ignored(Ignored),
+    /// The attempt that it belongs to is over.
+    Failed(SignInError),
+}
+
+/// What a sign-out achieved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOut {
+    /// The tenant has confirmed that the refresh token is worthless now.
+    pub revoked: bool,
+    /// Why the keychain may still hold the refresh token; `None` if it is gone.
+    pub left_in_keychain: Option<VaultError>,
+    /// The page that ends the browser's own session at the tenant, to be opened if the user wants that too.
+    pub browser_logout: Option<Url>,
+}
+
+/// The handle on a session. Clones are the same session; it ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    state: watch::Receiver<SessionState>,
+}
+
+pub(crate) enum Command {
+    Begin(oneshot::Sender<Result<SignInStart, SignInError>>),
+    Callback(String, oneshot::Sender<CallbackOutcome>),
+    Cancel,
+    Token { rejected: Option<u64>, reply: oneshot::Sender<Result<AccessToken, TokenError>> },
+    SignOut(oneshot::Sender<SignOut>),
+}
+
+impl Session {
+    /// Starts the session's actor; it restores from the vault in the background. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn spawn(config: Config) -> Self {
+        let (commands, inbox) = mpsc::channel(256);
+        let (publish, state) = watch::channel(SessionState::Restoring);
+        drop((config, inbox, publish));
+        Self { commands, state }
+    }
+
+    /// An HTTP client as sessions need it: no redirects, bounded connects, the system's proxy and certificates.
+    ///
+    /// # Errors
+    /// When the system's TLS settings are not usable.
+    pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(std::time::Duration::from_secs(10)).build()
+    }
+
+    /// What the session is doing, now and from now on.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<SessionState> {
+        self.state.clone()
+    }
+
+    /// Prepares a sign-in; the caller opens the page. Earlier attempts stay good: whichever comes back first wins.
+    ///
+    /// # Errors
+    /// When the tenant's metadata cannot be had, or the attempt is cancelled meanwhile.
+    pub async fn begin_sign_in(&self) -> Result<SignInStart, SignInError> {
+        self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))
+    }
+
+    /// Takes a link that the system, the user or a loopback listener handed over. Any text at all may be passed.
+    ///
+    /// A caller that stops waiting changes nothing: the exchange runs in the session.
+    pub async fn handle_callback(&self, link: &str) -> CallbackOutcome {
+        let link = link.to_owned();
+        self.ask(|reply| Command::Callback(link, reply)).await.unwrap_or(CallbackOutcome::Ignored(Ignored::Closed))
+    }
+
+    /// Gives up every attempt that waits for the browser. An exchange that has begun goes on.
+    pub async fn cancel_sign_in(&self) {
+        let _ = self.commands.send(Command::Cancel).await;
+    }
+
+    /// An access token that is good for a while: for 60 seconds at least, or a tenth of its life if that is less. Refreshed if need be;
+    /// however many ask at once, the tenant is asked once.
+    ///
+    /// # Errors
+    /// See [`TokenError`]; each says how to go on.
+    pub async fn access_token(&self) -> Result<AccessToken, TokenError> {
+        self.ask(|reply| Command::Token { rejected: None, reply }).await.unwrap_or(Err(TokenError::Closed))
+    }
+
+    /// An access token other than `rejected`, which an agent has just refused: the one that has replaced it already, else a new one.
+    ///
+    /// # Errors
+    /// See [`TokenError`]; each says how to go on.
+    pub async fn access_token_after_rejection(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
+        let rejected = Some(rejected.fingerprint());
+        self.ask(|reply| Command::Token { rejected, reply }).await.unwrap_or(Err(TokenError::Closed))
+    }
+
+    /// Ends the session: forgets it here, revokes the refresh token at the tenant (RFC 7009).
+    pub async fn sign_out(&self) -> SignOut {
+        let nothing = SignOut { revoked: false, left_in_keychain: None, browser_logout: None };
+        self.ask(Command::SignOut).await.unwrap_or(nothing)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
