@@ -1,1 +1,2 @@
 //! The front end.
+pub mod markdown;
