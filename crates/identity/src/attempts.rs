@@ -1,5 +1,300 @@
-//! Sign-ins that wait for the browser.
+//! Sign-ins that wait for the browser: PKCE (RFC 7636), `state` (RFC 6749 §10.12) and `nonce` (OpenID Connect Core §3.1.2.1) of each.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use callbox_vault::Secret;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::{Entropy, Ignored, Profile, SignInError, discovery::Metadata, entropy};
+
+/// How long a person may take at the browser.
+pub(crate) const TTL: Duration = Duration::from_secs(600);
+/// How many attempts can wait at once; one more ends the oldest.
+const MAX_WAITING: usize = 16;
+/// How many are remembered, to tell a doubled link from a forged one.
+const MAX_REMEMBERED: usize = 64;
 
 /// Names one sign-in attempt of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(pub(crate) u64);
+
+/// Everything that one attempt needs when its link comes back. The exchange uses the endpoints recorded here, not today's.
+pub(crate) struct Attempt {
+    pub(crate) id: AttemptId,
+    pub(crate) nonce: Secret<String>,
+    pub(crate) verifier: Secret<String>,
+    pub(crate) redirect_uri: String,
+    pub(crate) metadata: Arc<Metadata>,
+}
+
+enum Phase {
+    Waiting(Box<Attempt>),
+    Used,
+    Over,
+}
+
+struct Entry {
+    id: AttemptId,
+    state: Secret<String>,
+    expires: Instant,
+    phase: Phase,
+}
+
+/// All attempts of a session, by `state`.
+#[derive(Default)]
+pub(crate) struct Attempts {
+    entries: Vec<Entry>,
+}
+
+impl Attempts {
+    /// Opens an attempt; the page to show comes back.
+    ///
+    /// # Errors
+    /// When the profile's redirect URI is not one.
+    pub(crate) fn open(
+        &mut self,
+        id: AttemptId,
+        profile: &Profile,
+        metadata: &Arc<Metadata>,
+        entropy: &dyn Entropy,
+        now: Instant,
+    ) -> Result<Url, SignInError> {
+        let (state, nonce, verifier) = (entropy::token(entropy), entropy::token(entropy), entropy::token(entropy));
+        let url = page(profile, metadata, &state, &nonce, &verifier)?;
+        let attempt = Attempt { id, nonce, verifier, redirect_uri: profile.redirect_uri.clone(), metadata: metadata.clone() };
+        self.sweep(now);
+        let waiting = self.entries.iter().filter(|entry| matches!(entry.phase, Phase::Waiting(_))).count();
+        if waiting >= MAX_WAITING
+            && let Some(oldest) = self.entries.iter_mut().find(|entry| matches!(entry.phase, Phase::Waiting(_)))
+        {
+            oldest.phase = Phase::Over;
+        }
+        if self.entries.len() >= MAX_REMEMBERED {
+            self.entries.remove(0);
+        }
+        self.entries.push(Entry { id, state, expires: now + TTL, phase: Phase::Waiting(Box::new(attempt)) });
+        Ok(url)
+    }
+
+    /// Takes the attempt that a link with this `state` and this address (without the query) belongs to. It is taken once.
+    ///
+    /// # Errors
+    /// Why there is none; nothing has changed then.
+    pub(crate) fn claim(&mut self, state: &str, address: &str, now: Instant) -> Result<Attempt, Ignored> {
+        self.sweep(now);
+        // Every entry is compared: how long this takes tells nothing.
+        let mut found = None;
+        for entry in &mut self.entries {
+            if verify_slices_are_equal(entry.state.expose().as_bytes(), state.as_bytes()).is_ok() {
+                found = Some(entry);
+            }
+        }
+        let entry = found.ok_or(Ignored::Unknown)?;
+        match &entry.phase {
+            Phase::Used => Err(Ignored::AlreadyUsed),
+            Phase::Over => Err(Ignored::Over),
+            Phase::Waiting(attempt) if !is_redirect(&attempt.redirect_uri, address) => Err(Ignored::NotOurs),
+            Phase::Waiting(_) => match std::mem::replace(&mut entry.phase, Phase::Used) {
+                Phase::Waiting(attempt) => Ok(*attempt),
+                Phase::Used | Phase::Over => Err(Ignored::AlreadyUsed),
+            },
+        }
+    }
+
+    /// Ends all that wait. Whether there were any.
+    pub(crate) fn cancel(&mut self) -> bool {
+        self.end(|_| true)
+    }
+
+    /// Ends what is too old. Whether there was any.
+    pub(crate) fn sweep(&mut self, now: Instant) -> bool {
+        self.end(|entry| entry.expires <= now)
+    }
+
+    fn end(&mut self, which: impl Fn(&Entry) -> bool) -> bool {
+        let mut any = false;
+        for entry in self.entries.iter_mut().filter(|entry| which(entry)) {
+            if matches!(entry.phase, Phase::Waiting(_)) {
+                entry.phase = Phase::Over;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The newest that waits.
+    pub(crate) fn newest(&self) -> Option<AttemptId> {
+        self.waiting().map(|entry| entry.id).last()
+    }
+
+    /// When the next one will be too old.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        self.waiting().map(|entry| entry.expires).min()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| matches!(entry.phase, Phase::Waiting(_)))
+    }
+}
+
+/// The tenant's page for one attempt (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, Auth0's `audience`).
+fn page(
+    profile: &Profile,
+    metadata: &Metadata,
+    state: &Secret<String>,
+    nonce: &Secret<String>,
+    verifier: &Secret<String>,
+) -> Result<Url, SignInError> {
+    let redirect =
+        RedirectUrl::new(profile.redirect_uri.clone()).map_err(|_| SignInError::Malformed("the redirect URI is not an address"))?;
+    let client = BasicClient::new(ClientId::new(profile.client_id.clone()))
+        .set_auth_uri(AuthUrl::from_url(metadata.authorization.clone()))
+        .set_redirect_uri(redirect);
+    let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.expose().clone()));
+    let mut request = client
+        .authorize_url(|| CsrfToken::new(state.expose().clone()))
+        .add_scopes(profile.scopes.iter().cloned().map(Scope::new))
+        .set_pkce_challenge(challenge)
+        .add_extra_param("nonce", nonce.expose().clone());
+    if let Some(audience) = &profile.audience {
+        request = request.add_extra_param("audience", audience.clone());
+    }
+    Ok(request.url().0)
+}
+
+/// Whether a link's address is the redirect URI. Systems write the scheme in lower case, and some put a slash behind a bare host.
+fn is_redirect(redirect_uri: &str, address: &str) -> bool {
+    let (Some((scheme, rest)), Some((their_scheme, their_rest))) = (redirect_uri.split_once(':'), address.split_once(':')) else {
+        return false;
+    };
+    let bare = !rest.trim_start_matches('/').contains('/');
+    let same = rest == their_rest || (bare && their_rest.strip_suffix('/') == Some(rest));
+    scheme.eq_ignore_ascii_case(their_scheme) && same
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::atomic::AtomicU8, sync::atomic::Ordering};
+
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    use super::*;
+    use crate::{Issuer, discovery::tests::metadata};
+
+    /// Bytes that differ from call to call and can be told beforehand.
+    struct Counting(AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
+        }
+    }
+
+    const REDIRECT: &str = "dev.callbox.desktop://callback";
+
+    fn drawn(n: u8) -> String {
+        URL_SAFE_NO_PAD.encode([n; 32])
+    }
+
+    fn profile() -> Profile {
+        let agent = Url::parse("https://agent.example/agents/chat-agent").unwrap();
+        let mut profile = Profile::new("p", agent, Issuer::parse("https://tenant.example/").unwrap(), "the-client");
+        profile.audience = Some("https://api.example".to_owned());
+        profile
+    }
+
+    /// `n` attempts; the states are `drawn(0)`, `drawn(3)`, `drawn(6)`, …
+    fn attempts(n: u64, now: Instant) -> (Attempts, Vec<Url>) {
+        let (mut attempts, entropy) = (Attempts::default(), Counting(AtomicU8::new(0)));
+        let open = |id| attempts.open(AttemptId(id), &profile(), &Arc::new(metadata()), &entropy, now).unwrap();
+        let urls = (0..n).map(open).collect();
+        (attempts, urls)
+    }
+
+    #[test]
+    fn the_page_carries_everything_that_binds_the_answer_and_no_verifier() {
+        let (_, urls) = attempts(1, Instant::now());
+        let params: HashMap<_, _> = urls[0].query_pairs().into_owned().collect();
+        let challenge = URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, drawn(2).as_bytes()));
+        let expected = [
+            ("response_type", "code"),
+            ("client_id", "the-client"),
+            ("redirect_uri", REDIRECT),
+            ("scope", "openid profile email offline_access"),
+            ("audience", "https://api.example"),
+            ("state", &drawn(0)),
+            ("nonce", &drawn(1)),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        assert_eq!(params.len(), expected.len());
+        for (name, value) in expected {
+            assert_eq!(params[name], value, "{name}");
+        }
+        assert!(!urls[0].as_str().contains(&drawn(2)));
+    }
+
+    #[test]
+    fn an_attempt_is_taken_once_and_by_its_own_state_only() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(2, now);
+        assert_eq!(attempts.claim("nobody", REDIRECT, now).err(), Some(Ignored::Unknown));
+        assert_eq!(attempts.claim("", REDIRECT, now).err(), Some(Ignored::Unknown));
+        let taken = attempts.claim(&drawn(0), REDIRECT, now).unwrap();
+        assert_eq!((taken.id, taken.nonce.expose(), taken.verifier.expose()), (AttemptId(0), &drawn(1), &drawn(2)));
+        assert_eq!(attempts.claim(&drawn(0), REDIRECT, now).err(), Some(Ignored::AlreadyUsed));
+        assert_eq!(attempts.claim(&drawn(3), REDIRECT, now).unwrap().id, AttemptId(1));
+    }
+
+    #[test]
+    fn a_link_to_another_address_leaves_the_attempt_alone() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(1, now);
+        for other in [
+            "dev.callbox.desktop://callback/extra",
+            "dev.callbox.desktop://callback//",
+            "dev.callbox.desktop://user@callback",
+            "dev.callbox.desktop:callback",
+            "dev.callbox.desktop://Callback",
+            "https://callback",
+            "dev.callbox.desktopx://callback",
+            "",
+        ] {
+            assert_eq!(attempts.claim(&drawn(0), other, now).err(), Some(Ignored::NotOurs), "{other}");
+        }
+        assert!(attempts.claim(&drawn(0), "DEV.callbox.desktop://callback/", now).is_ok());
+    }
+
+    #[test]
+    fn an_attempt_lives_for_ten_minutes() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(2, now);
+        assert_eq!(attempts.next_expiry(), Some(now + TTL));
+        assert!(attempts.claim(&drawn(0), REDIRECT, now + TTL - Duration::from_secs(1)).is_ok());
+        assert_eq!(attempts.claim(&drawn(3), REDIRECT, now + TTL).err(), Some(Ignored::Over));
+        assert_eq!((attempts.newest(), attempts.next_expiry()), (None, None));
+    }
+
+    #[test]
+    fn cancelling_ends_all_that_wait_and_says_so() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(2, now);
+        assert_eq!(attempts.newest(), Some(AttemptId(1)));
+        assert!(attempts.cancel());
+        assert!(!attempts.cancel());
+        assert_eq!(attempts.claim(&drawn(3), REDIRECT, now).err(), Some(Ignored::Over));
+    }
+
+    #[test]
+    fn what_waits_and_what_is_remembered_is_bounded() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(80, now);
+        assert_eq!(attempts.waiting().count(), MAX_WAITING);
+        assert_eq!(attempts.entries.len(), MAX_REMEMBERED);
+        assert_eq!(attempts.newest(), Some(AttemptId(79)));
+        assert_eq!(attempts.claim(&drawn(0), REDIRECT, now).err(), Some(Ignored::Unknown));
+    }
+}

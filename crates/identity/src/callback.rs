@@ -1,4 +1,13 @@
-//! The link that comes back from the browser.
+//! The link that comes back from the browser (RFC 6749 §4.1.2, RFC 9207 §2.4). Anybody can make the system hand one over.
+
+use std::fmt;
+
+use callbox_vault::Secret;
+
+use crate::{SignInError, TenantError, discovery::Metadata};
+
+/// Longer than any real link: Auth0's are below 1 kB.
+const MAX_LEN: usize = 8 * 1024;
 
 /// Why a link was ignored. It changed nothing: attempts that wait go on waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,5 +41,220 @@ impl Ignored {
             Self::Over => "link-over",
             Self::Closed => "session-closed",
         }
+    }
+}
+
+/// A well-formed link, not yet matched to anything.
+pub(crate) struct Link {
+    /// Everything before the query.
+    pub(crate) address: String,
+    pub(crate) state: String,
+    iss: Option<String>,
+    answer: Answer,
+}
+
+enum Answer {
+    Code(Secret<String>),
+    Error(TenantError),
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Takes a link apart.
+    ///
+    /// # Errors
+    /// [`Ignored::TooLong`] and [`Ignored::Malformed`]; without a `state`, [`Ignored::Unknown`].
+    pub(crate) fn parse(link: &str) -> Result<Self, Ignored> {
+        if link.len() > MAX_LEN {
+            return Err(Ignored::TooLong);
+        }
+        // A link that was pasted may have brought spaces and line ends along.
+        let link = link.trim();
+        let clean = link.bytes().all(|byte| byte.is_ascii_graphic()) && !link.contains('#');
+        let (address, query) = link.split_once('?').filter(|(address, _)| clean && !address.is_empty()).ok_or(Ignored::Malformed)?;
+        let mut params: Vec<(String, String)> = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
+            // RFC 6749 §3.1: no parameter more than once.
+            if params.iter().any(|(known, _)| *known == name) {
+                return Err(Ignored::Malformed);
+            }
+            params.push((name, value));
+        }
+        let mut take = |name: &str| {
+            let index = params.iter().position(|(known, _)| known == name)?;
+            Some(params.swap_remove(index).1).filter(|value| !value.is_empty())
+        };
+        let state = take("state").ok_or(Ignored::Unknown)?;
+        let iss = take("iss");
+        let answer = match (take("code").map(Secret::new), take("error")) {
+            (Some(code), None) => Answer::Code(code),
+            (None, Some(error)) => Answer::Error(TenantError::new(&error, take("error_description").as_deref())),
+            _ => return Err(Ignored::Malformed),
+        };
+        Ok(Self { address: address.to_owned(), state, iss, answer })
+    }
+
+    /// The code, once the answer is known to be from the right tenant. Only then is an error looked at.
+    ///
+    /// # Errors
+    /// The attempt has failed.
+    pub(crate) fn code(self, metadata: &Metadata) -> Result<Secret<String>, SignInError> {
+        let right = match &self.iss {
+            Some(iss) => *iss == metadata.issuer,
+            None => !metadata.names_issuer,
+        };
+        if !right {
+            return Err(SignInError::WrongIssuer);
+        }
+        match self.answer {
+            Answer::Code(code) => Ok(code),
+            Answer::Error(error) => Err(match error.error.as_str() {
+                "access_denied" => SignInError::Declined,
+                "login_required" | "consent_required" | "interaction_required" | "mfa_required" | "account_selection_required" => {
+                    SignInError::Interaction(error)
+                }
+                "server_error" | "temporarily_unavailable" => crate::Trouble::Unwell { status: 302, retry_in: None }.into(),
+                _ => SignInError::Configuration(error),
+            }),
+        }
+    }
+}
+
+/// `application/x-www-form-urlencoded`, strictly: whole escapes, valid UTF-8, no control characters.
+fn decode(text: &str) -> Result<String, Ignored> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or(Ignored::Malformed);
+                let value = digit()? * 16 + digit()?;
+                u8::try_from(value).map_err(|_| Ignored::Malformed)?
+            }
+            byte => byte,
+        });
+    }
+    let decoded = String::from_utf8(bytes).map_err(|_| Ignored::Malformed)?;
+    if decoded.chars().any(char::is_control) { Err(Ignored::Malformed) } else { Ok(decoded) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Trouble, discovery::tests::metadata};
+
+    const BASE: &str = "dev.callbox.desktop://callback";
+
+    fn parse(query: &str) -> Result<Link, Ignored> {
+        Link::parse(&format!("{BASE}?{query}"))
+    }
+
+    fn code(query: &str, names_issuer: bool) -> Result<String, SignInError> {
+        let metadata = Metadata { names_issuer, ..metadata() };
+        parse(query).unwrap().code(&metadata).map(|code| code.expose().clone())
+    }
+
+    #[test]
+    fn a_link_is_taken_apart() {
+        let link = Link::parse(&format!(" {BASE}?code=a%2Bb+c&state=s&iss=https%3A%2F%2Ftenant.example%2F&extra=1\n")).unwrap();
+        assert_eq!((link.address.as_str(), link.state.as_str()), (BASE, "s"));
+        assert_eq!(link.code(&metadata()).unwrap().expose(), "a+b c");
+    }
+
+    #[test]
+    fn duplicate_params_are_malformed() {
+        for query in [
+            "code=a&code=b&state=s",
+            "code=a&state=s&state=t",
+            "code=a&state=s&state=s",
+            "code=a&state=s&iss=x&iss=y",
+            "code=a&state=s&%73tate=t",
+            "code=a&state=s&extra=1&extra=2",
+        ] {
+            assert_eq!(parse(query).unwrap_err(), Ignored::Malformed, "{query}");
+        }
+    }
+
+    #[test]
+    fn oversized_links_are_refused_before_they_are_read() {
+        let link = format!("{BASE}?code=a&state=s&x=");
+        let fill = |len: usize| link.clone() + &"y".repeat(len - link.len());
+        assert!(Link::parse(&fill(MAX_LEN)).is_ok());
+        assert_eq!(Link::parse(&fill(MAX_LEN + 1)).unwrap_err(), Ignored::TooLong);
+        assert_eq!(Link::parse(&fill(1 << 20)).unwrap_err(), Ignored::TooLong);
+    }
+
+    #[test]
+    fn malformed_links_are_ignored() {
+        for link in [
+            "",
+            "?",
+            "callback",
+            BASE,
+            "dev.callbox.desktop://callback?code=a&state=s#fragment",
+            "dev.callbox.desktop://callback#code=a&state=s",
+            "dev.callbox.desktop://callback?state=s",
+            "dev.callbox.desktop://callback?code=a&error=b&state=s",
+            "dev.callbox.desktop://callback?code=&state=s",
+            "dev.callbox.desktop://callback?code=a%00b&state=s",
+            "dev.callbox.desktop://callback?code=a%0d%0ab&state=s",
+            "dev.callbox.desktop://callback?code=%&state=s",
+            "dev.callbox.desktop://callback?code=%4&state=s",
+            "dev.callbox.desktop://callback?code=%+1&state=s",
+            "dev.callbox.desktop://callback?code=%ff&state=s",
+            "dev.callbox.desktop://callback?code=a b&state=s",
+            "dev.callbox.desktop://callback?code=ä&state=s",
+        ] {
+            assert_eq!(Link::parse(link).unwrap_err(), Ignored::Malformed, "{link}");
+        }
+        assert_eq!(parse("code=a").unwrap_err(), Ignored::Unknown);
+        assert_eq!(parse("code=a&state=").unwrap_err(), Ignored::Unknown);
+    }
+
+    #[test]
+    fn the_issuer_table_of_rfc_9207() {
+        let right = "iss=https%3A%2F%2Ftenant.example%2F";
+        for (iss, names_issuer, accepted) in [
+            (right, true, true),
+            (right, false, true),
+            ("", false, true),
+            ("", true, false),
+            ("iss=", true, false),
+            ("iss=https%3A%2F%2Ftenant.example", true, false),
+            ("iss=https%3A%2F%2Ftenant.example", false, false),
+            ("iss=https%3A%2F%2FTENANT.example%2F", true, false),
+            ("iss=https%3A%2F%2Fevil.example%2F", false, false),
+        ] {
+            for answer in ["code=a", "error=access_denied&error_description=visit+evil.example"] {
+                let result = code(&format!("{answer}&state=s&{iss}"), names_issuer);
+                let refused = result == Err(SignInError::WrongIssuer);
+                assert_eq!(!refused, accepted, "{answer} {iss} {names_issuer}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_are_told_apart_and_their_text_is_cleaned() {
+        let of = |error: &str| code(&format!("error={error}&error_description=why%3F&state=s"), false).unwrap_err();
+        assert_eq!(of("access_denied"), SignInError::Declined);
+        assert_eq!(of("login_required"), SignInError::Interaction(TenantError::new("login_required", Some("why?"))));
+        assert_eq!(of("invalid_scope"), SignInError::Configuration(TenantError::new("invalid_scope", Some("why?"))));
+        assert_eq!(of("temporarily_unavailable"), Trouble::Unwell { status: 302, retry_in: None }.into());
+        let long = of(&format!("x{}", "y".repeat(2000)));
+        assert!(long.to_string().len() < 600);
+    }
+
+    #[test]
+    fn debug_shows_neither_code_nor_state() {
+        let text = format!("{:?}", parse("code=the-code&state=the-state").unwrap());
+        assert!(!text.contains("the-"), "{text}");
     }
 }

@@ -1,1 +1,198 @@
-//! See the crate's documentation.
+//! What a tenant says about itself (OpenID Connect Discovery 1.0 §3 and §4, RFC 8414 §2, RFC 9207 §3).
+
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{DiscoveryError, Issuer, fetch::Reply, profile::is_secure};
+
+/// The tenant's endpoints, each safe to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    /// The issuer, as the tenant writes it: what every `iss` is compared with.
+    pub(crate) issuer: String,
+    pub(crate) authorization: Url,
+    pub(crate) token: Url,
+    pub(crate) jwks: Url,
+    pub(crate) revocation: Option<Url>,
+    pub(crate) end_session: Option<Url>,
+    /// Whether every answer that comes by browser names its issuer.
+    pub(crate) names_issuer: bool,
+}
+
+/// Where the metadata of `issuer` is: behind its path, whether that ends in a slash or not.
+pub(crate) fn address(issuer: &Issuer) -> Url {
+    let mut url = issuer.url().clone();
+    let path = format!("{}/.well-known/openid-configuration", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
+}
+
+/// Reads the tenant's answer.
+///
+/// # Errors
+/// Anything that is not the metadata of exactly this issuer. One difference is let pass, because people type it: the slash after a bare host.
+/// From then on the tenant's own spelling counts.
+pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Metadata, DiscoveryError> {
+    if let Some(trouble) = reply.trouble(now) {
+        return Err(trouble.into());
+    }
+    if reply.status != 200 {
+        return Err(DiscoveryError::NotFound { status: reply.status });
+    }
+    let document = match reply.json() {
+        Some(document) => document,
+        None if reply.begins_as_json() => return Err(DiscoveryError::Malformed("it is not valid JSON")),
+        None => return Err(crate::Trouble::Intercepted { status: 200 }.into()),
+    };
+    let found = document.get("issuer").and_then(Value::as_str).ok_or(DiscoveryError::Malformed("it names no issuer"))?;
+    if !is_same_issuer(issuer, found) {
+        let clean = found.chars().filter(|c| !c.is_control()).take(200).collect();
+        return Err(DiscoveryError::WrongIssuer { expected: issuer.as_str().to_owned(), found: clean });
+    }
+    let endpoints = Endpoints { document: &document, plain_is_fine: issuer.url().scheme() == "http" };
+    if let Some(methods) = document.get("code_challenge_methods_supported") {
+        let s256 = methods.as_array().is_some_and(|methods| methods.iter().any(|method| method == "S256"));
+        if !s256 {
+            return Err(DiscoveryError::Malformed("it does not support PKCE with S256"));
+        }
+    }
+    Ok(Metadata {
+        issuer: found.to_owned(),
+        authorization: endpoints.required("authorization_endpoint")?,
+        token: endpoints.required("token_endpoint")?,
+        jwks: endpoints.required("jwks_uri")?,
+        revocation: endpoints.optional("revocation_endpoint")?,
+        end_session: endpoints.optional("end_session_endpoint")?,
+        names_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+    })
+}
+
+fn is_same_issuer(issuer: &Issuer, found: &str) -> bool {
+    let bare = |text: &str| issuer.url().path() == "/" && text.strip_suffix('/').unwrap_or(text) == issuer.as_str().trim_end_matches('/');
+    found == issuer.as_str() || (bare(found) && !found.ends_with("//"))
+}
+
+struct Endpoints<'a> {
+    document: &'a Map<String, Value>,
+    /// Plain http (on loopback) is for a tenant that is itself there.
+    plain_is_fine: bool,
+}
+
+impl Endpoints<'_> {
+    fn required(&self, name: &'static str) -> Result<Url, DiscoveryError> {
+        self.optional(name)?.ok_or(DiscoveryError::Malformed(match name {
+            "authorization_endpoint" => "it names no authorization endpoint",
+            "token_endpoint" => "it names no token endpoint",
+            _ => "it names no key set",
+        }))
+    }
+
+    fn optional(&self, name: &'static str) -> Result<Option<Url>, DiscoveryError> {
+        let Some(value) = self.document.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+        let url = value.as_str().and_then(|text| Url::parse(text).ok()).ok_or(DiscoveryError::Malformed("an address in it is not one"))?;
+        if is_secure(&url) && (self.plain_is_fine || url.scheme() == "https") { Ok(Some(url)) } else { Err(DiscoveryError::Insecure(name)) }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Trouble, fetch::tests::reply};
+
+    const ISSUER: &str = "https://tenant.example/";
+
+    fn document() -> Value {
+        json!({
+            "issuer": ISSUER,
+            "authorization_endpoint": "https://tenant.example/authorize",
+            "token_endpoint": "https://tenant.example/oauth/token",
+            "jwks_uri": "https://tenant.example/.well-known/jwks.json",
+            "code_challenge_methods_supported": ["S256", "plain"],
+        })
+    }
+
+    fn read_as(issuer: &str, document: &Value) -> Result<Metadata, DiscoveryError> {
+        read(&Issuer::parse(issuer).unwrap(), &reply(200, &[], &document.to_string()), SystemTime::UNIX_EPOCH)
+    }
+
+    pub(crate) fn metadata() -> Metadata {
+        read_as(ISSUER, &document()).unwrap()
+    }
+
+    #[test]
+    fn the_address_is_behind_the_issuers_path() {
+        for (issuer, expected) in [
+            ("https://t.example", "https://t.example/.well-known/openid-configuration"),
+            ("https://t.example/", "https://t.example/.well-known/openid-configuration"),
+            ("https://t.example/realms/a", "https://t.example/realms/a/.well-known/openid-configuration"),
+            ("https://t.example/realms/a/", "https://t.example/realms/a/.well-known/openid-configuration"),
+        ] {
+            assert_eq!(address(&Issuer::parse(issuer).unwrap()).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn the_issuer_must_be_the_one_that_was_asked_character_by_character() {
+        assert_eq!(read_as(ISSUER, &document()).unwrap().issuer, ISSUER);
+        for other in [
+            "https://tenant.example//",
+            "https://Tenant.example/",
+            "https://tenant.example/a",
+            "https://evil.example/",
+            "http://tenant.example/",
+        ] {
+            let mut changed = document();
+            changed["issuer"] = json!(other);
+            let error = read_as(ISSUER, &changed).unwrap_err();
+            assert_eq!(error, DiscoveryError::WrongIssuer { expected: ISSUER.to_owned(), found: other.to_owned() });
+        }
+        let mut changed = document();
+        changed["issuer"] = json!("https://tenant.example/realm/");
+        assert_eq!(read_as("https://tenant.example/realm", &changed).unwrap_err().code(), "discovery-wrong-issuer");
+    }
+
+    #[test]
+    fn only_the_slash_after_a_bare_host_may_differ_and_the_tenants_spelling_counts() {
+        assert_eq!(read_as("https://tenant.example", &document()).unwrap().issuer, ISSUER);
+    }
+
+    #[test]
+    fn every_endpoint_must_be_https_unless_the_tenant_is_on_loopback() {
+        for name in ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint", "end_session_endpoint"] {
+            for address in ["http://tenant.example/x", "http://127.0.0.1/x", "ftp://tenant.example/x"] {
+                let mut changed = document();
+                changed[name] = json!(address);
+                assert_eq!(read_as(ISSUER, &changed), Err(DiscoveryError::Insecure(name)), "{name} {address}");
+            }
+        }
+        let local = document().to_string().replace("https://tenant.example", "http://127.0.0.1:9");
+        assert!(read_as("http://127.0.0.1:9/", &serde_json::from_str(&local).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_or_unsupported_is_named() {
+        for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            let mut changed = document();
+            changed.as_object_mut().unwrap().remove(name);
+            assert!(matches!(read_as(ISSUER, &changed), Err(DiscoveryError::Malformed(_))), "{name}");
+        }
+        let mut plain = document();
+        plain["code_challenge_methods_supported"] = json!(["plain"]);
+        assert_eq!(read_as(ISSUER, &plain), Err(DiscoveryError::Malformed("it does not support PKCE with S256")));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_metadata_says_what_it_is() {
+        let issuer = Issuer::parse(ISSUER).unwrap();
+        let read = |status, body| read(&issuer, &reply(status, &[], body), SystemTime::UNIX_EPOCH).unwrap_err();
+        assert_eq!(read(404, "{}"), DiscoveryError::NotFound { status: 404 });
+        assert_eq!(read(200, "<html>"), Trouble::Intercepted { status: 200 }.into());
+        assert_eq!(read(302, ""), Trouble::Intercepted { status: 302 }.into());
+        assert_eq!(read(503, ""), Trouble::Unwell { status: 503, retry_in: None }.into());
+        assert_eq!(read(200, "{\"issuer\": "), DiscoveryError::Malformed("it is not valid JSON"));
+    }
+}

@@ -1,1 +1,163 @@
-//! See the crate's documentation.
+//! What the vault holds of a session: the refresh token and enough to show who is signed in. Versioned JSON.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use callbox_vault::{MAX_LEN, Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, Profile};
+
+const VERSION: u32 = 1;
+/// Longer names and addresses are cut: the record has to fit into the smallest keychain beside a large refresh token.
+const MAX_SHOWN: usize = 120;
+
+/// A session as it outlives the app.
+pub(crate) struct Record {
+    pub(crate) refresh: Secret<String>,
+    pub(crate) account: Account,
+}
+
+/// The stored form. Names are short because the keychain is small.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    v: u32,
+    rt: &'a str,
+    iss: &'a str,
+    sub: &'a str,
+    name: &'a str,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+}
+
+/// The name of a profile's session in the vault: the same issuer, client and audience are the same session. A hash, because some keychains
+/// limit and join names.
+pub(crate) fn key(profile: &Profile) -> String {
+    let parts = [profile.issuer.as_str(), &profile.client_id, profile.audience.as_deref().unwrap_or_default()];
+    let hash = digest(&SHA256, parts.join("\n").as_bytes());
+    let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("session-{hex}")
+}
+
+impl Record {
+    /// The bytes to store. The picture is left out if there is no room for it; so is the record's size never the account's fault.
+    pub(crate) fn encode(&self) -> Secret<Vec<u8>> {
+        let full = self.encode_with(self.account.picture.as_deref());
+        if full.expose().len() > MAX_LEN { self.encode_with(None) } else { full }
+    }
+
+    fn encode_with(&self, picture: Option<&str>) -> Secret<Vec<u8>> {
+        let cut = |text: &'_ str| text.char_indices().nth(MAX_SHOWN).map_or(text.len(), |(end, _)| end);
+        let account = &self.account;
+        let stored = Stored {
+            v: VERSION,
+            rt: self.refresh.expose(),
+            iss: &account.iss,
+            sub: &account.sub,
+            name: &account.name[..cut(&account.name)],
+            email: account.email.as_deref().map(|email| &email[..cut(email)]),
+            picture,
+        };
+        // One buffer of the final size: growing would leave copies of the token behind.
+        let mut bytes = Vec::with_capacity(2 * MAX_LEN + self.refresh.expose().len());
+        // Strings always serialize.
+        let _ = serde_json::to_writer(&mut bytes, &stored);
+        Secret::new(bytes)
+    }
+
+    /// Reads what [`Record::encode`] wrote. `None`: another version, or not a record.
+    pub(crate) fn decode(bytes: &Secret<Vec<u8>>) -> Option<Self> {
+        /// Owned, because a string with escapes cannot be borrowed.
+        #[derive(Deserialize)]
+        struct Read {
+            v: u32,
+            rt: String,
+            iss: String,
+            sub: String,
+            name: String,
+            #[serde(default)]
+            email: Option<String>,
+            #[serde(default)]
+            picture: Option<String>,
+        }
+        let read: Read = serde_json::from_slice(bytes.expose()).ok()?;
+        let refresh = Secret::new(read.rt);
+        let usable = read.v == VERSION && !refresh.expose().is_empty() && !read.sub.is_empty();
+        let account = Account { iss: read.iss, sub: read.sub, name: read.name, email: read.email, picture: read.picture };
+        usable.then_some(Self { refresh, account })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+    use crate::Issuer;
+
+    fn record(refresh: &str) -> Record {
+        let account = Account {
+            iss: "https://tenant.example/".to_owned(),
+            sub: "auth0|ada".to_owned(),
+            name: "Ada \"the first\" Løvelace".to_owned(),
+            email: Some("ada@example.com".to_owned()),
+            picture: Some("https://pictures.example/ada.png".to_owned()),
+        };
+        Record { refresh: refresh.into(), account }
+    }
+
+    #[test]
+    fn a_record_reads_what_it_writes() {
+        let read = Record::decode(&record("the-token").encode()).unwrap();
+        assert_eq!((read.refresh.expose().as_str(), read.account), ("the-token", record("").account));
+    }
+
+    #[test]
+    fn the_stored_form_is_fixed() {
+        let text = String::from_utf8(record("rt").encode().expose().clone()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"v":1,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada \"the first\" Løvelace","email":"ada@example.com","picture":"https://pictures.example/ada.png"}"#
+        );
+    }
+
+    #[test]
+    fn a_record_fits_into_the_smallest_keychain_whatever_the_account_is_called() {
+        let mut large = record(&"t".repeat(1024));
+        large.account.name = "Ж".repeat(5000);
+        large.account.email = Some("@".repeat(5000));
+        large.account.picture = Some("p".repeat(5000));
+        let bytes = large.encode();
+        assert!(bytes.expose().len() <= MAX_LEN, "{}", bytes.expose().len());
+        let read = Record::decode(&bytes).unwrap();
+        assert_eq!((read.account.name.chars().count(), read.account.picture), (MAX_SHOWN, None));
+        assert_eq!(read.refresh.expose().len(), 1024);
+    }
+
+    #[test]
+    fn other_versions_and_other_things_are_not_read() {
+        let good = String::from_utf8(record("rt").encode().expose().clone()).unwrap();
+        for bytes in ["", "null", "{}", "\u{0}", &good.replace("\"v\":1", "\"v\":2"), &good.replace("\"rt\":\"rt\"", "\"rt\":\"\"")] {
+            assert!(Record::decode(&bytes.as_bytes().into()).is_none(), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_session_belongs_to_issuer_client_and_audience() {
+        let profile = |issuer: &str, client: &str, audience: Option<&str>| {
+            let mut profile = Profile::new("p", Url::parse("https://a.example").unwrap(), Issuer::parse(issuer).unwrap(), client);
+            profile.audience = audience.map(str::to_owned);
+            key(&profile)
+        };
+        let one = profile("https://t.example/", "c", None);
+        assert_eq!(one, profile("https://t.example/", "c", None));
+        assert_eq!(one.len(), 40);
+        for other in [
+            profile("https://t.example", "c", None),
+            profile("https://t.example/", "d", None),
+            profile("https://t.example/", "c", Some("a")),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}
