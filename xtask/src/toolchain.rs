@@ -142,8 +142,8 @@ impl WasmToolchain {
         Cmd::new(&self.cargo)
             .env("RUSTC", &self.rustc)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            // The front end is optimised across crates, this library included.
+            .env("CARGO_ENCODED_RUSTFLAGS", "-Cembed-bitcode=yes")
             .args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,proc_macro,test", "--target-dir"])
             .arg(package.join("target"))
             .dir(&package)
