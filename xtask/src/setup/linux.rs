@@ -1,10 +1,8 @@
 //! Debian, Ubuntu and their relatives: packages by apt-get.
 
-use std::fs;
-
 use anyhow::{Result, bail};
 
-use super::Need;
+use super::{Need, as_root};
 use crate::process::Cmd;
 use crate::workspace;
 
@@ -170,23 +168,6 @@ fn offered(package: &str) -> Option<&str> {
             .probe()
             .is_some_and(|answer| answer.lines().any(|line| line.trim_start().starts_with("Candidate:") && !line.ends_with("(none)")))
     })
-}
-
-/// A command with the rights to change the system.
-pub(crate) fn as_root(program: &str) -> Result<Cmd> {
-    let quiet = "DEBIAN_FRONTEND=noninteractive";
-    if owner_of_self() == Some(0) {
-        Ok(Cmd::new("env").args([quiet, program]))
-    } else if workspace::which("sudo").is_some() {
-        Ok(Cmd::new("sudo").args(["env", quiet, program]))
-    } else {
-        bail!("system packages are missing, and this is neither root nor is there sudo: ask an administrator for them")
-    }
-}
-
-fn owner_of_self() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
 }
 
 /// Without apt the needed libraries can only be looked for.

@@ -16,11 +16,12 @@ mod system;
 
 pub(crate) mod npm;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 #[cfg(target_os = "linux")]
-pub(crate) use system::{as_root, wasm_fallback_packages};
+pub(crate) use system::wasm_fallback_packages;
 
+use crate::process::Cmd;
 use crate::toolchain::WasmToolchain;
 use crate::{agent, workspace};
 
@@ -59,4 +60,16 @@ pub(crate) fn everything() -> Result<()> {
 /// The folder with the npm packages that only bundling needs.
 pub(crate) fn bundler_tools() -> std::path::PathBuf {
     workspace::root().join("xtask").join("tools")
+}
+
+/// A command with the rights to change the system: as it is for root, by sudo for others.
+pub(crate) fn as_root(program: &str) -> Result<Cmd> {
+    let quiet = "DEBIAN_FRONTEND=noninteractive";
+    if Cmd::new("id").arg("-u").probe().is_some_and(|id| id.trim() == "0") {
+        Ok(Cmd::new("env").args([quiet, program]))
+    } else if workspace::which("sudo").is_some() {
+        Ok(Cmd::new("sudo").args(["env", quiet, program]))
+    } else {
+        bail!("system packages are missing, and this is neither root nor is there sudo: ask an administrator for them")
+    }
 }
