@@ -1,0 +1,231 @@
+//! The store on real files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare has failed")]
+
+use std::{fs, path::Path};
+
+use callbox_store::{Conversation, Retry, Store, StoreError};
+
+const ADA: &str = "https://tenant.example/|ada";
+const GRACE: &str = "https://tenant.example/|grace";
+const KEY: [u8; 32] = [7; 32];
+const OTHER_KEY: [u8; 32] = [8; 32];
+
+fn conversation(id: &str, title: &str, updated_at: u64) -> Conversation {
+    Conversation { id: id.to_owned(), title: title.to_owned(), updated_at }
+}
+
+fn ids(store: &Store, account: &str) -> Vec<String> {
+    store.list(account).unwrap().into_iter().map(|conversation| conversation.id).collect()
+}
+
+/// Everything that is in the folder, as bytes.
+fn contents(folder: &Path) -> Vec<u8> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files.flatten().collect()
+}
+
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[test]
+fn what_was_put_is_there_after_a_restart_and_the_newest_is_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    assert_eq!(store.replaced(), None, "a first start replaces nothing");
+    store.put(ADA, &conversation("a", "東京の天気 🌦", 1_700_000_000_000)).unwrap();
+    store.put(ADA, &conversation("b", "", 1_700_000_000_002)).unwrap();
+    store.put(ADA, &conversation("c", "third", 1_700_000_000_001)).unwrap();
+    assert_eq!(ids(&store, ADA), ["b", "c", "a"]);
+    // The process is killed: nothing is closed, the log is not folded in.
+    std::mem::forget(store);
+
+    let store = Store::open(&path, KEY).unwrap();
+    assert_eq!(store.replaced(), None, "the right key opens the file");
+    let expected = [
+        conversation("b", "", 1_700_000_000_002),
+        conversation("c", "third", 1_700_000_000_001),
+        conversation("a", "東京の天気 🌦", 1_700_000_000_000),
+    ];
+    assert_eq!(store.list(ADA).unwrap(), expected);
+}
+
+#[test]
+fn touching_renaming_and_removing_change_one_conversation_of_one_account() {
+    let store = Store::in_memory();
+    for account in [ADA, GRACE] {
+        store.put(account, &conversation("a", "first", 1)).unwrap();
+        store.put(account, &conversation("b", "second", 2)).unwrap();
+    }
+    assert!(store.touch(ADA, "a", 3).unwrap());
+    assert_eq!(ids(&store, ADA), ["a", "b"]);
+    assert!(store.touch(ADA, "a", 1).unwrap(), "it is there");
+    assert_eq!(ids(&store, ADA), ["a", "b"], "but an earlier time changes nothing");
+    assert!(store.rename(ADA, "a", "renamed").unwrap());
+    assert_eq!(store.list(ADA).unwrap()[0], conversation("a", "renamed", 3));
+    assert!(!store.touch(ADA, "z", 3).unwrap() && !store.rename(ADA, "z", "z").unwrap(), "unknown conversations are not made");
+    store.put(ADA, &conversation("b", "replaced", 9)).unwrap();
+    assert_eq!(store.list(ADA).unwrap(), [conversation("b", "replaced", 9), conversation("a", "renamed", 3)]);
+    store.remove(ADA, "b").unwrap();
+    store.remove(ADA, "never-there").unwrap();
+    assert_eq!(ids(&store, ADA), ["a"]);
+    assert_eq!(
+        store.list(GRACE).unwrap(),
+        [conversation("b", "second", 2), conversation("a", "first", 1)],
+        "the other account is untouched"
+    );
+    store.wipe(ADA).unwrap();
+    assert_eq!((ids(&store, ADA).len(), ids(&store, GRACE).len()), (0, 2));
+}
+
+#[test]
+fn neither_titles_nor_accounts_are_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.sqlite3"), KEY).unwrap();
+    store.put(ADA, &conversation("conversation-id", "the secret plan", 1)).unwrap();
+    store.rename(ADA, "conversation-id", "the other plan").unwrap();
+    let bytes = contents(folder.path());
+    assert!(contains(&bytes, "conversation-id"), "the row itself is there");
+    for hidden in ["secret", "other plan", "ada", "tenant.example"] {
+        assert!(!contains(&bytes, hidden), "{hidden}");
+    }
+    store.wipe(ADA).unwrap();
+    assert!(!contains(&contents(folder.path()), "conversation-id"), "wiped is wiped, in the log, too");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_the_users_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.sqlite3"), KEY).unwrap();
+    store.put(ADA, &conversation("a", "title", 1)).unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", entry.path().display());
+    }
+}
+
+#[test]
+fn with_another_key_a_fresh_store_is_opened_beside_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let first = Store::open(&path, KEY).unwrap();
+    first.put(ADA, &conversation("a", "first", 1)).unwrap();
+    drop(first);
+
+    let second = Store::open(&path, OTHER_KEY).unwrap();
+    let replaced = second.replaced().expect("the store says that it is not the old one").clone();
+    assert_eq!(
+        (replaced.why.clone(), replaced.code(), replaced.why.retry()),
+        (StoreError::WrongKey, "store-replaced-wrong-key", Retry::Never)
+    );
+    assert_eq!(second.list(ADA).unwrap(), []);
+    second.put(ADA, &conversation("b", "second", 2)).unwrap();
+    drop(second);
+    let second = Store::open(&path, OTHER_KEY).unwrap();
+    assert_eq!((second.replaced(), ids(&second, ADA)), (None, vec!["b".to_owned()]));
+
+    // The old one is whole, under the old key.
+    let first = Store::open(&replaced.old, KEY).unwrap();
+    assert_eq!((first.replaced(), first.list(ADA).unwrap()), (None, vec![conversation("a", "first", 1)]));
+    drop((first, second));
+
+    Store::erase(&path).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind, the old file included");
+    Store::erase(&path).unwrap();
+}
+
+#[test]
+fn a_damaged_file_is_replaced_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let whole = {
+        let store = Store::open(&path, KEY).unwrap();
+        for n in 0..200 {
+            store.put(ADA, &conversation(&format!("conversation-{n}"), &"long title ".repeat(20), n)).unwrap();
+        }
+        drop(store);
+        fs::read(&path).unwrap()
+    };
+    let mut torn = whole.clone();
+    torn[4096 * 3..4096 * 5].fill(0x55);
+    let garbage = b"this was never a database".repeat(300);
+    for (what, bytes) in [("garbage", garbage), ("pages overwritten", torn), ("cut in half", whole[..whole.len() / 2].to_vec())] {
+        let _ = Store::erase(&path);
+        fs::write(&path, &bytes).unwrap();
+        let store = Store::open(&path, KEY).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let replaced = store.replaced().unwrap_or_else(|| panic!("{what}: not noticed"));
+        assert_eq!((&replaced.why, replaced.code()), (&StoreError::Corrupt, "store-replaced-corrupt"), "{what}");
+        assert_eq!(fs::read(&replaced.old).unwrap(), bytes, "{what}: the old file is as it was");
+        assert_eq!(store.list(ADA).unwrap(), [], "{what}");
+        store.put(ADA, &conversation("a", "works", 1)).unwrap();
+    }
+}
+
+#[test]
+fn old_files_do_not_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    for n in 0..20 {
+        let store = Store::open(&path, [n; 32]).unwrap();
+        assert_eq!(store.replaced().is_some(), n > 0);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 10);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    drop(Store::open(&path, KEY).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA user_version = 99; CREATE TABLE future (x INTEGER);").unwrap();
+    drop(connection);
+    let error = Store::open(&path, KEY).unwrap_err();
+    assert_eq!((error.clone(), error.code()), (StoreError::Newer { found: 99, known: 1 }, "store-newer"));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(connection.query_row("SELECT count(*) FROM future", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+}
+
+#[test]
+fn a_title_that_was_tampered_with_is_empty_and_the_rest_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    store.put(ADA, &conversation("a", "harmless", 2)).unwrap();
+    store.put(ADA, &conversation("b", "transfer all", 1)).unwrap();
+    // Somebody with the file but without the key swaps two titles.
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("UPDATE conversation SET title = (SELECT title FROM conversation WHERE id = 'b') WHERE id = 'a'", []).unwrap();
+    assert_eq!(store.list(ADA).unwrap(), [conversation("a", "", 2), conversation("b", "transfer all", 1)]);
+}
+
+#[test]
+fn places_where_no_file_can_be_are_an_error_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().join("no/such/folder/store.sqlite3"), folder.path().to_owned()] {
+        let error = Store::open(&path, KEY).unwrap_err();
+        assert_eq!((error.code(), error.retry()), ("store-cannot-open", Retry::Later), "{}", path.display());
+    }
+    fs::write(folder.path().join("file"), "x").unwrap();
+    assert_eq!(Store::open(&folder.path().join("file/store.sqlite3"), KEY).unwrap_err(), StoreError::CannotOpen);
+}
+
+#[test]
+fn two_processes_can_have_it_open_and_a_lock_that_stays_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let (one, two) = (Store::open(&path, KEY).unwrap(), Store::open(&path, KEY).unwrap());
+    one.put(ADA, &conversation("a", "one", 1)).unwrap();
+    two.put(ADA, &conversation("b", "two", 2)).unwrap();
+    assert_eq!((ids(&one, ADA), ids(&two, ADA)), (vec!["b".to_owned(), "a".to_owned()], vec!["b".to_owned(), "a".to_owned()]));
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = one.put(ADA, &conversation("c", "three", 3)).unwrap_err();
+    assert_eq!((error.code(), error.retry()), ("store-busy", Retry::Later));
+    connection.execute_batch("ROLLBACK").unwrap();
+    one.put(ADA, &conversation("c", "three", 3)).unwrap();
+}
