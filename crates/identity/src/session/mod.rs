@@ -1,8 +1,14 @@
 //! One account at one tenant: the handle and what it tells.
 
+mod actor;
+mod flights;
+mod refreshing;
+mod sign_in;
+mod sign_out;
+
 use std::sync::Arc;
 
-use callbox_vault::{Vault, VaultError};
+use callbox_vault::{Secret, Vault, VaultError};
 use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
@@ -111,9 +117,9 @@ pub struct Session {
     state: watch::Receiver<SessionState>,
 }
 
-pub(crate) enum Command {
+enum Command {
     Begin(oneshot::Sender<Result<SignInStart, SignInError>>),
-    Callback(String, oneshot::Sender<CallbackOutcome>),
+    Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
     Token { rejected: Option<u64>, reply: oneshot::Sender<Result<AccessToken, TokenError>> },
     SignOut(oneshot::Sender<SignOut>),
@@ -125,7 +131,7 @@ impl Session {
     pub fn spawn(config: Config) -> Self {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
-        drop((config, inbox, publish));
+        tokio::spawn(actor::run(config, inbox, publish));
         Self { commands, state }
     }
 
@@ -155,7 +161,7 @@ impl Session {
     ///
     /// A caller that stops waiting changes nothing: the exchange runs in the session.
     pub async fn handle_callback(&self, link: &str) -> CallbackOutcome {
-        let link = link.to_owned();
+        let link = Secret::from(link);
         self.ask(|reply| Command::Callback(link, reply)).await.unwrap_or(CallbackOutcome::Ignored(Ignored::Closed))
     }
 

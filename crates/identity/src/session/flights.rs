@@ -1,0 +1,180 @@
+//! The I/O of a session: what goes out and what comes back. Nothing is decided or remembered here but the tenant's keys.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use callbox_vault::Secret;
+use tokio::time::Instant;
+
+use crate::{
+    Account, Clock, DiscoveryError, IdTokenError, Profile, SignInError, Trouble,
+    attempts::Attempt,
+    discovery::{self, Metadata},
+    fetch::{Form, Reply, Request, fetch},
+    id_token::{Expected, IdToken, LEEWAY},
+    jwks::{KeySet, RefetchLimit},
+    refresh::Held,
+    token::{self, Grant, Refusal},
+};
+
+/// What every flight needs. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Wings {
+    pub(super) http: reqwest::Client,
+    pub(super) profile: Arc<Profile>,
+    pub(super) clock: Arc<dyn Clock>,
+    keys: Arc<Mutex<Keys>>,
+}
+
+#[derive(Default)]
+struct Keys {
+    set: Option<Arc<KeySet>>,
+    limit: RefetchLimit,
+}
+
+/// A sign-in that has succeeded.
+pub(super) struct Proof {
+    pub(super) account: Account,
+    pub(super) refresh: Option<Secret<String>>,
+    pub(super) held: Held,
+    pub(super) metadata: Arc<Metadata>,
+}
+
+impl Wings {
+    pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>) -> Self {
+        Self { http, profile: Arc::new(profile), clock, keys: Arc::default() }
+    }
+
+    /// The tenant's metadata, from the tenant.
+    pub(super) async fn discover(&self) -> Result<Arc<Metadata>, DiscoveryError> {
+        let reply = fetch(&self.http, Request::Get(discovery::address(&self.profile.issuer))).await?;
+        discovery::read(&self.profile.issuer, &reply, self.clock.now()).map(Arc::new)
+    }
+
+    /// Presents a refresh token (RFC 6749 §6), once.
+    pub(super) async fn refresh(&self, metadata: &Metadata, token: &Secret<String>) -> Result<Reply, Trouble> {
+        let form = Form::new(&[
+            ("grant_type", Some("refresh_token")),
+            ("client_id", Some(&self.profile.client_id)),
+            ("refresh_token", Some(token.expose())),
+        ]);
+        fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
+    }
+
+    /// Makes a refresh token worthless (RFC 7009 §2). Whether the tenant says that it is.
+    pub(super) async fn revoke(&self, metadata: &Metadata, token: &Secret<String>) -> bool {
+        let Some(endpoint) = &metadata.revocation else { return false };
+        for _ in 0..2 {
+            let form = Form::new(&[
+                ("client_id", Some(&self.profile.client_id)),
+                ("token", Some(token.expose())),
+                ("token_type_hint", Some("refresh_token")),
+            ]);
+            match fetch(&self.http, Request::Post(endpoint.clone(), form)).await {
+                Ok(reply) => return reply.status == 200,
+                Err(trouble) => tracing::info!(code = trouble.code(), "a refresh token could not be revoked"),
+            }
+        }
+        false
+    }
+
+    /// Turns a code into a session (RFC 6749 §4.1.3, RFC 7636 §4.5), at the endpoints that were recorded with the attempt.
+    pub(super) async fn exchange(&self, attempt: &Attempt, code: &Secret<String>) -> Result<Proof, SignInError> {
+        let (since, since_wall) = (Instant::now(), self.clock.now());
+        let reply = self.present_code(attempt, code).await?;
+        let tokens = token::read(&reply, self.clock.now()).map_err(|refusal| match refusal {
+            Refusal::Trouble(trouble) => SignInError::Trouble(trouble),
+            Refusal::InvalidGrant => SignInError::CodeRejected,
+            Refusal::Interaction(error) => SignInError::Interaction(error),
+            Refusal::Configuration(error) => SignInError::Configuration(error),
+        })?;
+        let believed = match tokens.rest.grant() {
+            Ok(grant) => self.believe(attempt, &grant, &reply).await.map(|account| (account, grant)),
+            Err(what) => Err(SignInError::Malformed(what)),
+        };
+        match believed {
+            Ok((account, grant)) => {
+                let held = Held::new(grant.access, grant.lifetime, since, since_wall);
+                Ok(Proof { account, refresh: tokens.refresh, held, metadata: attempt.metadata.clone() })
+            }
+            Err(error) => {
+                // A session that nobody believes should not live on at the tenant.
+                if let Some(token) = &tokens.refresh {
+                    self.revoke(&attempt.metadata, token).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A code is good once, so a lost reply is as bad as a refusal: trying once more can only help.
+    async fn present_code(&self, attempt: &Attempt, code: &Secret<String>) -> Result<Reply, Trouble> {
+        let send = || {
+            let form = Form::new(&[
+                ("grant_type", Some("authorization_code")),
+                ("client_id", Some(&self.profile.client_id)),
+                ("code", Some(code.expose())),
+                ("code_verifier", Some(attempt.verifier.expose())),
+                ("redirect_uri", Some(&attempt.redirect_uri)),
+            ]);
+            fetch(&self.http, Request::Post(attempt.metadata.token.clone(), form))
+        };
+        match send().await {
+            Err(Trouble::Unreachable | Trouble::ReplyLost | Trouble::TimedOut) => send().await,
+            answer => answer,
+        }
+    }
+
+    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<Account, SignInError> {
+        let token = grant.id_token.as_ref().ok_or(SignInError::IdToken(IdTokenError::Missing))?;
+        let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
+        let expected = Expected { issuer: &attempt.metadata.issuer, client_id: &self.profile.client_id, now: self.now(reply) };
+        let verify = |keys: &KeySet| token.verify(keys, &expected, attempt.nonce.expose());
+        let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).set.clone();
+        let answer = match known {
+            Some(keys) => verify(&keys),
+            None => return verify(&*self.fetch_keys(&attempt.metadata).await?).map_err(SignInError::IdToken),
+        };
+        let may_ask = || self.keys.lock().unwrap_or_else(PoisonError::into_inner).limit.allow(Instant::now());
+        match answer {
+            // The tenant may have a new key since.
+            Err(IdTokenError::UnknownKey) if may_ask() => verify(&*self.fetch_keys(&attempt.metadata).await?).map_err(SignInError::IdToken),
+            answer => answer.map_err(SignInError::IdToken),
+        }
+    }
+
+    async fn fetch_keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, SignInError> {
+        let mut trouble = Trouble::Unreachable;
+        for _ in 0..2 {
+            match fetch(&self.http, Request::Get(metadata.jwks.clone())).await {
+                Ok(reply) => match (reply.trouble(self.clock.now()), KeySet::read(&reply)) {
+                    (None, Some(keys)) => {
+                        let keys = Arc::new(keys);
+                        self.keys.lock().unwrap_or_else(PoisonError::into_inner).set = Some(keys.clone());
+                        return Ok(keys);
+                    }
+                    (None, None) => trouble = Trouble::Intercepted { status: reply.status },
+                    (Some(unwell), _) => trouble = unwell,
+                },
+                Err(failed) => trouble = failed,
+            }
+        }
+        Err(trouble.into())
+    }
+
+    /// The time to judge a token by: this computer's, unless it is far from the tenant's (`Date`); a wrong clock is no reason to keep
+    /// anybody out.
+    fn now(&self, reply: &Reply) -> SystemTime {
+        let here = self.clock.now();
+        let Some(there) = reply.date() else { return here };
+        let apart = here.duration_since(there).or_else(|_| there.duration_since(here)).unwrap_or_default();
+        if apart > LEEWAY {
+            tracing::warn!(seconds = apart.as_secs(), "this computer's clock and the tenant's differ");
+            there
+        } else {
+            here
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Handing out access tokens, and the one refresh that may be under way.
+//!
+//! The steps of a refresh, each of which comes back to the actor: present the token; keep what it was rotated to; look at the rest. A caller
+//! that goes away, or a step that crashes, loses none of it.
+
+use std::sync::Arc;
+
+use callbox_vault::{Kept, Secret, VaultError};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    SignedOutReason,
+    actor::{Actor, Event, Since},
+};
+use crate::{
+    AccessToken, Account, TokenError, Trouble,
+    discovery::Metadata,
+    fetch::Reply,
+    id_token::{Expected, IdToken},
+    record::Record,
+    refresh::{Held, Next, next},
+    token::{self, Grant, Refusal, Rest, Tokens},
+};
+
+/// Somebody who wants an access token, other than `rejected`.
+pub(super) struct Waiter {
+    pub(super) rejected: Option<u64>,
+    pub(super) reply: oneshot::Sender<Result<AccessToken, TokenError>>,
+}
+
+/// The refresh under way.
+pub(super) struct Flight {
+    id: u64,
+    /// The token that was presented.
+    presented: Secret<String>,
+    /// It has been presented twice.
+    again: bool,
+    /// It was found in the vault after ours had been refused.
+    adopted: bool,
+    /// Its answer is still out.
+    sent: bool,
+}
+
+impl Flight {
+    /// The number of this flight, if its answer is still out: what comes back may be a newer token than any that is known.
+    pub(super) fn is_out(&self) -> Option<u64> {
+        self.sent.then_some(self.id)
+    }
+}
+
+impl Actor {
+    /// Gives every waiter what there is; sends a refresh out if somebody is left.
+    pub(super) fn serve(&mut self) {
+        if self.restoring {
+            return;
+        }
+        self.waiters.retain(|waiter| !waiter.reply.is_closed());
+        let Some(live) = &self.live else { return self.answer(&Err(TokenError::SignedOut)) };
+        let (now, wall) = (Instant::now(), self.wings.clock.now());
+        if let Some(held) = live.held.as_ref().filter(|held| held.is_fresh(now, wall)) {
+            let (token, print) = (held.token.clone(), held.token.fingerprint());
+            for waiter in self.waiters.extract_if(.., |waiter| waiter.rejected != Some(print)) {
+                let _ = waiter.reply.send(Ok(token.clone()));
+            }
+        }
+        if self.waiters.is_empty() || self.flight.is_some() {
+            return;
+        }
+        if let Some(trouble) = self.pause.holds(now) {
+            return self.answer(&Err(trouble.into()));
+        }
+        match live.refresh.clone() {
+            Some(token) => self.present(token, false, false),
+            // Nothing to refresh with: the session is over with its access token.
+            None => {
+                let account = live.account.clone();
+                self.end(SignedOutReason::Ended { account });
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, answer: &Result<AccessToken, TokenError>) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            let _ = waiter.reply.send(answer.clone());
+        }
+    }
+
+    fn present(&mut self, token: Secret<String>, again: bool, adopted: bool) {
+        self.flights += 1;
+        let flight = self.flights;
+        let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
+        let (wings, presented) = (self.wings.clone(), token.clone());
+        let since = Since(Instant::now(), self.wings.clock.now());
+        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
+        let work = async move {
+            let found = match known {
+                Some(metadata) => Ok(metadata),
+                None => wings.discover().await,
+            };
+            let since = Since(Instant::now(), wings.clock.now());
+            match found {
+                Ok(metadata) => {
+                    let answer = wings.refresh(&metadata, &token).await.map_err(TokenError::from);
+                    Event::Answered { flight, metadata: Some(metadata), since, answer }
+                }
+                Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()) },
+            }
+        };
+        self.flight = Some(Flight { id: flight, presented, again, adopted, sent: true });
+        self.fly(work, crashed);
+    }
+
+    pub(super) fn answered(&mut self, flight: u64, metadata: Option<Arc<Metadata>>, since: Since, answer: Result<Reply, TokenError>) {
+        if let Some(metadata) = metadata.filter(|_| self.metadata.is_none()) {
+            self.metadata = Some((metadata, Instant::now()));
+        }
+        let tokens = match answer {
+            Ok(reply) => token::read(&reply, self.wings.clock.now()).map_err(Failure::Refused),
+            Err(TokenError::Transient(trouble)) => Err(Failure::Refused(Refusal::Trouble(trouble))),
+            Err(error) => Err(Failure::Before(error)),
+        };
+        let Some(current) = self.flight.as_mut().filter(|current| current.id == flight) else {
+            // The session was signed out or replaced meanwhile.
+            return self.depart(flight, tokens.ok().and_then(|tokens| tokens.refresh));
+        };
+        current.sent = false;
+        let (again, adopted) = (current.again, current.adopted);
+        match tokens {
+            Ok(tokens) => self.rotate(flight, tokens, since),
+            Err(Failure::Before(error)) => self.over(&error),
+            Err(Failure::Refused(refusal)) => match next(&refusal, again) {
+                Next::Again => {
+                    let presented = current.presented.clone();
+                    self.present(presented, true, adopted);
+                }
+                Next::AskVault => {
+                    let answer = self.vault.get(&self.key);
+                    let crashed = Event::Reread { flight, answer: Err(VaultError::Unavailable) };
+                    self.fly(async move { Event::Reread { flight, answer: answer.await } }, crashed);
+                }
+                Next::GiveUp => self.over(&refusal.into()),
+            },
+        }
+    }
+
+    /// The rotated token first: into memory at once, into the vault before anything else is looked at.
+    fn rotate(&mut self, flight: u64, tokens: Tokens, since: Since) {
+        let Tokens { refresh, rest } = tokens;
+        let Some(rotated) = refresh else { return self.rotation_kept(flight, None, rest, since) };
+        if let Some(live) = self.live.as_mut() {
+            live.refresh = Some(rotated);
+        }
+        let Some(record) = self.record() else { return };
+        let kept = self.vault.set(&self.key, record);
+        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
+        self.fly(async move { Event::RotationKept { flight, kept: Some(kept.await), rest, since } }, crashed);
+    }
+
+    pub(super) fn rotation_kept(&mut self, flight: u64, kept: Option<Result<Kept, VaultError>>, rest: Rest, since: Since) {
+        if self.flight.as_ref().is_none_or(|current| current.id != flight) {
+            return;
+        }
+        if let Some(kept) = kept {
+            self.kept(self.session, kept);
+        }
+        let grant = match rest.grant() {
+            Ok(grant) => grant,
+            Err(what) => return self.over(&TokenError::Malformed(what)),
+        };
+        match self.confirm(&grant) {
+            Confirmed::Same(None) => {}
+            Confirmed::Same(Some(account)) => self.remember(account),
+            Confirmed::Other => return self.somebody_else(),
+            Confirmed::Wrong => return self.over(&TokenError::Malformed("its ID token is not for this session")),
+        }
+        if let Some(live) = self.live.as_mut() {
+            live.held = Some(Held::new(grant.access.clone(), grant.lifetime, since.0, since.1));
+        }
+        self.flight = None;
+        self.pause.succeeded();
+        // All of them, also if its life is so short that it is not fresh even now: there is none better.
+        self.answer(&Ok(grant.access));
+    }
+
+    /// Whom the answer is about (OpenID Connect Core §12.2).
+    fn confirm(&self, grant: &Grant) -> Confirmed {
+        let (Some(token), Some(live)) = (&grant.id_token, &self.live) else { return Confirmed::Same(None) };
+        let expected = Expected { issuer: &live.account.iss, client_id: &self.wings.profile.client_id, now: self.wings.clock.now() };
+        match IdToken::parse(token.expose()).and_then(|token| token.confirm(&expected)) {
+            Ok(account) if account.sub == live.account.sub => Confirmed::Same(Some(account)),
+            Ok(_) => Confirmed::Other,
+            Err(_) => Confirmed::Wrong,
+        }
+    }
+
+    /// A new name or address is kept too.
+    fn remember(&mut self, account: Account) {
+        if let Some(live) = self.live.as_mut().filter(|live| live.account != account) {
+            live.account = account;
+            self.keep();
+        }
+    }
+
+    /// The refresh token was refused for good. If another process of this user has a newer one, that is ours now; else the session is over.
+    pub(super) fn reread(&mut self, flight: u64, answer: Result<Option<Secret<Vec<u8>>>, VaultError>) {
+        let Some(current) = self.flight.as_ref().filter(|current| current.id == flight) else { return };
+        let stored = answer.ok().flatten().and_then(|bytes| Record::decode(&bytes));
+        let refused = |record: &Record| record.refresh.expose() == current.presented.expose();
+        match (stored, self.live.as_mut()) {
+            (Some(record), Some(live)) if !refused(&record) && !current.adopted => {
+                live.refresh = Some(record.refresh.clone());
+                live.account = record.account;
+                self.present(record.refresh, false, true);
+            }
+            (stored, Some(live)) => {
+                let account = live.account.clone();
+                if stored.is_some_and(|record| refused(&record)) {
+                    // Happens in its own time; nothing depends on it.
+                    drop(self.vault.delete(&self.key));
+                }
+                self.end(SignedOutReason::Ended { account });
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// The tenant answers for another subject: nothing of it is used, and nothing of it is left (OpenID Connect Core §12.2).
+    fn somebody_else(&mut self) {
+        let Some(live) = &self.live else { return };
+        let (account, token) = (live.account.clone(), live.refresh.clone());
+        if let Some((metadata, _)) = &self.metadata {
+            self.abandon(token, metadata);
+        }
+        drop(self.vault.delete(&self.key));
+        self.end(SignedOutReason::AccountChanged { account });
+    }
+
+    /// Ends the session softly: what belongs to the account stays on this computer.
+    pub(super) fn end(&mut self, reason: SignedOutReason) {
+        tracing::info!("the session has ended");
+        self.live = None;
+        self.flight = None;
+        self.session += 1;
+        self.reason = Some(reason);
+        self.answer(&Err(TokenError::SignedOut));
+    }
+
+    /// The refresh under way has failed; the session stays.
+    fn over(&mut self, error: &TokenError) {
+        tracing::info!(code = error.code(), "no new access token");
+        self.flight = None;
+        if let TokenError::Transient(trouble) = error {
+            self.pause.failed(trouble, Instant::now());
+        }
+        self.answer(&Err(error.clone()));
+    }
+}
+
+/// Why there are no tokens.
+enum Failure {
+    /// The token endpoint was not even asked.
+    Before(TokenError),
+    Refused(Refusal),
+}
+
+enum Confirmed {
+    /// The same account, and what the tenant says about it now.
+    Same(Option<Account>),
+    Other,
+    /// Not a token for this session at all.
+    Wrong,
+}
+
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Trouble(trouble) => Self::Transient(trouble),
+            Refusal::InvalidGrant => Self::SignedOut,
+            Refusal::Interaction(error) => Self::Interaction(error),
+            Refusal::Configuration(error) => Self::Configuration(error),
+        }
+    }
+}

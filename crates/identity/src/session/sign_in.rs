@@ -1,0 +1,158 @@
+//! From the wish to sign in to the session: preparing, the link, the exchange.
+
+use std::{sync::Arc, time::Duration};
+
+use callbox_vault::Secret;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    CallbackOutcome, SignInStart, SignedOutReason,
+    actor::{Actor, Event, Live},
+    flights::Proof,
+};
+use crate::{AttemptId, DiscoveryError, SignInError, Trouble, callback::Link, discovery::Metadata};
+
+/// For how long a tenant's metadata is not asked for again before a sign-in.
+const METADATA_AGE: Duration = Duration::from_secs(600);
+
+impl Actor {
+    pub(super) fn begin(&mut self, reply: oneshot::Sender<Result<SignInStart, SignInError>>) {
+        let attempt = AttemptId(self.next_attempt);
+        self.next_attempt += 1;
+        let known = self.metadata.as_ref().filter(|(_, since)| since.elapsed() < METADATA_AGE).map(|(metadata, _)| metadata.clone());
+        match known {
+            Some(metadata) => self.open(attempt, &metadata, reply),
+            None => {
+                self.preparing.push((attempt, reply));
+                if self.preparing.len() == 1 {
+                    let wings = self.wings.clone();
+                    self.fly(async move { Event::Discovered(wings.discover().await) }, Event::Discovered(Err(Trouble::Crashed.into())));
+                }
+            }
+        }
+    }
+
+    pub(super) fn discovered(&mut self, answer: &Result<Arc<Metadata>, DiscoveryError>) {
+        match answer {
+            Ok(metadata) => {
+                self.metadata = Some((metadata.clone(), Instant::now()));
+                for (attempt, reply) in std::mem::take(&mut self.preparing) {
+                    self.open(attempt, metadata, reply);
+                }
+            }
+            Err(error) => {
+                tracing::info!(code = error.code(), "the tenant's metadata cannot be had");
+                for (_, reply) in std::mem::take(&mut self.preparing) {
+                    self.failed(&error.clone().into());
+                    let _ = reply.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, attempt: AttemptId, metadata: &Arc<Metadata>, reply: oneshot::Sender<Result<SignInStart, SignInError>>) {
+        // Nobody would open the page.
+        if reply.is_closed() {
+            return;
+        }
+        let url = self.attempts.open(attempt, &self.wings.profile, metadata, &*self.entropy, Instant::now());
+        let _ = reply.send(url.map(|url| SignInStart { attempt, url }));
+    }
+
+    pub(super) fn callback(&mut self, link: &Secret<String>, reply: oneshot::Sender<CallbackOutcome>) {
+        let claimed = Link::parse(link.expose()).and_then(|link| {
+            let attempt = self.attempts.claim(&link.state, &link.address, Instant::now())?;
+            Ok((link, attempt))
+        });
+        let (link, attempt) = match claimed {
+            Ok(claimed) => claimed,
+            Err(why) => {
+                tracing::info!(code = why.code(), "a link was ignored");
+                let _ = reply.send(CallbackOutcome::Ignored(why));
+                return;
+            }
+        };
+        let id = attempt.id;
+        match link.code(&attempt.metadata) {
+            Ok(code) => {
+                self.exchanging.push((id, reply));
+                let wings = self.wings.clone();
+                let crashed = Event::Proved { attempt: id, result: Err(Trouble::Crashed.into()) };
+                let exchange = async move {
+                    let result = wings.exchange(&attempt, &code).await.map(Box::new);
+                    Event::Proved { attempt: id, result }
+                };
+                self.fly(exchange, crashed);
+            }
+            Err(error) => {
+                self.failed(&error);
+                let _ = reply.send(CallbackOutcome::Failed(error));
+            }
+        }
+    }
+
+    pub(super) fn proved(&mut self, attempt: AttemptId, result: Result<Box<Proof>, SignInError>) {
+        let mine = self.exchanging.iter().position(|(id, _)| *id == attempt).map(|index| self.exchanging.swap_remove(index));
+        match (result, mine) {
+            (Ok(proof), Some(mine)) => self.signed_in(*proof, mine),
+            // Signed out meanwhile: what came of it is not wanted any more.
+            (Ok(proof), None) => self.abandon(proof.refresh, &proof.metadata),
+            (Err(error), mine) => {
+                self.failed(&error);
+                if let Some((_, reply)) = mine {
+                    let _ = reply.send(CallbackOutcome::Failed(error));
+                }
+            }
+        }
+    }
+
+    fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
+        let Proof { account, refresh, held, metadata } = proof;
+        // The one sign-in that was wanted is here; pages that are still open lead nowhere.
+        self.cancel();
+        let old = self.live.replace(Live { account, refresh, held: Some(held), storage: None });
+        // A session of somebody else is not left behind at the tenant. One of the same person is: at some tenants, revoking it would end
+        // the new one too.
+        let same =
+            |old: &Live| self.live.as_ref().is_some_and(|new| (&new.account.iss, &new.account.sub) == (&old.account.iss, &old.account.sub));
+        if let Some(old) = old.filter(|old| !same(old)) {
+            self.abandon(old.refresh, &metadata);
+        }
+        self.metadata = Some((metadata, Instant::now()));
+        self.session += 1;
+        self.flight = None;
+        self.pause.succeeded();
+        self.reason = None;
+        self.keeping.push(mine);
+        self.keep();
+        self.serve();
+    }
+
+    /// Revokes a token that nobody will use, if the tenant can be reached.
+    pub(super) fn abandon(&self, token: Option<Secret<String>>, metadata: &Arc<Metadata>) {
+        if let Some(token) = token {
+            let (wings, metadata) = (self.wings.clone(), metadata.clone());
+            tokio::spawn(async move { wings.revoke(&metadata, &token).await });
+        }
+    }
+
+    fn failed(&mut self, error: &SignInError) {
+        tracing::info!(code = error.code(), "a sign-in failed");
+        if self.live.is_none() {
+            self.reason = Some(SignedOutReason::SignInFailed(error.clone()));
+        }
+    }
+
+    pub(super) fn cancel(&mut self) {
+        self.attempts.cancel();
+        for (_, reply) in std::mem::take(&mut self.preparing) {
+            let _ = reply.send(Err(SignInError::Cancelled));
+        }
+    }
+
+    pub(super) fn expire(&mut self) {
+        if self.attempts.sweep(Instant::now()) && self.attempts.newest().is_none() {
+            self.failed(&SignInError::Expired);
+        }
+    }
+}
