@@ -48,7 +48,7 @@ impl Session {
             bail!("a virtual desktop exists on Linux only");
         }
         let top = tempfile::Builder::new().prefix("callbox-").tempdir().context("no folder for a virtual desktop")?;
-        for name in ["home", "config", "data", "cache", "state", "runtime"] {
+        for name in ["home", "config", "data", "cache", "state", "runtime", "tmp"] {
             fs::create_dir(top.path().join(name))?;
         }
         restrict(&top.path().join("runtime"))?;
@@ -65,7 +65,8 @@ impl Session {
             .env("XDG_DATA_HOME", path("data"))
             .env("XDG_CACHE_HOME", path("cache"))
             .env("XDG_STATE_HOME", path("state"))
-            .env("XDG_RUNTIME_DIR", path("runtime"));
+            .env("XDG_RUNTIME_DIR", path("runtime"))
+            .env("TMPDIR", path("tmp"));
         // Cargo and rustup keep their things in the real home, unless told otherwise.
         if let Some(home) = env::home_dir() {
             for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {

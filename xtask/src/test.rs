@@ -153,12 +153,15 @@ fn unit(runner: &[String]) -> Result<()> {
 
 fn wasm(runner: &[String]) -> Result<()> {
     let this = env::current_exe().context("where this program lies is unknown")?;
+    // Browsers leave their profiles behind.
+    let scratch = tempfile::tempdir()?;
     let mut runner_command = this.into_os_string();
     runner_command.push(" wasm-test-runner");
     let mut cargo = WasmToolchain::ensure()?
         .cargo(&["test", "--package", "callbox-ui", "--target", TARGET])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner_command)
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("TMPDIR", scratch.path());
     if let Some(driver) = browser_driver() {
         cargo = cargo.env("CHROMEDRIVER", driver);
     }
