@@ -1,13 +1,12 @@
 //! The Agents chat protocol: frames in, messages out. No I/O, no clock.
 
-use serde::{Deserialize, Serialize};
+mod json;
+mod message;
+mod op;
+mod part;
+mod tool;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct UiMessage {
-    pub id: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum MessageOp {
-    Reset { messages: Vec<UiMessage> },
-}
+pub use message::{Role, UiMessage};
+pub use op::{MessageOp, OpError, apply, coalesce};
+pub use part::{DataPart, FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, StreamState, TextPart};
+pub use tool::{Approval, ToolPart, ToolState};

@@ -1,0 +1,174 @@
+//! [`MessageOp`]: what changes in a list of messages. The fold makes them, the window applies them to its mirror.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::message::UiMessage;
+use crate::part::Part;
+
+/// One change of a list of messages. Indices count from 0 and refer to the list as the ops before this one left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum MessageOp {
+    /// The whole list is this now.
+    Reset {
+        /// All messages, oldest first.
+        messages: Vec<UiMessage>,
+    },
+    /// A message comes in before the one at `index` (`index` = length: at the end).
+    Insert {
+        /// Where.
+        index: usize,
+        /// What.
+        message: UiMessage,
+    },
+    /// The message at `index` is this now. It may have another id than before and still be the same message.
+    Replace {
+        /// Where.
+        index: usize,
+        /// What.
+        message: UiMessage,
+    },
+    /// Only the first `len` messages remain.
+    Truncate {
+        /// How many remain.
+        len: usize,
+    },
+    /// The part is this now (`part` = number of parts: it is added at the end).
+    SetPart {
+        /// Index of the message.
+        message: usize,
+        /// Index of the part.
+        part: usize,
+        /// What.
+        value: Part,
+    },
+    /// Only the first `len` parts remain.
+    TruncateParts {
+        /// Index of the message.
+        message: usize,
+        /// How many remain.
+        len: usize,
+    },
+    /// The text of a text or reasoning part grows.
+    AppendText {
+        /// Index of the message.
+        message: usize,
+        /// Index of the part.
+        part: usize,
+        /// What comes after the text so far.
+        delta: String,
+    },
+    /// The metadata of a message are these now.
+    SetMeta {
+        /// Index of the message.
+        message: usize,
+        /// `None`: no metadata.
+        metadata: Option<Value>,
+    },
+}
+
+/// An op names a message or part that is not there. The list must be asked for as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OpError {
+    /// No such message.
+    #[error("A change refers to a message that is not there; load the conversation again.")]
+    NoMessage,
+    /// No such part.
+    #[error("A change refers to a part of a message that is not there; load the conversation again.")]
+    NoPart,
+    /// The part is no text.
+    #[error("A change adds text to a part that has none; load the conversation again.")]
+    NoText,
+}
+
+impl OpError {
+    /// A stable name for translation.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoMessage => "no-message",
+            Self::NoPart => "no-part",
+            Self::NoText => "no-text",
+        }
+    }
+}
+
+/// Applies one change.
+///
+/// # Errors
+///
+/// [`OpError`] if the op does not fit the list; the list is then unchanged.
+pub fn apply(messages: &mut Vec<UiMessage>, op: MessageOp) -> Result<(), OpError> {
+    match op {
+        MessageOp::Reset { messages: new } => *messages = new,
+        MessageOp::Insert { index, message } => {
+            if index > messages.len() {
+                return Err(OpError::NoMessage);
+            }
+            messages.insert(index, message);
+        }
+        MessageOp::Replace { index, message } => *messages.get_mut(index).ok_or(OpError::NoMessage)? = message,
+        MessageOp::Truncate { len } => {
+            if len > messages.len() {
+                return Err(OpError::NoMessage);
+            }
+            messages.truncate(len);
+        }
+        MessageOp::SetPart { message, part, value } => {
+            let parts = parts(messages, message)?;
+            match part.cmp(&parts.len()) {
+                std::cmp::Ordering::Less => parts[part] = value,
+                std::cmp::Ordering::Equal => parts.push(value),
+                std::cmp::Ordering::Greater => return Err(OpError::NoPart),
+            }
+        }
+        MessageOp::TruncateParts { message, len } => {
+            let parts = parts(messages, message)?;
+            if len > parts.len() {
+                return Err(OpError::NoPart);
+            }
+            parts.truncate(len);
+        }
+        MessageOp::AppendText { message, part, delta } => {
+            let part = parts(messages, message)?.get_mut(part).ok_or(OpError::NoPart)?;
+            part.growing_mut().ok_or(OpError::NoText)?.0.push_str(&delta);
+        }
+        MessageOp::SetMeta { message, metadata } => {
+            messages.get_mut(message).ok_or(OpError::NoMessage)?.metadata = metadata;
+        }
+    }
+    Ok(())
+}
+
+fn parts(messages: &mut [UiMessage], index: usize) -> Result<&mut Vec<Part>, OpError> {
+    Ok(&mut messages.get_mut(index).ok_or(OpError::NoMessage)?.parts)
+}
+
+/// Adds an op to a queue of ops that nobody has seen yet, and keeps the queue short: text appended twice at one place becomes
+/// one op, a change of something that the last op set becomes part of that op, and what a reset makes moot is dropped.
+/// Applying the queue has the same result as applying all ops one by one.
+pub fn coalesce(ops: &mut Vec<MessageOp>, op: MessageOp) {
+    if matches!(op, MessageOp::Reset { .. }) {
+        ops.clear();
+        ops.push(op);
+        return;
+    }
+    match (ops.last_mut(), op) {
+        (Some(MessageOp::AppendText { message, part, delta }), MessageOp::AppendText { message: m, part: p, delta: more })
+            if *message == m && *part == p =>
+        {
+            delta.push_str(&more);
+        }
+        (Some(MessageOp::SetPart { message, part, value }), MessageOp::SetPart { message: m, part: p, value: newer })
+            if *message == m && *part == p =>
+        {
+            *value = newer;
+        }
+        (Some(MessageOp::SetMeta { message, metadata }), MessageOp::SetMeta { message: m, metadata: newer }) if *message == m => {
+            *metadata = newer;
+        }
+        (Some(MessageOp::Truncate { len }), MessageOp::Truncate { len: shorter }) => *len = shorter,
+        (_, op) => ops.push(op),
+    }
+}
