@@ -232,7 +232,8 @@ impl Actor {
 
     fn restored(&mut self, answer: Result<Option<Secret<Vec<u8>>>, VaultError>) {
         self.restoring = false;
-        if self.live.is_none() {
+        // A sign-in may have ended meanwhile, well or badly; then that is the news.
+        if self.live.is_none() && matches!(self.reason, None | Some(SignedOutReason::Keychain(_))) {
             match answer.map(|bytes| bytes.map(|bytes| Record::decode(&bytes))) {
                 Ok(Some(Some(record))) => {
                     let storage = match &*self.vault.state().borrow() {

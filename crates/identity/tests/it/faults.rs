@@ -1,0 +1,167 @@
+//! The error table: what ends a session, and what does not.
+
+use std::time::Duration;
+
+use callbox_identity::{Retry, Session, SessionState, SignedOutReason, TokenError};
+use callbox_sandbox::{Endpoint, Fault};
+use serde_json::json;
+
+use crate::world::{World, config_for, elapse, until};
+
+fn error(status: u16, error: &str) -> Fault {
+    Fault::json(status, &json!({"error": error, "error_description": "because"}))
+}
+
+fn body(status: u16, body: &str) -> Fault {
+    Fault::Respond { status, headers: Vec::new(), body: body.to_owned() }
+}
+
+/// Everything but `invalid_grant`, with the code and retry class that comes of it.
+fn table() -> Vec<(Fault, &'static str, Retry)> {
+    let later = |seconds: u64| Retry::Later(Some(Duration::from_secs(seconds)));
+    let some_time = Retry::Later(None);
+    vec![
+        (Fault::rate_limited(None), "tenant-rate-limited", some_time),
+        (Fault::rate_limited(Some("7")), "tenant-rate-limited", later(7)),
+        (Fault::rate_limited(Some("999999999")), "tenant-rate-limited", later(600)),
+        (error(429, "invalid_grant"), "tenant-rate-limited", some_time),
+        (Fault::status(408), "tenant-unwell", some_time),
+        (Fault::status(425), "tenant-unwell", some_time),
+        (Fault::status(500), "tenant-unwell", some_time),
+        (error(500, "invalid_grant"), "tenant-unwell", some_time),
+        (body(502, "<html>Bad gateway</html>"), "tenant-unwell", some_time),
+        (Fault::status(503), "tenant-unwell", some_time),
+        (Fault::status(504), "tenant-unwell", some_time),
+        (error(400, "temporarily_unavailable"), "tenant-unwell", some_time),
+        (error(400, "server_error"), "tenant-unwell", some_time),
+        (Fault::html(), "tenant-intercepted", some_time),
+        (body(200, ""), "tenant-intercepted", some_time),
+        (body(403, "<html>Blocked</html>"), "tenant-intercepted", some_time),
+        (body(401, "Unauthorized"), "tenant-intercepted", some_time),
+        (Fault::redirect("https://portal.example/"), "tenant-intercepted", some_time),
+        (body(200, "{\"access_token\": \"ey"), "tenant-reply-lost", some_time),
+        (Fault::Drop, "tenant-reply-lost", some_time),
+        (error(403, "mfa_required"), "token-interaction", Retry::SignIn),
+        (error(400, "interaction_required"), "token-interaction", Retry::SignIn),
+        (error(401, "invalid_client"), "token-configuration", Retry::Never),
+        (error(403, "unauthorized_client"), "token-configuration", Retry::Never),
+        (error(400, "unsupported_grant_type"), "token-configuration", Retry::Never),
+        (error(400, "invalid_scope"), "token-configuration", Retry::Never),
+        (error(403, "access_denied"), "token-configuration", Retry::Never),
+        (body(200, "{}"), "token-malformed", Retry::Never),
+    ]
+}
+
+#[tokio::test]
+async fn nothing_but_invalid_grant_signs_out() {
+    let world = World::signed_in().await;
+    for (fault, code, retry) in table() {
+        world.control().always(Endpoint::Token, [fault.clone()]);
+        let error = world.refreshed().await.unwrap_err();
+        assert_eq!((error.code(), error.retry()), (code, retry), "{fault:?}");
+        assert!(world.is_signed_in(), "{fault:?}");
+        world.control().clear(Endpoint::Token);
+        elapse(Duration::from_secs(600)).await;
+        world.session.access_token().await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    }
+    assert_eq!(world.control().live_families(), 1);
+}
+
+#[tokio::test]
+async fn timeouts_never_sign_out() {
+    let world = World::signed_in().await;
+    elapse(crate::world::HOUR).await;
+    world.control().always(Endpoint::Token, [Fault::delay(Duration::from_secs(36_000))]);
+    let before = world.requests(Endpoint::Token);
+    let session = world.session.clone();
+    let caller = tokio::spawn(async move { session.access_token().await });
+    for n in 1..=2 {
+        world.control().until_requests(Endpoint::Token, before + n).await;
+        elapse(Duration::from_secs(15)).await;
+    }
+    assert_eq!(caller.await.unwrap().unwrap_err().code(), "tenant-timed-out");
+    assert!(world.is_signed_in());
+    world.control().clear(Endpoint::Token);
+    world.session.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_gone_or_describes_itself_badly_never_signs_out() {
+    let world = World::signed_in().await;
+    for (fault, code) in [
+        (Fault::status(503), "tenant-unwell"),
+        (Fault::status(404), "discovery-not-found"),
+        (Fault::html(), "tenant-intercepted"),
+        (Fault::json(200, &json!({"issuer": "https://evil.example/"})), "discovery-wrong-issuer"),
+    ] {
+        let session = world.restart();
+        world.control().once(Endpoint::Discovery, fault.clone());
+        assert_eq!(session.access_token().await.unwrap_err().code(), code, "{fault:?}");
+        assert!(matches!(*session.state().borrow(), SessionState::SignedIn { .. }), "{fault:?}");
+    }
+    let config = config_for(&world.sandbox, world.keychain.vault());
+    let World { sandbox, session, .. } = world;
+    sandbox.shutdown().await;
+    elapse(crate::world::HOUR).await;
+    assert_eq!(session.access_token().await.unwrap_err().code(), "tenant-unreachable");
+    assert!(matches!(*session.state().borrow(), SessionState::SignedIn { .. }));
+
+    // The same after a restart without a network: the account is shown all the same.
+    let offline = Session::spawn(config);
+    assert_eq!(offline.access_token().await.unwrap_err().code(), "tenant-unreachable");
+    assert!(matches!(&*offline.state().borrow(), SessionState::SignedIn { account, .. } if account.name == "Ada Lovelace"));
+}
+
+#[tokio::test]
+async fn a_tenant_that_asks_for_a_pause_is_not_asked_during_it() {
+    let world = World::signed_in().await;
+    world.control().once(Endpoint::Token, Fault::rate_limited(Some("30")));
+    world.refreshed().await.unwrap_err();
+    let before = world.requests(Endpoint::Token);
+    for _ in 0..20 {
+        let error = world.session.access_token().await.unwrap_err();
+        assert!(matches!(error.retry(), Retry::Later(Some(left)) if left <= Duration::from_secs(30)));
+    }
+    assert_eq!(world.requests(Endpoint::Token), before);
+    elapse(Duration::from_secs(30)).await;
+    world.session.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn invalid_grant_signs_out_softly() {
+    let world = World::signed_in().await;
+    world.control().revoke_everything();
+    world.session.access_token().await.expect("the access token is good until it expires");
+    assert_eq!(world.refreshed().await.unwrap_err(), TokenError::SignedOut);
+    let state = until(&world.session, |state| matches!(state, SessionState::SignedOut { .. })).await;
+    let SessionState::SignedOut { reason: Some(SignedOutReason::Ended { account }) } = state else { panic!("{state:?}") };
+    assert_eq!(account.email.as_deref(), Some("ada@example.com"), "to be welcomed back by name");
+    let requests = world.requests(Endpoint::Token);
+    assert_eq!(world.session.access_token().await.unwrap_err(), TokenError::SignedOut);
+    assert_eq!(world.requests(Endpoint::Token), requests, "a dead token is not presented again");
+    assert_eq!(world.sign_in().await, callbox_identity::CallbackOutcome::Completed);
+}
+
+#[tokio::test]
+async fn a_dead_token_is_removed_from_the_keychain() {
+    let world = World::signed_in().await;
+    world.control().revoke_everything();
+    world.refreshed().await.unwrap_err();
+    world.settled().await;
+    assert!(world.keychain.is_empty());
+    assert_eq!(until(&world.restart(), |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+}
+
+#[tokio::test]
+async fn a_newer_token_in_the_vault_is_adopted_before_anybody_is_signed_out() {
+    let world = World::signed_in().await;
+    let other = world.restart();
+    // This process rotates; the other one still holds the first token.
+    until(&other, |state| matches!(state, SessionState::SignedIn { .. })).await;
+    world.refreshed().await.unwrap();
+    world.control().once(Endpoint::Token, error(403, "invalid_grant"));
+    other.access_token().await.unwrap();
+    assert!(matches!(*other.state().borrow(), SessionState::SignedIn { .. }));
+    let generations: Vec<_> = world.control().presented().iter().map(|presented| presented.generation).collect();
+    assert_eq!(generations, [1, 2], "the second process went on where the first one was");
+}

@@ -1,0 +1,95 @@
+//! The way out.
+
+use std::time::Duration;
+
+use callbox_identity::{SessionState, SignOut, TokenError};
+use callbox_sandbox::{Endpoint, Fault};
+use callbox_vault::VaultError;
+
+use crate::world::{ADA, HOUR, World, elapse, param, until, visit};
+
+#[tokio::test]
+async fn signing_out_empties_the_vault_revokes_and_names_the_browsers_page() {
+    let world = World::signed_in().await;
+    let SignOut { revoked, left_in_keychain, browser_logout } = world.session.sign_out().await;
+    assert!(revoked);
+    assert_eq!(left_in_keychain, None);
+    let page = browser_logout.unwrap();
+    assert_eq!((page.path(), param(page.as_str(), "client_id").as_str()), ("/oidc/logout", world.sandbox.client_id()));
+    assert!(world.keychain.is_empty());
+    assert_eq!(world.control().live_families(), 0);
+    assert_eq!(world.state(), SessionState::SignedOut { reason: None });
+    assert_eq!(world.session.access_token().await.unwrap_err(), TokenError::SignedOut);
+    assert_eq!(until(&world.restart(), |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+    assert_eq!(world.requests(Endpoint::Logout), 0, "the page is for the user to open");
+}
+
+#[tokio::test]
+async fn signing_out_right_after_a_restart_revokes_too() {
+    let world = World::signed_in().await;
+    let out = world.restart().sign_out().await;
+    assert!(out.revoked);
+    assert!(world.keychain.is_empty());
+    assert_eq!(world.control().live_families(), 0);
+}
+
+#[tokio::test]
+async fn signing_out_during_a_refresh_revokes_what_the_refresh_brings() {
+    let world = World::signed_in().await;
+    elapse(HOUR).await;
+    world.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(50) });
+    let session = world.session.clone();
+    let caller = tokio::spawn(async move { session.access_token().await });
+    world.control().until_requests(Endpoint::Token, 2).await;
+    let out = world.session.sign_out().await;
+    assert!(out.revoked);
+    assert_eq!(caller.await.unwrap().unwrap_err(), TokenError::SignedOut);
+    assert!(world.keychain.is_empty(), "the rotated token was not put back");
+    assert_eq!(world.control().live_families(), 0);
+}
+
+#[tokio::test]
+async fn signing_out_during_the_exchange_leaves_nobody_signed_in() {
+    let world = World::new().await;
+    let start = world.begin().await;
+    let link = visit(&start.url, ADA).await;
+    world.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(50) });
+    let session = world.session.clone();
+    let exchange = tokio::spawn(async move { session.handle_callback(&link).await });
+    world.control().until_requests(Endpoint::Token, 1).await;
+    world.session.sign_out().await;
+    assert!(matches!(exchange.await.unwrap(), callbox_identity::CallbackOutcome::Failed(_)));
+    world.control().until_requests(Endpoint::Revoke, 1).await;
+    world.control().until(|| world.control().live_families() == 0).await;
+    assert!(!world.is_signed_in());
+    assert!(world.keychain.is_empty());
+}
+
+#[tokio::test]
+async fn signing_out_offline_forgets_here_and_says_that_the_tenant_does_not_know() {
+    let world = World::signed_in().await;
+    world.control().always(Endpoint::Revoke, [Fault::Drop]);
+    let out = world.session.sign_out().await;
+    assert!(!out.revoked);
+    assert!(world.keychain.is_empty());
+    assert_eq!(world.state(), SessionState::SignedOut { reason: None });
+}
+
+#[tokio::test]
+async fn signing_out_on_a_locked_keychain_says_what_is_left_and_removes_it_later() {
+    let world = World::signed_in().await;
+    world.keychain.refuse(Some(VaultError::Locked));
+    let out = world.session.sign_out().await;
+    assert_eq!((out.revoked, out.left_in_keychain), (true, Some(VaultError::Locked)));
+    assert!(!world.keychain.is_empty());
+    world.keychain.refuse(None);
+    world.settled().await;
+    assert!(world.keychain.is_empty());
+}
+
+#[tokio::test]
+async fn signing_out_signed_out_is_fine() {
+    let world = World::new().await;
+    let out = world.session.sign_out().await;
+    assert_eq!(out, SignOut { revoked: false, left_in_keychain: None, browser_logout: None });
+}
