@@ -13,7 +13,7 @@ use crate::tool::ToolPart;
 ///
 /// Read from any JSON object and written back with every field that came, known or not: the agent gets its own messages
 /// back on each turn, and a model may depend on fields that Callbox knows nothing of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct UiMessage {
     /// The id. The client chooses it for the user's messages, the agent for its own.
     pub id: String,
@@ -28,10 +28,11 @@ pub struct UiMessage {
 }
 
 /// Who wrote a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The application; also every role that is not known.
+    #[default]
     System,
     /// A person.
     User,

@@ -1,0 +1,309 @@
+//! [`Chunk`]: one step in the making of a message (notes 4.3), the `body` of a response frame.
+//! The union of what AI SDK 5, 6 and 7 write.
+
+use serde_json::Value;
+
+use crate::json::Object;
+use crate::wire::{wire_enum, wire_struct};
+
+wire_enum! {
+    /// One step in the making of a message. Sources, files, data and what is not known are [`Chunk::Unknown`] with their whole
+    /// JSON, which is the JSON of the part.
+    Chunk {
+        /// A message begins.
+        Start = "start",
+        /// A message ends.
+        Finish = "finish",
+        /// Metadata come in.
+        MessageMetadata = "message-metadata",
+        /// The model is called.
+        StartStep = "start-step",
+        /// The model has answered.
+        FinishStep = "finish-step",
+        /// The step begins again.
+        ResetStep = "reset-step",
+        /// A text begins.
+        TextStart = "text-start",
+        /// A text grows.
+        TextDelta = "text-delta",
+        /// A text ends.
+        TextEnd = "text-end",
+        /// A reasoning begins.
+        ReasoningStart = "reasoning-start",
+        /// A reasoning grows.
+        ReasoningDelta = "reasoning-delta",
+        /// A reasoning ends.
+        ReasoningEnd = "reasoning-end",
+        /// The model begins to write arguments.
+        ToolInputStart = "tool-input-start",
+        /// The arguments grow.
+        ToolInputDelta = "tool-input-delta",
+        /// The arguments are complete.
+        ToolInputAvailable = "tool-input-available",
+        /// The arguments are wrong.
+        ToolInputError = "tool-input-error",
+        /// The user is asked.
+        ToolApprovalRequest = "tool-approval-request",
+        /// The question was answered.
+        ToolApprovalResponse = "tool-approval-response",
+        /// The tool has a result.
+        ToolOutputAvailable = "tool-output-available",
+        /// The tool has failed.
+        ToolOutputError = "tool-output-error",
+        /// The tool was denied.
+        ToolOutputDenied = "tool-output-denied",
+        /// The turn has failed.
+        ErrorChunk = "error",
+        /// The turn was stopped.
+        Abort = "abort",
+    }
+}
+
+wire_struct! {
+    /// A message begins.
+    Start {
+        /// Its id; absent in continuations and from the oldest agents.
+        message_id: String, optional = "messageId";
+        /// Merged into the message's metadata.
+        message_metadata: Value, optional = "messageMetadata";
+    }
+}
+
+wire_struct! {
+    /// A message ends.
+    Finish {
+        /// On this protocol only `{"finishReason": …}`, which the agent does not store.
+        message_metadata: Value, optional = "messageMetadata";
+    }
+}
+
+wire_struct! {
+    /// Metadata come in.
+    MessageMetadata {
+        /// Merged into the message's metadata.
+        message_metadata: Value = "messageMetadata";
+    }
+}
+
+wire_struct! {
+    /// The model is called.
+    StartStep {}
+}
+
+wire_struct! {
+    /// The model has answered.
+    FinishStep {}
+}
+
+wire_struct! {
+    /// The step begins again; what it wrote is void.
+    ResetStep {}
+}
+
+wire_struct! {
+    /// A text begins.
+    TextStart {
+        /// The text, within the message.
+        id: String, optional = "id";
+    }
+}
+
+wire_struct! {
+    /// A text grows.
+    TextDelta {
+        /// The text, within the message.
+        id: String, optional = "id";
+        /// What comes after the text so far.
+        delta: String = "delta";
+    }
+}
+
+wire_struct! {
+    /// A text ends.
+    TextEnd {
+        /// The text, within the message.
+        id: String, optional = "id";
+    }
+}
+
+wire_struct! {
+    /// A reasoning begins.
+    ReasoningStart {
+        /// The reasoning, within the message.
+        id: String, optional = "id";
+    }
+}
+
+wire_struct! {
+    /// A reasoning grows.
+    ReasoningDelta {
+        /// The reasoning, within the message.
+        id: String, optional = "id";
+        /// What comes after the text so far.
+        delta: String = "delta";
+    }
+}
+
+wire_struct! {
+    /// A reasoning ends.
+    ReasoningEnd {
+        /// The reasoning, within the message.
+        id: String, optional = "id";
+    }
+}
+
+wire_struct! {
+    /// The model begins to write arguments.
+    ToolInputStart {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// The tool.
+        tool_name: String = "toolName";
+        /// A tool that was not declared in code.
+        dynamic: bool, optional = "dynamic";
+        /// The model's provider runs it.
+        provider_executed: bool, optional = "providerExecuted";
+        /// A title to show.
+        title: String, optional = "title";
+        /// `text`: the arguments are one string and no JSON.
+        input_encoding: String, optional = "inputEncoding";
+        /// Becomes `callProviderMetadata`.
+        provider_metadata: Value, optional = "providerMetadata";
+    }
+}
+
+wire_struct! {
+    /// The arguments grow.
+    ToolInputDelta {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// What comes after the text so far.
+        input_text_delta: String = "inputTextDelta";
+    }
+}
+
+wire_struct! {
+    /// The arguments are complete.
+    ToolInputAvailable {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// The tool.
+        tool_name: String = "toolName";
+        /// The arguments.
+        input: Value, optional = "input";
+        /// A tool that was not declared in code.
+        dynamic: bool, optional = "dynamic";
+        /// The model's provider runs it.
+        provider_executed: bool, optional = "providerExecuted";
+        /// A title to show.
+        title: String, optional = "title";
+        /// Becomes `callProviderMetadata`.
+        provider_metadata: Value, optional = "providerMetadata";
+    }
+}
+
+wire_struct! {
+    /// The arguments are wrong.
+    ToolInputError {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// The tool.
+        tool_name: String = "toolName";
+        /// The arguments as the model wrote them.
+        input: Value, optional = "input";
+        /// Why; untrusted.
+        error_text: String = "errorText";
+        /// A tool that was not declared in code.
+        dynamic: bool, optional = "dynamic";
+        /// The model's provider runs it.
+        provider_executed: bool, optional = "providerExecuted";
+        /// A title to show.
+        title: String, optional = "title";
+        /// Becomes `callProviderMetadata`.
+        provider_metadata: Value, optional = "providerMetadata";
+    }
+}
+
+wire_struct! {
+    /// The user is asked.
+    ToolApprovalRequest {
+        /// The question.
+        approval_id: String = "approvalId";
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// What granting would cover; stored as `descriptor`.
+        approval_descriptor: Value, optional = "approvalDescriptor";
+    }
+}
+
+wire_struct! {
+    /// The question was answered.
+    ToolApprovalResponse {
+        /// The question.
+        approval_id: String = "approvalId";
+        /// The answer.
+        approved: bool = "approved";
+        /// Why.
+        reason: String, optional = "reason";
+    }
+}
+
+wire_struct! {
+    /// The tool has a result.
+    ToolOutputAvailable {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// Any JSON.
+        output: Value, optional = "output";
+        /// Another will replace it.
+        preliminary: bool, optional = "preliminary";
+        /// The model's provider ran it.
+        provider_executed: bool, optional = "providerExecuted";
+    }
+}
+
+wire_struct! {
+    /// The tool has failed.
+    ToolOutputError {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+        /// Why; untrusted.
+        error_text: String = "errorText";
+        /// The model's provider ran it.
+        provider_executed: bool, optional = "providerExecuted";
+    }
+}
+
+wire_struct! {
+    /// The tool was denied.
+    ToolOutputDenied {
+        /// The call.
+        tool_call_id: String = "toolCallId";
+    }
+}
+
+wire_struct! {
+    /// The turn has failed. Most agents send an error frame instead.
+    ErrorChunk {
+        /// Why; untrusted.
+        error_text: String, optional = "errorText";
+    }
+}
+
+wire_struct! {
+    /// The turn was stopped.
+    Abort {
+        /// Why.
+        reason: String, optional = "reason";
+    }
+}
+
+impl Chunk {
+    /// The JSON of a chunk that is a part by itself: `file`, `source-url`, `source-document`, `data-…`.
+    pub(crate) fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Unknown(value) => value.as_object(),
+            _ => None,
+        }
+    }
+}

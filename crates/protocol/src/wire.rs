@@ -1,0 +1,220 @@
+//! How frames and chunks are read and written: known fields typed, all others kept.
+//!
+//! `wire_struct!` makes a struct with typed fields and an `extra` map; `wire_enum!` makes an enum over such structs that is told
+//! apart by `type`, with `Unknown` for whatever has another type or lacks a required field. Writing what was read gives the
+//! same JSON.
+
+use serde_json::Value;
+
+use crate::json::{Object, take_array, take_bool, take_string, take_u64};
+use crate::message::UiMessage;
+
+/// A type that a field can have.
+pub(crate) trait Field: Sized {
+    /// Whether the value has this type in full.
+    fn fits(value: &Value) -> bool;
+    /// Removes the field; `None` (and no change) if it is absent or does not fit.
+    fn take(object: &mut Object, key: &str) -> Option<Self>;
+}
+
+impl Field for String {
+    fn fits(value: &Value) -> bool {
+        value.is_string()
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        take_string(object, key)
+    }
+}
+
+impl Field for bool {
+    fn fits(value: &Value) -> bool {
+        value.is_boolean()
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        take_bool(object, key)
+    }
+}
+
+impl Field for u64 {
+    fn fits(value: &Value) -> bool {
+        value.is_u64()
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        take_u64(object, key)
+    }
+}
+
+impl Field for Value {
+    fn fits(_: &Value) -> bool {
+        true
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        object.remove(key)
+    }
+}
+
+impl Field for Vec<String> {
+    fn fits(value: &Value) -> bool {
+        value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        if !Self::fits(object.get(key)?) {
+            return None;
+        }
+        let strings = take_array(object, key)?.into_iter().filter_map(|item| match item {
+            Value::String(text) => Some(text),
+            _ => None,
+        });
+        Some(strings.collect())
+    }
+}
+
+impl Field for Vec<Value> {
+    fn fits(value: &Value) -> bool {
+        value.is_array()
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        take_array(object, key)
+    }
+}
+
+impl Field for UiMessage {
+    fn fits(value: &Value) -> bool {
+        value.is_object()
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        crate::json::take_object(object, key).map(Self::from_object)
+    }
+}
+
+impl Field for Vec<UiMessage> {
+    fn fits(value: &Value) -> bool {
+        value.as_array().is_some_and(|items| items.iter().all(Value::is_object))
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        if !Self::fits(object.get(key)?) {
+            return None;
+        }
+        let messages = take_array(object, key)?.into_iter().filter_map(|item| match item {
+            Value::Object(object) => Some(UiMessage::from_object(object)),
+            _ => None,
+        });
+        Some(messages.collect())
+    }
+}
+
+/// Declares a struct on the wire. `name: Type = "key"` is required, `name: Type? = "key"` is not.
+macro_rules! wire_struct {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty $(, $optional:ident)? = $key:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: wire_struct!(@type $type $(, $optional)?),)*
+            /// All other fields.
+            pub extra: serde_json::Map<String, serde_json::Value>,
+        }
+
+        impl $name {
+            pub(crate) fn fits(_object: &$crate::json::Object) -> bool {
+                true $(&& wire_struct!(@fits _object, $type, $key $(, $optional)?))*
+            }
+
+            pub(crate) fn from_object(mut object: $crate::json::Object) -> Self {
+                Self {
+                    $($field: wire_struct!(@take object, $type, $key $(, $optional)?),)*
+                    extra: object,
+                }
+            }
+
+            pub(crate) fn write<M: serde::ser::SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+                $(wire_struct!(@write map, self.$field, $key $(, $optional)?);)*
+                for (key, value) in &self.extra {
+                    map.serialize_entry(key, value)?;
+                }
+                Ok(())
+            }
+        }
+    };
+    (@type $type:ty) => { $type };
+    (@type $type:ty, optional) => { Option<$type> };
+    (@fits $object:ident, $type:ty, $key:literal) => {
+        $object.get($key).is_some_and(|value| <$type as $crate::wire::Field>::fits(value))
+    };
+    (@fits $object:ident, $type:ty, $key:literal, optional) => { true };
+    (@take $object:ident, $type:ty, $key:literal) => {
+        <$type as $crate::wire::Field>::take(&mut $object, $key).unwrap_or_default()
+    };
+    (@take $object:ident, $type:ty, $key:literal, optional) => { <$type as $crate::wire::Field>::take(&mut $object, $key) };
+    (@write $map:ident, $value:expr, $key:literal) => { $map.serialize_entry($key, &$value)? };
+    (@write $map:ident, $value:expr, $key:literal, optional) => { $crate::part::entry($map, $key, &$value)? };
+}
+
+/// Declares an enum over wire structs, told apart by `type`.
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $tag:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant($variant),)*
+            /// Another type, a missing field or no object at all: kept as it came.
+            Unknown(serde_json::Value),
+        }
+
+        impl $name {
+            /// Reads any JSON value; what is not known becomes `Unknown`.
+            pub fn from_value(value: serde_json::Value) -> Self {
+                let serde_json::Value::Object(mut object) = value else { return Self::Unknown(value) };
+                match object.get("type").and_then(serde_json::Value::as_str) {
+                    $(Some($tag) if $variant::fits(&object) => {
+                        object.remove("type");
+                        Self::$variant($variant::from_object(object))
+                    })*
+                    _ => Self::Unknown(serde_json::Value::Object(object)),
+                }
+            }
+
+            /// The name of the type on the wire; empty if there is none.
+            pub fn type_name(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $tag,)*
+                    Self::Unknown(value) => value.get("type").and_then(serde_json::Value::as_str).unwrap_or_default(),
+                }
+            }
+
+            /// The JSON text, as it goes into a frame.
+            pub fn to_json(&self) -> String {
+                // Maps with string keys, and nothing that could fail to be written.
+                serde_json::to_string(self).unwrap_or_default()
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                match self {
+                    $(Self::$variant(inner) => {
+                        let mut map = serializer.serialize_map(None)?;
+                        map.serialize_entry("type", $tag)?;
+                        inner.write(&mut map)?;
+                        map.end()
+                    })*
+                    Self::Unknown(value) => value.serialize(serializer),
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <serde_json::Value as serde::Deserialize>::deserialize(deserializer).map(Self::from_value)
+            }
+        }
+
+        $(impl From<$variant> for $name {
+            fn from(inner: $variant) -> Self {
+                Self::$variant(inner)
+            }
+        })*
+    };
+}
+
+pub(crate) use {wire_enum, wire_struct};
