@@ -17,5 +17,5 @@ pub mod warnings;
 
 pub use arguments::{Argument, Name, Shown, arguments};
 pub use characters::Hidden;
-pub use visible::{Marker, Span, visible, visible_prose};
+pub use visible::{Marker, Span, readable, visible, visible_prose};
 pub use warnings::{Warning, warnings};

@@ -58,6 +58,15 @@ pub fn visible_prose(text: &str) -> Vec<Span> {
     split(text, Rule::Prose)
 }
 
+/// A text in one line with every hidden character spelt out, such as `to[U+200B]`: for places that can hold nothing but plain text.
+pub fn readable(text: &str) -> String {
+    let spell = |span| match span {
+        Span::Text(text) => text,
+        Span::Marker(marker) => format!("[{}]", marker.code()),
+    };
+    visible(text).into_iter().map(spell).collect()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Strict,

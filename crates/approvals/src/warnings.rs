@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::characters::Hidden;
 use crate::scripts::mixed_word;
-use crate::visible::{Span, visible};
+use crate::visible::{Span, readable, visible};
 
 /// A text longer than this is said to be long: about a screenful.
 const LONG: usize = 2 * 1024;
@@ -124,17 +124,6 @@ fn encoded_host(text: &str) -> bool {
 
 fn join(place: &str, name: &str) -> String {
     if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
-}
-
-/// A key for use in a path: what cannot be seen in it is spelt out.
-fn readable(key: &str) -> String {
-    visible(key)
-        .into_iter()
-        .map(|span| match span {
-            Span::Text(text) => text,
-            Span::Marker(marker) => format!("[{}]", marker.code()),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,207 @@
+# What the window says, in Japanese.
+
+## Starting and signing in
+
+starting = キーチェーンからサインイン情報を読み込んでいます…
+sign-in-heading = { $name } にサインイン
+sign-in-heading-sandbox = サンドボックスにサインイン
+sign-in-heading-none = エージェントがまだありません
+sign-in-lead = ブラウザーが開きます。Callbox がパスワードを知ることはありません。
+sign-in-lead-none = プロファイルを追加して自分のエージェントと話すか、内蔵のエージェントを試してください。
+sign-in-note = 許可が必要なツールは、使われる前に必ず確認を求めます。
+sandbox-note = サンドボックスは、アプリに内蔵されたサインインページとエージェントです。アカウントもネットワークも要りません。
+tenant-host = サインイン先
+agent-host = エージェント
+sign-in = サインイン
+try-sandbox = サンドボックスを試す
+waiting-heading-preparing = ブラウザーを開いています…
+waiting-heading = ブラウザーで続けてください
+waiting-heading-exchanging = サインインしています…
+waiting-lead-preparing = { $host } にサインインページを問い合わせています。
+waiting-lead = { $host } でサインインしてください。終わると Callbox に戻ります。
+waiting-lead-exchanging = ブラウザーから引き継ぎました。少しお待ちください。
+reopen = ページをもう一度開く
+paste-link = リンクを貼り付ける
+paste-label = ブラウザーで開けなかったアドレス
+paste-submit = 続ける
+cancel = キャンセル
+
+## Conversations
+
+conversations = 会話
+conversations-none = まだ会話はありません。何か話しかけてください。
+new-conversation = 新しい会話
+conversation-untitled = 新しい会話
+forget-conversation = 「{ $title }」をこのコンピューターから消す
+forget = 消す?
+age-now = 今
+age-minutes = { $count } 分前
+age-hours = { $count } 時間前
+age-yesterday = 昨日
+age-days = { $count } 日前
+
+## Account
+
+account = アカウント
+theme = テーマ
+theme-system = システム
+theme-light = ライト
+theme-dark = ダーク
+language = 言語
+language-system = システム
+storage-keychain = サインイン情報はシステムのキーチェーンに保存されています。
+storage-session-only = サインインは終了するまで有効です。
+retry-keychain = キーチェーンをもう一度試す
+sign-out = サインアウト
+sign-out-question = サインアウトしますか。サインイン情報と会話の一覧がこのコンピューターから消えます。エージェント側の会話は残ります。
+
+## Connection
+
+link-connecting = 接続中…
+link-online = 接続済み
+link-offline = 未接続
+link-sign-in = サインインが必要
+link-refused = 拒否されました
+link-closed = 切断済み
+reconnect = 今すぐ接続
+retry-in = { $seconds } 秒後に再試行します。
+retry-now = 再試行しています…
+trouble-sign-in = サインインの有効期限が切れました。続けるにはサインインしてください。
+trouble-closed = 接続が閉じられました。
+
+## Messages
+
+messages = メッセージ
+you = あなた
+agent = エージェント
+system = システム
+copy = コピー
+copied = コピーしました
+task-done = 完了
+task-open = 未完了
+link-opens = ブラウザーで { $host } を開きます
+link-blocked = 開けません。開けるのはウェブとメールのアドレスだけです。
+file-unnamed = ファイル
+reasoning-now = 考えています…
+reasoning-done = 考えたこと
+delivery-queued = 接続を待っています
+delivery-sending = 送信中…
+retry-message = もう一度送る
+discard-message = 破棄
+turn-waiting = エージェントが作業しています。
+turn-recovering = エージェントが中断から再開しています…
+turn-interrupted = 回答が途切れました。接続が戻ると続きます。
+turn-resuming = 回答の続きを受け取っています…
+jump-to-latest = 最新へ移動
+welcome = { $agent } が待っています
+welcome-lead = 質問や頼みごとをどうぞ。実行する前に確認を求めます。
+welcome-sandbox = すべてこのアプリの中で動きます。時刻はすぐに答え、天気は先に許可を求めます。
+suggestion-time = What time is it?
+suggestion-weather = What’s the weather in Paris?
+suggestion-list = Show me some Markdown
+suggestion-abilities = 何ができますか。
+suggestion-start = どんなツールが使えますか。
+
+## Tools and approvals
+
+tool-preparing = 準備中
+tool-waiting = 確認待ち
+tool-approving = 許可を送信中
+tool-denying = 拒否を送信中
+tool-running = 実行中
+tool-done = 完了
+tool-failed = 失敗
+tool-denied = 拒否
+tool-stopped = 未完了
+tool-input = 入力
+tool-output = 結果
+tool-error = エラー
+tool-reason = 理由
+arguments-none = 引数はありません。
+bytes = { $bytes } バイト
+approval-label = エージェントに { $tool } の使用を許可しますか
+approval-question = { $agent } がツールの使用を求めています
+approval-explanation = あなたが決めるまで待ちます。渡されるものはこれがすべてです。
+approval-waits = エージェントが確認を待っています
+approve = 許可
+deny = 拒否
+warning-tool-name = ツールの名前
+warning-direction = { $place } に文字の向きを変える文字があります。見えているものと送られるものが違うかもしれません。
+warning-hidden = { $place } に見えない文字が { $count } 個あります。印を付けてあります。
+warning-mixed-letters = { $place } の「{ $word }」に、形の似た別の文字体系の文字が混ざっています。
+warning-padding = { $place } に長い空白があります。その後ろも確かめてください。
+warning-encoded-host = { $place } に、別の名前に見せかけられる符号化されたホスト名があります。
+warning-long = { $place } は { $bytes } バイトの長さです。最後まで読んでください。
+warning-odd-name = ツールの名前に、名前には使われない文字があります。
+marker-title = { $name }（{ $code }）
+marker-line-break = 改行
+marker-tab = タブ
+marker-control = 制御文字
+marker-direction = 文字の向きを変えます
+marker-zero-width = 幅のない文字
+marker-invisible = 見えない文字
+marker-tag = 見えないタグ文字
+marker-variation = 異体字セレクター
+marker-blank = 特殊な空白
+marker-private-use = コンピューターごとに違って見える文字
+marker-stacked = 同じ文字に重なる余分な記号
+
+## Writing
+
+composer-label = メッセージ
+composer-placeholder = メッセージを入力…
+composer-hint = Enter で送信、Shift と Enter で改行
+composer-busy = エージェントが作業中です。書き続けられます。終わると送信できます。Esc で停止します。
+composer-opening = 会話を開いています…
+composer-sign-in = 書き込むにはもう一度サインインしてください。
+composer-refused = エージェントはここではメッセージを受け付けません。
+composer-closed = 接続が閉じています。書き込むには接続してください。
+send = 送信
+stop = 停止
+
+## Notices and announcements
+
+notices = お知らせ
+dismiss = 閉じる
+live-started = エージェントが回答しています。
+live-finished = 回答が終わりました。
+live-asked = エージェントが { $tool } の使用を求めています。確認を待っています。
+
+## Errors
+
+error-unknown = 問題が起きました（{ $code }）。もう一度お試しください。
+error-shell-unreadable = 画面とアプリの版が合っていません。Callbox を再起動してください。直らない場合は再インストールしてください。
+error-tenant-unreachable = サインインサーバーに接続できません。ネットワーク接続を確認してください。
+error-tenant-timed-out = サインインサーバーが時間内に応答しませんでした。少し待ってからもう一度お試しください。
+error-tenant-reply-lost = サインインサーバーとの接続が切れました。少し待ってからもう一度お試しください。
+error-tenant-rate-limited = サインインサーバーが混み合っています。少し待ってからもう一度お試しください。
+error-tenant-unwell = サインインサーバーに問題が起きています。少し待ってからもう一度お試しください。
+error-tenant-intercepted = サインインサーバーの代わりに別のものが応答しました。このネットワークに独自のサインインが必要ではありませんか。
+error-internal-step-failed = 内部処理に失敗しました。もう一度お試しください。繰り返す場合はご報告ください。
+error-discovery-not-found = このアドレスにサインインサーバーがありません。プロファイルの issuer を確認してください。
+error-discovery-insecure = サインインサーバーが https でないアドレスを示しました。安全でないため使えません。
+error-sign-in-declined = サインインが拒否されました。
+error-sign-in-wrong-issuer = 問い合わせたものとは別のサインインサーバーから応答がありました。もう一度サインインしてください。
+error-sign-in-code-rejected = ブラウザーから戻ったサインインが受け付けられませんでした。もう一度サインインしてください。
+error-sign-in-expired = サインインに時間がかかりすぎました。もう一度サインインしてください。
+error-sign-in-cancelled = サインインを取り消しました。
+error-session-closed = アプリを終了しています。
+error-signed-out = サインインしていません。
+error-link-too-long = ブラウザーからのリンクとしては長すぎます。アドレスだけをコピーしてください。
+error-link-malformed = アドレスではありません。ブラウザーのアドレス全体をコピーしてください。
+error-link-not-ours = このサインインのアドレスではありません。dev.callbox.desktop で始まるものをコピーしてください。
+error-link-unknown = 別のサインインのリンクです。やり直して、最新のページを使ってください。
+error-link-already-used = そのリンクはすでに使われています。サインインできていない場合はやり直してください。
+error-link-over = そのリンクは期限切れです。サインインをやり直してください。
+error-keychain-denied = システムのキーチェーンに拒否されました。Callbox に使用を許可してからもう一度お試しください。
+error-keychain-locked = システムのキーチェーンがロックされています。ロックを解除してからもう一度お試しください。
+error-keychain-unavailable = このシステムにはキーチェーンがありません。GNOME Keyring や KWallet などを起動またはインストールしてからもう一度お試しください。
+error-keychain-timed-out = システムのキーチェーンが応答しません。ロック解除の画面が出ていないか確認してからもう一度お試しください。
+error-keychain-not-used = このセッションではキーチェーンを使っていません。終了すると何も残りません。
+error-store-disk-full = ディスクに空きがありません。空きを作ってからもう一度お試しください。変更は保存されていません。
+error-store-read-only = 会話の一覧に書き込めません。アプリのデータフォルダーの権限を確認してください。
+error-store-cannot-open = 会話の一覧を開けません。アプリのデータフォルダーがあり、使えることを確認してください。
+error-store-busy = 会話の一覧を別のプログラムが使っています。少し待ってからもう一度お試しください。
+error-store-newer = 会話の一覧は新しい版のアプリで書かれています。アプリを更新してください。
+error-store-replaced-wrong-key = このコンピューターの会話の一覧は、失われた鍵でロックされています。新しい一覧を作りました。会話そのものはエージェントに残っています。
+error-store-replaced-corrupt = このコンピューターの会話の一覧が壊れています。新しい一覧を作りました。会話そのものはエージェントに残っています。

@@ -1,0 +1,52 @@
+//! Messages that carry their number and may overtake each other.
+
+use std::collections::BTreeMap;
+
+/// Holds back what has come too early.
+#[derive(Debug)]
+pub(super) struct Ordered<T> {
+    next: u64,
+    early: BTreeMap<u64, T>,
+}
+
+impl<T> Ordered<T> {
+    /// Expects number 0 first.
+    pub(super) fn new() -> Self {
+        Self { next: 0, early: BTreeMap::new() }
+    }
+
+    /// Takes a message and gives back all that are now in order. A number that has been seen before gives nothing.
+    pub(super) fn take(&mut self, number: u64, message: T) -> Vec<T> {
+        if number >= self.next {
+            self.early.entry(number).or_insert(message);
+        }
+        let mut ready = Vec::new();
+        while let Some(message) = self.early.remove(&self.next) {
+            ready.push(message);
+            self.next += 1;
+        }
+        ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overtakes_waits_for_what_it_overtook() {
+        let mut ordered = Ordered::new();
+        assert_eq!(ordered.take(0, 'a'), ['a']);
+        assert_eq!(ordered.take(2, 'c'), []);
+        assert_eq!(ordered.take(3, 'd'), []);
+        assert_eq!(ordered.take(1, 'b'), ['b', 'c', 'd']);
+    }
+
+    #[test]
+    fn a_number_counts_once() {
+        let mut ordered = Ordered::new();
+        ordered.take(0, 'a');
+        assert_eq!(ordered.take(0, 'x'), []);
+        assert_eq!(ordered.take(1, 'b'), ['b']);
+    }
+}

@@ -1,0 +1,13 @@
+//! What stands between the words of a conversation: tool calls, questions, errors, files.
+
+pub mod approval;
+pub mod attachment;
+pub mod error;
+pub mod reasoning;
+pub mod tool;
+mod values;
+
+pub use approval::ApprovalCard;
+pub use error::ErrorCard;
+pub use reasoning::Reasoning;
+pub use tool::ToolCard;

@@ -1,0 +1,79 @@
+//! What the browser does for us: the few calls that have no place in a view.
+
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Document, HtmlElement};
+
+/// The document, where there is one.
+pub fn document() -> Option<Document> {
+    web_sys::window()?.document()
+}
+
+/// The language that the system asks for.
+pub fn system_language() -> String {
+    web_sys::window().and_then(|window| window.navigator().language()).unwrap_or_default()
+}
+
+/// Milliseconds since 1970 UTC.
+pub fn now() -> i64 {
+    js_sys::Date::now() as i64
+}
+
+/// The local time's lead over UTC, in minutes.
+pub fn zone() -> i64 {
+    -js_sys::Date::new_0().get_timezone_offset() as i64
+}
+
+/// A day in the words of a language: `12 March`, with the year if it is another one.
+pub fn date(time: i64, language: &str) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(time as f64));
+    let options = js_sys::Object::new();
+    let set = |name: &str, value: &str| drop(js_sys::Reflect::set(&options, &name.into(), &value.into()));
+    set("month", "short");
+    set("day", "numeric");
+    if date.get_full_year() != js_sys::Date::new_0().get_full_year() {
+        set("year", "numeric");
+    }
+    date.to_locale_date_string(language, &options).into()
+}
+
+/// A date's text, or a number of milliseconds, as milliseconds since 1970.
+pub fn parse_time(value: &serde_json::Value) -> Option<i64> {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64().map(|time| time as i64),
+        serde_json::Value::String(text) => Some(js_sys::Date::parse(text)).filter(|time| time.is_finite()).map(|time| time as i64),
+        _ => None,
+    }
+}
+
+/// Puts a text on the clipboard; `false` if the page may not.
+pub async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    let navigator = window.navigator();
+    let clipboard = js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|clipboard| clipboard.is_object());
+    if clipboard && wasm_bindgen_futures::JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok() {
+        return true;
+    }
+    copy_by_selection(text).unwrap_or(false)
+}
+
+/// The old way, for web views without a clipboard of their own.
+fn copy_by_selection(text: &str) -> Option<bool> {
+    let document = document()?;
+    let area: web_sys::HtmlTextAreaElement = document.create_element("textarea").ok()?.dyn_into().ok()?;
+    area.set_class_name("visually-hidden");
+    area.set_value(text);
+    document.body()?.append_child(&area).ok()?;
+    area.select();
+    let copy = js_sys::Reflect::get(&document, &"execCommand".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
+    let done = copy.call1(&document, &"copy".into()).is_ok_and(|done| done.is_truthy());
+    area.remove();
+    Some(done)
+}
+
+/// Puts the keyboard's focus on the first element that a selector finds.
+pub fn focus(selector: &str) {
+    let found = document().and_then(|document| document.query_selector(selector).ok().flatten());
+    if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        drop(element.focus());
+    }
+}

@@ -1,0 +1,195 @@
+//! Messages of the scenes.
+
+use callbox_ipc::{LinkView, ThreadStatus, ThreadView, TurnView};
+use callbox_protocol::UiMessage;
+use serde_json::{Value, json};
+
+/// An answer that is long enough to be watched.
+pub(super) const LONG: &str = "## A walk through the harbour\n\nThe pilot boards at **05:40**, an hour before the tide turns. Until then:\n\n1. Check \
+    the lines on berth *seven*.\n2. Ask the [harbour office](https://office.harbour.example/berths) about the crane.\n3. Write it down:\n\n\
+    ```rust\nfn berth(draught: f64) -> Option<u8> {\n    match draught {\n        d if d < 4.5 => Some(7),\n        d if d < 9.0 => Some(2),\n        \
+    _ => None,\n    }\n}\n```\n\n| Berth | Depth | Free from |\n|:------|------:|-----------|\n| 7 | 4.8 m | 05:10 |\n| 2 | 9.4 m | 07:30 |\n| 11 | 12.1 m \
+    | tomorrow |\n\n> The crane on berth two is slow before seven.\n\nThat is all. ~~No~~ fog is expected.\n";
+
+/// A conversation that is connected and at rest.
+pub(super) fn thread(messages: Vec<UiMessage>) -> ThreadView {
+    ThreadView {
+        messages,
+        status: ThreadStatus { link: LinkView::Online, turn: TurnView::Idle, deliveries: vec![], decisions: vec![], error: None },
+    }
+}
+
+fn messages(value: Value) -> Vec<UiMessage> {
+    serde_json::from_value(value).unwrap_or_default()
+}
+
+fn user(id: &str, text: &str) -> Value {
+    json!({ "id": id, "role": "user", "parts": [{ "type": "text", "text": text }] })
+}
+
+fn agent(id: &str, parts: Value) -> Value {
+    json!({ "id": id, "role": "assistant", "parts": parts })
+}
+
+fn text(text: &str) -> Value {
+    json!({ "type": "text", "text": text, "state": "done" })
+}
+
+fn weather(state: &str, more: Value) -> Value {
+    let mut part =
+        json!({ "type": "tool-getWeather", "toolCallId": "call-1", "state": state, "input": { "city": "Paris", "unit": "celsius" } });
+    if let (Some(part), Some(more)) = (part.as_object_mut(), more.as_object()) {
+        part.extend(more.clone());
+    }
+    part
+}
+
+pub(super) fn conversation() -> Vec<UiMessage> {
+    let clock = json!({
+        "type": "tool-getTime", "toolCallId": "call-0", "state": "output-available", "input": { "timeZone": "Europe/Paris" },
+        "output": { "time": "09:41", "timeZone": "Europe/Paris" }
+    });
+    messages(json!([
+        user("u1", "What time is it in Paris?"),
+        agent("a1", json!([clock, text("It is **09:41** in Paris.")])),
+        user("u2", "What’s the weather in Paris?\nI have to leave in an hour."),
+        agent(
+            "a2",
+            json!([
+                text("I can look that up."),
+                weather(
+                    "output-available",
+                    json!({ "approval": { "id": "ap-1", "approved": true }, "output": { "temperature": 14, "sky": "light rain", "wind": { "speed": 18, "unit": "km/h" } } })
+                ),
+                text(
+                    "It is **14 °C** with light rain and some wind. Take a jacket; the rain should stop around noon.\n\nIf you walk, the covered passages on the right bank keep you dry most of the way."
+                )
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn markdown() -> Vec<UiMessage> {
+    let more = "\n### Links and signs\n\nA good link to [the manual](https://docs.example.com/a/b), one that pretends: \
+        [https://bank.example.com/login](https://evil.example/login), one that stays shut: [run me](javascript:alert(1)), and a bare one: https://example.com/path?q=1.\n\n\
+        ![A harbour at dawn](https://pictures.example/dawn.jpg)\n\n- [x] moor the boat\n- [ ] pay the harbour master\n  - in cash\n  - or by card\n\n\
+        Hidden: pass\u{202E}drow and zero\u{200B}width. <b onclick=\"x\">No HTML</b>.\n\n日本語の段落です。東京タワーの高さは三百三十三メートルで、`getWeather` を呼び出すと天気が分かります。\n\n---\n\n#### The end\n";
+    let answer = format!("{LONG}{more}");
+    messages(json!([user("u1", "Show me some Markdown"), agent("a1", json!([text(&answer)]))]))
+}
+
+pub(super) fn question() -> Vec<UiMessage> {
+    messages(json!([user("u1", "What’s the weather in Paris?")]))
+}
+
+pub(super) fn streaming() -> Vec<UiMessage> {
+    let thought = "The user wants a plan for the morning. I should check the berths first, then the tide.\n\nThe tide turns at 06:40.";
+    let part = &LONG[..LONG.len() * 6 / 10];
+    messages(json!([
+        user("u1", "Plan the morning for me, please."),
+        agent(
+            "a1",
+            json!([
+                { "type": "reasoning", "text": thought, "state": "done" },
+                { "type": "text", "text": part, "state": "streaming" }
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn tools() -> Vec<UiMessage> {
+    let tool = |id: &str, state: &str, more: Value| {
+        let mut part = weather(state, more);
+        part["toolCallId"] = json!(id);
+        part
+    };
+    messages(json!([
+        user("u1", "Look at all the tools"),
+        agent(
+            "a1",
+            json!([
+                { "type": "reasoning", "text": "I wonder which tools there are.", "state": "streaming" },
+                { "type": "tool-getTime", "toolCallId": "t0", "state": "input-streaming" },
+                tool("t1", "input-available", json!({})),
+                tool("t2", "output-available", json!({ "output": { "temperature": 14 } })),
+                tool("t3", "output-error", json!({ "errorText": "The weather service did not answer." })),
+                tool("t4", "output-denied", json!({ "approval": { "id": "ap", "approved": false, "reason": "not now" } })),
+                tool("t5", "output-available", json!({ "title": "Look up the weather", "output": "light rain" })),
+                { "type": "file", "mediaType": "application/pdf", "filename": "berths.pdf", "url": "https://files.example/berths.pdf" },
+                { "type": "source-url", "sourceId": "s1", "title": "Tide tables 2026", "url": "https://tides.example/2026" }
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn approval() -> Vec<UiMessage> {
+    messages(json!([
+        user("u1", "What’s the weather in Paris?"),
+        agent("a1", json!([text("I can look that up for you."), weather("approval-requested", json!({ "approval": { "id": "ap-1" } }))])),
+    ]))
+}
+
+pub(super) fn hostile() -> Vec<UiMessage> {
+    let input = json!({
+        "to": "billing@p\u{0430}ypal.com",
+        "attachment": "invoice\u{202E}fdp.exe",
+        "note": "Thanks!\u{200B}\u{E0069}\u{E0067}\u{E006E}\u{E006F}\u{E0072}\u{E0065}",
+        "command": format!("ls{}; rm -rf ~", " ".repeat(120)),
+        "confirm": true,
+        "amount": "true",
+        "list": ["a", 2, null, { "deep": [] }]
+    });
+    messages(json!([
+        user("u1", "Send the invoice"),
+        agent(
+            "a1",
+            json!([
+                { "type": "tool-send\u{200D}Mail", "toolCallId": "call-1", "state": "approval-requested", "input": input, "approval": { "id": "ap" }, "title": "Say hello" }
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn long_arguments() -> Vec<UiMessage> {
+    let body = "Dear harbour master,\n\nthe late ferry needs berth two from seven on.\n".repeat(40);
+    messages(json!([
+        user("u1", "Write to the harbour master"),
+        agent(
+            "a1",
+            json!([
+                { "type": "tool-sendMail", "toolCallId": "call-1", "state": "approval-requested", "input": { "to": "master@harbour.example", "body": body }, "approval": { "id": "ap" } }
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn denied() -> Vec<UiMessage> {
+    messages(json!([
+        user("u1", "What’s the weather in Paris?"),
+        agent(
+            "a1",
+            json!([
+                text("I can look that up for you."),
+                weather("output-denied", json!({ "approval": { "id": "ap-1", "approved": false } })),
+                text("All right, I did not look it up. Ask me again whenever you like.")
+            ])
+        ),
+    ]))
+}
+
+pub(super) fn deliveries() -> Vec<UiMessage> {
+    messages(json!([
+        user("u1", "What time is it?"),
+        agent("a1", json!([text("It is 09:41.")])),
+        user("u3", "Here is the whole tide table for the year, pasted from the office’s page …"),
+        user("u4", "And what about tomorrow?"),
+        user("u5", "One more thing, for when the train is out of the tunnel."),
+    ]))
+}
+
+pub(super) fn long_conversation() -> Vec<UiMessage> {
+    let turn = |number: usize| {
+        [user(&format!("u{number}"), &format!("Question number {number}")), agent(&format!("a{number}"), json!([text(LONG)]))]
+    };
+    messages(Value::Array((0..40).flat_map(turn).collect()))
+}

@@ -1,0 +1,147 @@
+//! How the connection stands: a dot while all is well, a line with the reason and what to do when it is not.
+
+use std::time::Duration;
+
+use callbox_ipc::{LinkView, ThreadStatus};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::backend::Shell;
+use crate::elements::{Icon, Sign, page, spans};
+use crate::i18n::{Argument, I18n};
+use crate::state::put;
+use crate::state::{App, Thread};
+use crate::testids;
+
+fn name(link: &LinkView) -> &'static str {
+    match link {
+        LinkView::Connecting => "connecting",
+        LinkView::Online => "online",
+        LinkView::Offline { .. } => "offline",
+        LinkView::SignInNeeded => "sign-in-needed",
+        LinkView::Refused { .. } => "refused",
+        LinkView::Closed => "closed",
+    }
+}
+
+fn words(i18n: I18n, link: &LinkView) -> String {
+    match link {
+        LinkView::Connecting => i18n.t("link-connecting"),
+        LinkView::Online => i18n.t("link-online"),
+        LinkView::Offline { .. } => i18n.t("link-offline"),
+        LinkView::SignInNeeded => i18n.t("link-sign-in"),
+        LinkView::Refused { .. } => i18n.t("link-refused"),
+        LinkView::Closed => i18n.t("link-closed"),
+    }
+}
+
+/// The quiet sign in the header.
+#[component]
+pub(super) fn Connection(status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
+    let i18n = expect_context::<I18n>();
+    let link = Memo::new(move |_| status.with(|status| status.link.clone()));
+    let words = move || link.with(|link| words(i18n, link));
+    view! {
+        <span class="connection" role="status" data-testid=testids::CONNECTION data-state=move || link.with(name) title=words>
+            <span class="dot" aria-hidden="true"></span>
+            <span class="connection-words">{words}</span>
+        </span>
+    }
+}
+
+/// The line below the header, while something is wrong.
+#[component]
+pub(super) fn Trouble(thread: Thread) -> impl IntoView {
+    let i18n = expect_context::<I18n>();
+    let app = expect_context::<App>();
+    let shell = expect_context::<Shell>();
+    let status = thread.status.clone();
+    let link = Memo::new(move |_| status.with(|status| status.link.clone()));
+    let conversation = StoredValue::new(thread.conversation);
+    let reconnect = move |_| {
+        let answer = shell.reconnect(conversation.get_value());
+        spawn_local(async move {
+            if let Err(error) = answer.await {
+                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Warning, message: error });
+            }
+        });
+    };
+    let sign_in = move |_| {
+        let answer = shell.sign_in();
+        spawn_local(async move {
+            if let Err(error) = answer.await {
+                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
+            }
+        });
+    };
+    let again = move || {
+        view! {
+            <button type="button" class="secondary small" data-testid=testids::RECONNECT on:click=reconnect>
+                <Icon sign=Sign::Retry />
+                {move || i18n.t("reconnect")}
+            </button>
+        }
+    };
+    move || {
+        match link.get() {
+        LinkView::Connecting | LinkView::Online => ().into_any(),
+        LinkView::Offline { retry_in, reason } => {
+            let wait = retry_in.map(|retry_in| view! { <Countdown milliseconds=retry_in /> });
+            view! {
+                <div class="trouble" role="status">
+                    <Icon sign=Sign::Offline />
+                    <p>{move || spans::prose(&i18n.error(&reason))} " " {wait}</p>
+                    {again()}
+                </div>
+            }
+            .into_any()
+        }
+        LinkView::SignInNeeded => view! {
+            <div class="trouble" role="alert">
+                <Icon sign=Sign::Warning />
+                <p>{move || i18n.t("trouble-sign-in")}</p>
+                <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
+            </div>
+        }
+        .into_any(),
+        LinkView::Refused { reason } => view! {
+            <div class="trouble stopped" role="alert">
+                <Icon sign=Sign::Deny />
+                <p>{move || spans::prose(&i18n.error(&reason))}</p>
+            </div>
+        }
+        .into_any(),
+        LinkView::Closed => view! {
+            <div class="trouble" role="status">
+                <Icon sign=Sign::Offline />
+                <p>{move || i18n.t("trouble-closed")}</p>
+                {again()}
+            </div>
+        }
+        .into_any(),
+    }
+    }
+}
+
+/// Seconds until the next try.
+#[component]
+fn Countdown(milliseconds: u64) -> impl IntoView {
+    let i18n = expect_context::<I18n>();
+    let end = page::now() + milliseconds as i64;
+    let left = move || ((end - page::now()).max(0) + 999) / 1000;
+    let seconds = RwSignal::new(left());
+    let timer = set_interval_with_handle(move || put(seconds, left()), Duration::from_secs(1)).ok();
+    on_cleanup(move || {
+        if let Some(timer) = timer {
+            timer.clear();
+        }
+    });
+    view! {
+        <span aria-hidden="true">
+            {move || match seconds.get() {
+                0 => i18n.t("retry-now"),
+                seconds => i18n.with("retry-in", &[("seconds", Argument::from(seconds))]),
+            }}
+        </span>
+    }
+}

@@ -1,0 +1,204 @@
+//! Everything that the window shows, and how events change it.
+
+use std::collections::HashMap;
+
+use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate};
+use leptos::prelude::*;
+
+use super::thread::Thread;
+
+/// At most so many notices are kept in sight.
+const NOTICES: usize = 4;
+
+/// The state of the window.
+#[derive(Clone, Copy)]
+pub struct App {
+    /// None until the shell has been heard of for the first time.
+    pub session: RwSignal<Option<SessionView>>,
+    pub profile: RwSignal<Option<ProfileView>>,
+    pub conversations: RwSignal<Vec<ConversationSummary>>,
+    /// The conversation in view.
+    pub open: RwSignal<Option<String>>,
+    /// Its content, once the shell has sent it.
+    pub thread: RwSignal<Option<Thread>>,
+    pub preferences: RwSignal<Preferences>,
+    /// Newest last.
+    pub notices: RwSignal<Vec<(u64, Notice)>>,
+    /// Unsent texts by conversation; the one under no name belongs to a conversation that is yet to begin.
+    pub drafts: RwSignal<HashMap<Option<String>, String>>,
+    /// A conversation whose content came before the window knew that it would be opened.
+    early: StoredValue<Option<Thread>>,
+    counter: StoredValue<u64>,
+}
+
+/// What has to be asked of the shell after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Demand {
+    /// Somebody has signed in: ask for their conversations.
+    Bootstrap,
+    /// The mirror of this conversation is incomplete: open it again.
+    Reopen(String),
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl App {
+    /// A window that knows nothing yet.
+    pub fn new() -> Self {
+        Self {
+            session: RwSignal::new(None),
+            profile: RwSignal::new(None),
+            conversations: RwSignal::new(Vec::new()),
+            open: RwSignal::new(None),
+            thread: RwSignal::new(None),
+            preferences: RwSignal::new(Preferences::default()),
+            notices: RwSignal::new(Vec::new()),
+            drafts: RwSignal::new(HashMap::new()),
+            early: StoredValue::new(None),
+            counter: StoredValue::new(0),
+        }
+    }
+
+    /// Takes all that the shell knows, and gives back the conversation that has to be opened.
+    pub fn begin(&self, bootstrap: Bootstrap) -> Option<String> {
+        self.session.set(Some(bootstrap.session));
+        self.profile.set(bootstrap.profile);
+        self.conversations.set(bootstrap.conversations);
+        if self.preferences.get_untracked() != bootstrap.preferences {
+            self.preferences.set(bootstrap.preferences);
+        }
+        if !self.signed_in() {
+            return None;
+        }
+        let wanted = bootstrap.open.or_else(|| self.conversations.with_untracked(|list| list.first().map(|first| first.id.clone())))?;
+        self.show(wanted).then(|| self.open.get_untracked()).flatten()
+    }
+
+    /// Takes an event.
+    pub fn receive(&self, event: Event) -> Option<Demand> {
+        match event {
+            Event::Session(session) => return self.take_session(session),
+            Event::Profile(profile) => self.profile.set(Some(profile)),
+            Event::Conversations(list) => self.take_conversations(list),
+            Event::Thread(event) => return self.take_thread(event),
+            Event::Notice(notice) => self.notify(notice),
+        }
+        None
+    }
+
+    /// Brings a conversation into view; `false` if it is there already.
+    pub fn show(&self, conversation: String) -> bool {
+        if self.open.with_untracked(|open| open.as_ref() == Some(&conversation)) {
+            return false;
+        }
+        let early = self.early.try_update_value(Option::take).flatten().filter(|thread| thread.conversation == conversation);
+        self.thread.set(early);
+        self.open.set(Some(conversation));
+        true
+    }
+
+    /// Leaves the conversation in view: the next message begins a new one.
+    pub fn show_none(&self) {
+        self.open.set(None);
+        self.thread.set(None);
+    }
+
+    /// Shows a notice; the same one is not shown twice.
+    pub fn notify(&self, notice: Notice) {
+        let number = self.counter.try_update_value(|counter| {
+            *counter += 1;
+            *counter
+        });
+        self.notices.update(|notices| {
+            notices.retain(|(_, before)| *before != notice);
+            notices.push((number.unwrap_or_default(), notice));
+            let surplus = notices.len().saturating_sub(NOTICES);
+            notices.drain(..surplus);
+        });
+    }
+
+    /// Takes a notice away.
+    pub fn dismiss(&self, number: u64) {
+        self.notices.update(|notices| notices.retain(|(other, _)| *other != number));
+    }
+
+    /// The unsent text of the conversation in view.
+    pub fn draft(&self) -> String {
+        self.open.with(|open| self.drafts.with(|drafts| drafts.get(open).cloned().unwrap_or_default()))
+    }
+
+    /// Keeps the unsent text of a conversation.
+    pub fn set_draft(&self, conversation: Option<String>, text: String) {
+        self.drafts.update(|drafts| {
+            if text.is_empty() {
+                drafts.remove(&conversation)
+            } else {
+                drafts.insert(conversation, text)
+            };
+        });
+    }
+
+    /// Whether somebody is signed in.
+    pub fn signed_in(&self) -> bool {
+        self.session.with_untracked(|session| matches!(session, Some(SessionView::SignedIn { .. })))
+    }
+
+    fn take_session(&self, session: SessionView) -> Option<Demand> {
+        let before = self.signed_in();
+        if self.session.with_untracked(|now| now.as_ref() == Some(&session)) {
+            return None;
+        }
+        self.session.set(Some(session));
+        match (before, self.signed_in()) {
+            (false, true) => Some(Demand::Bootstrap),
+            (true, false) => {
+                self.show_none();
+                self.early.set_value(None);
+                self.conversations.set(Vec::new());
+                // Whoever signs out on purpose leaves nothing behind; whoever is thrown out finds their words again.
+                if self.session.with_untracked(|session| matches!(session, Some(SessionView::SignedOut { reason: None }))) {
+                    self.drafts.update(HashMap::clear);
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn take_conversations(&self, list: Vec<ConversationSummary>) {
+        if self.conversations.with_untracked(|before| *before != list) {
+            self.conversations.set(list);
+        }
+    }
+
+    fn take_thread(&self, event: ThreadEvent) -> Option<Demand> {
+        let ThreadEvent { conversation, update } = event;
+        let in_view = self.open.with_untracked(|open| open.as_ref() == Some(&conversation));
+        let known = if in_view { self.thread.get_untracked() } else { self.early.get_value() };
+        let known = known.filter(|thread| thread.conversation == conversation);
+        match (update, known) {
+            (ThreadUpdate::Opened(view), Some(thread)) => thread.replace(view),
+            (ThreadUpdate::Opened(view), None) => {
+                let thread = Thread::new(conversation, view);
+                if in_view { self.thread.set(Some(thread)) } else { self.early.set_value(Some(thread)) }
+            }
+            (ThreadUpdate::Status(status), Some(thread)) => thread.set_status(status),
+            (ThreadUpdate::Ops(ops), Some(thread)) => {
+                if ops.into_iter().try_for_each(|op| thread.apply(op)).is_err() {
+                    return Some(Demand::Reopen(conversation));
+                }
+            }
+            // Left over from a conversation that is no longer in view.
+            (ThreadUpdate::Status(_) | ThreadUpdate::Ops(_), None) => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "app_tests.rs"]
+mod tests;

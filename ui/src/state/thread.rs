@@ -1,0 +1,257 @@
+//! An open conversation: the mirror of the shell's messages, and its status.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use callbox_ipc::{DeliveryState, ThreadStatus, ThreadView};
+use callbox_protocol::{MessageOp, Role, ToolPart, ToolState, UiMessage};
+use leptos::prelude::*;
+use serde_json::Value;
+
+use super::content::{Content, Slot};
+
+/// One conversation.
+#[derive(Clone)]
+pub struct Thread {
+    pub conversation: String,
+    /// Changes when a message comes or goes; what is in a message changes in its own signals.
+    pub messages: ArcRwSignal<Vec<Message>>,
+    pub status: ArcRwSignal<ThreadStatus>,
+    keys: Arc<AtomicU64>,
+}
+
+/// One message. The key stays the same while the message stays at its place, even when the agent gives it another id.
+#[derive(Clone)]
+pub struct Message {
+    pub key: u64,
+    pub role: Role,
+    pub id: ArcRwSignal<String>,
+    pub metadata: ArcRwSignal<Option<Value>>,
+    pub slots: ArcRwSignal<Vec<Slot>>,
+}
+
+/// A change that does not fit the messages there are: the window has missed something and must ask for the whole again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfStep;
+
+impl Thread {
+    /// Opens a conversation as the shell shows it.
+    pub fn new(conversation: String, view: ThreadView) -> Self {
+        let thread = Self {
+            conversation,
+            messages: ArcRwSignal::new(Vec::new()),
+            status: ArcRwSignal::new(view.status),
+            keys: Arc::new(AtomicU64::new(0)),
+        };
+        thread.reset(&view.messages);
+        thread
+    }
+
+    /// Takes the whole conversation again; what is the same stays as it is.
+    pub fn replace(&self, view: ThreadView) {
+        self.reset(&view.messages);
+        self.set_status(view.status);
+    }
+
+    /// Takes a new status.
+    pub fn set_status(&self, status: ThreadStatus) {
+        if self.status.with_untracked(|before| *before != status) {
+            self.status.set(status);
+        }
+    }
+
+    /// Applies one change.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStep`] if the change names a message or part that is not there. The mirror may then be incomplete.
+    pub fn apply(&self, op: MessageOp) -> Result<(), OutOfStep> {
+        match op {
+            MessageOp::Reset { messages } => self.reset(&messages),
+            MessageOp::Insert { index, message } => {
+                let mut messages = self.messages.get_untracked();
+                if index > messages.len() {
+                    return Err(OutOfStep);
+                }
+                messages.insert(index, self.message(&message));
+                self.messages.set(messages);
+            }
+            MessageOp::Replace { index, message } => {
+                let mut messages = self.messages.get_untracked();
+                let place = messages.get_mut(index).ok_or(OutOfStep)?;
+                if !self.take(place, &message) {
+                    *place = self.message(&message);
+                    self.messages.set(messages);
+                }
+            }
+            MessageOp::Truncate { len } => {
+                let mut messages = self.messages.get_untracked();
+                if len > messages.len() {
+                    return Err(OutOfStep);
+                }
+                messages.truncate(len);
+                self.messages.set(messages);
+            }
+            MessageOp::SetPart { message, part, value } => {
+                let message = self.at(message)?;
+                let mut slots = message.slots.get_untracked();
+                if part > slots.len() {
+                    return Err(OutOfStep);
+                }
+                if slots.get(part).is_some_and(|slot| slot.content.update(&value)) {
+                    return Ok(());
+                }
+                let slot = Slot { key: self.key(), content: Content::new(&value, message.role == Role::User) };
+                if part == slots.len() {
+                    slots.push(slot)
+                } else {
+                    slots[part] = slot
+                }
+                message.slots.set(slots);
+            }
+            MessageOp::TruncateParts { message, len } => {
+                let message = self.at(message)?;
+                let mut slots = message.slots.get_untracked();
+                if len > slots.len() {
+                    return Err(OutOfStep);
+                }
+                slots.truncate(len);
+                message.slots.set(slots);
+            }
+            MessageOp::AppendText { message, part, delta } => {
+                let message = self.at(message)?;
+                let slot = message.slots.with_untracked(|slots| slots.get(part).cloned()).ok_or(OutOfStep)?;
+                slot.content.append(&delta).map_err(|_| OutOfStep)?;
+            }
+            MessageOp::SetMeta { message, metadata } => {
+                let message = self.at(message)?;
+                if message.metadata.with_untracked(|before| *before != metadata) {
+                    message.metadata.set(metadata);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The tool calls that wait for a decision and have none on its way, oldest first.
+    pub fn asking(&self) -> Vec<ToolPart> {
+        let decided = self.status.with(|status| status.decisions.iter().map(|decision| decision.tool_call.clone()).collect::<Vec<_>>());
+        let mut asking = Vec::new();
+        for message in self.messages.get() {
+            for slot in message.slots.get() {
+                let Content::Tool(tool) = slot.content else { continue };
+                let waits = tool.with(|tool| tool.state == ToolState::ApprovalRequested && !decided.contains(&tool.tool_call_id));
+                if waits {
+                    asking.push(tool.get());
+                }
+            }
+        }
+        asking
+    }
+
+    /// How the delivery of an own message stands; none once the agent has it.
+    pub fn delivery(&self, message: &str) -> Option<DeliveryState> {
+        self.status
+            .with(|status| status.deliveries.iter().find(|delivery| delivery.message == message).map(|delivery| delivery.state.clone()))
+    }
+
+    /// The decision on a tool call that is on its way.
+    pub fn decision(&self, tool_call: &str) -> Option<bool> {
+        self.status
+            .with(|status| status.decisions.iter().find(|decision| decision.tool_call == tool_call).map(|decision| decision.approved))
+    }
+
+    fn at(&self, index: usize) -> Result<Message, OutOfStep> {
+        self.messages.with_untracked(|messages| messages.get(index).cloned()).ok_or(OutOfStep)
+    }
+
+    fn key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn message(&self, message: &UiMessage) -> Message {
+        let own = message.role == Role::User;
+        let slots = message.parts.iter().map(|part| Slot { key: self.key(), content: Content::new(part, own) }).collect();
+        Message {
+            key: self.key(),
+            role: message.role,
+            id: ArcRwSignal::new(message.id.clone()),
+            metadata: ArcRwSignal::new(message.metadata.clone()),
+            slots: ArcRwSignal::new(slots),
+        }
+    }
+
+    /// Puts another value into a message that is there already; `false` if it is somebody else's.
+    fn take(&self, place: &Message, message: &UiMessage) -> bool {
+        if place.role != message.role {
+            return false;
+        }
+        let before = place.slots.get_untracked();
+        let own = message.role == Role::User;
+        let mut fresh = before.len() != message.parts.len();
+        let mut slots = Vec::with_capacity(message.parts.len());
+        for (index, part) in message.parts.iter().enumerate() {
+            match before.get(index) {
+                Some(slot) if slot.content.update(part) => slots.push(slot.clone()),
+                _ => {
+                    fresh = true;
+                    slots.push(Slot { key: self.key(), content: Content::new(part, own) });
+                }
+            }
+        }
+        if fresh {
+            place.slots.set(slots);
+        }
+        if place.id.with_untracked(|id| *id != message.id) {
+            place.id.set(message.id.clone());
+        }
+        if place.metadata.with_untracked(|metadata| *metadata != message.metadata) {
+            place.metadata.set(message.metadata.clone());
+        }
+        true
+    }
+
+    fn reset(&self, messages: &[UiMessage]) {
+        let mut before = self.messages.get_untracked();
+        let mut changed = before.len() != messages.len();
+        let mut now = Vec::with_capacity(messages.len());
+        for message in messages {
+            let same = before.iter().position(|place| place.id.with_untracked(|id| *id == message.id));
+            match same.map(|index| before.remove(index)) {
+                Some(place) if self.take(&place, message) => {
+                    changed |= same != Some(0);
+                    now.push(place);
+                }
+                _ => {
+                    changed = true;
+                    now.push(self.message(message));
+                }
+            }
+        }
+        if changed {
+            self.messages.set(now);
+        }
+    }
+}
+
+impl Message {
+    /// The readable text of the message: what is copied.
+    pub fn text(&self) -> String {
+        let texts = self.slots.with_untracked(|slots| {
+            slots
+                .iter()
+                .filter_map(|slot| match &slot.content {
+                    Content::Plain(text) => Some(text.get_untracked()),
+                    Content::Text(text) => Some(text.text()),
+                    _ => None,
+                })
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+        });
+        texts.join("\n\n")
+    }
+}
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;
