@@ -1,4 +1,5 @@
 //! No token, code or verifier in any log, error, state or `Debug` output. One test in a process of its own: it takes all of its logs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{
     fmt::Write as _,

@@ -105,12 +105,11 @@ mod platform {
             Some(Cause::NoResult | Cause::Unavailable) => VaultError::Unavailable,
             _ => {
                 let text = cause.to_string();
-                if text.contains("AccessDenied") {
+                let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+                // The bus names these only in the text: nobody owns the service's name and nobody can be started to; the bus is gone.
+                if says(&["AccessDenied"]) {
                     VaultError::Denied
-                } else if ["ServiceUnknown", "NoServer", "Address", "address", "I/O", "Disconnected", "NameHasNoOwner"]
-                    .iter()
-                    .any(|sign| text.contains(sign))
-                {
+                } else if says(&["ServiceUnknown", "NameHasNoOwner", "NoServer", "Spawn.", "I/O error"]) {
                     VaultError::Unavailable
                 } else {
                     VaultError::Backend(text)

@@ -117,7 +117,11 @@ impl Vault {
         async move {
             match (known, asked) {
                 (Some(value), _) => Ok(value),
-                (None, Some(asked)) => asked.await,
+                (None, Some(asked)) => match asked.await {
+                    // Without a keychain, there is nothing but what was set.
+                    Err(VaultError::NotUsed) => Ok(None),
+                    answer => answer,
+                },
                 (None, None) => Ok(None),
             }
         }
@@ -168,23 +172,23 @@ impl Vault {
         answer: oneshot::Receiver<Result<T, VaultError>>,
     ) -> impl Future<Output = Result<T, VaultError>> + Send + use<T> {
         let bound = self.bound;
-        let stuck = match &self.worker {
-            Ok(worker) => {
-                let stuck = worker.is_stuck(bound);
-                worker.push(job);
-                Ok(stuck)
-            }
-            Err(error) => Err(error.clone()),
-        };
+        let worker = self.worker.clone().map(|worker| {
+            let stuck = worker.is_stuck(bound);
+            worker.push(job);
+            (worker, stuck)
+        });
         let shared = self.shared.clone();
         async move {
-            let late = || VaultError::TimedOut(bound);
-            let answer = match stuck? {
-                true => Err(late()),
-                false => match timeout(bound, answer).await {
+            let late = Err(VaultError::TimedOut(bound));
+            let answer = match worker? {
+                (_, true) => late,
+                (worker, false) => match timeout(bound, answer).await {
                     Ok(Ok(answer)) => return answer,
                     Ok(Err(_)) => Err(VaultError::Backend("the thread that talks to it has ended".to_owned())),
-                    Err(_) => Err(late()),
+                    Err(_) => {
+                        worker.give_up();
+                        late
+                    }
                 },
             };
             if let Err(error) = &answer {

@@ -29,19 +29,28 @@ pub(crate) enum Job {
 #[derive(Clone)]
 pub(crate) struct Worker {
     jobs: Sender<Job>,
-    busy_since: Arc<Mutex<Option<Instant>>>,
+    call: Arc<Mutex<Call>>,
+}
+
+/// The call that the thread is making.
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    None,
+    Since(Instant),
+    /// Somebody has waited for it in vain.
+    Overdue,
 }
 
 impl Worker {
     pub(crate) fn start(backend: impl Backend, shared: &Arc<Shared>) -> Result<Self, VaultError> {
         let (jobs, queue) = mpsc::channel();
-        let busy_since = Arc::new(Mutex::new(None));
-        let desk = Desk { backend, shared: Arc::downgrade(shared), busy_since: busy_since.clone() };
+        let call = Arc::new(Mutex::new(Call::None));
+        let desk = Desk { backend, shared: Arc::downgrade(shared), call: call.clone() };
         thread::Builder::new()
             .name("callbox-vault".to_owned())
             .spawn(move || desk.work(&queue))
             .map_err(|error| VaultError::Backend(error.to_string()))?;
-        Ok(Self { jobs, busy_since })
+        Ok(Self { jobs, call })
     }
 
     /// A job for a thread that has ended is dropped, and with it its reply: the caller notices.
@@ -49,16 +58,28 @@ impl Worker {
         let _ = self.jobs.send(job);
     }
 
-    /// Whether one call has been going on for longer than `bound`.
+    /// Whether one call has been going on for longer than `bound`, or for as long as somebody was ready to wait.
     pub(crate) fn is_stuck(&self, bound: Duration) -> bool {
-        self.busy_since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() >= bound)
+        match *self.call.lock().unwrap_or_else(PoisonError::into_inner) {
+            Call::None => false,
+            Call::Since(begun) => begun.elapsed() >= bound,
+            Call::Overdue => true,
+        }
+    }
+
+    /// Nobody need wait for the present call any more.
+    pub(crate) fn give_up(&self) {
+        let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Call::Since(_) = *call {
+            *call = Call::Overdue;
+        }
     }
 }
 
 struct Desk<B> {
     backend: B,
     shared: Weak<Shared>,
-    busy_since: Arc<Mutex<Option<Instant>>>,
+    call: Arc<Mutex<Call>>,
 }
 
 impl<B: Backend> Desk<B> {
@@ -92,10 +113,10 @@ impl<B: Backend> Desk<B> {
     }
 
     fn timed<T>(&mut self, call: impl FnOnce(&mut B) -> T) -> T {
-        let clock = |value| *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = value;
-        clock(Some(Instant::now()));
+        let now = |value| *self.call.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        now(Call::Since(Instant::now()));
         let result = call(&mut self.backend);
-        clock(None);
+        now(Call::None);
         result
     }
 

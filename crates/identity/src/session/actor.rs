@@ -78,6 +78,8 @@ pub(super) struct Actor {
     publish: watch::Sender<SessionState>,
     events: mpsc::UnboundedSender<Event>,
     pub(super) restoring: bool,
+    /// The vault could not be read, and may hold a session that nobody has ended.
+    pub(super) unread: bool,
     pub(super) live: Option<Live>,
     /// Counts sessions: what comes back for an earlier one is recognised.
     pub(super) session: u64,
@@ -111,6 +113,7 @@ pub(super) async fn run(config: Config, mut inbox: mpsc::Receiver<Command>, publ
         publish,
         events,
         restoring: true,
+        unread: false,
         live: None,
         session: 0,
         reason: None,
@@ -232,8 +235,10 @@ impl Actor {
 
     fn restored(&mut self, answer: Result<Option<Secret<Vec<u8>>>, VaultError>) {
         self.restoring = false;
-        // A sign-in may have ended meanwhile, well or badly; then that is the news.
-        if self.live.is_none() && matches!(self.reason, None | Some(SignedOutReason::Keychain(_))) {
+        self.unread = answer.is_err();
+        if self.live.is_none() {
+            // A sign-in may have failed meanwhile; then that is the news.
+            let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));
             match answer.map(|bytes| bytes.map(|bytes| Record::decode(&bytes))) {
                 Ok(Some(Some(record))) => {
                     let storage = match &*self.vault.state().borrow() {
@@ -245,12 +250,13 @@ impl Actor {
                     self.session += 1;
                     self.reason = None;
                 }
-                Ok(Some(None)) => self.reason = Some(SignedOutReason::Unreadable),
-                Ok(None) => self.reason = None,
-                Err(why) => {
+                Ok(Some(None)) if quiet => self.reason = Some(SignedOutReason::Unreadable),
+                Ok(None) if quiet => self.reason = None,
+                Err(why) if quiet => {
                     tracing::info!(code = why.code(), "the keychain does not say who was signed in");
                     self.reason = Some(SignedOutReason::Keychain(why));
                 }
+                _ => {}
             }
         }
         self.serve();
@@ -265,7 +271,7 @@ impl Actor {
         }
         match &self.live {
             Some(Live { storage: Some(Storage::SessionOnly(_)), .. }) => self.keep(),
-            None if !self.restoring && matches!(self.reason, Some(SignedOutReason::Keychain(_))) => self.restore(),
+            None if self.unread && !self.restoring => self.restore(),
             _ => {}
         }
     }

@@ -123,6 +123,7 @@ impl Actor {
         self.flight = None;
         self.pause.succeeded();
         self.reason = None;
+        self.unread = false;
         self.keeping.push(mine);
         self.keep();
         self.serve();

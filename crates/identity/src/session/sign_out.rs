@@ -30,6 +30,7 @@ impl Actor {
         let token = self.live.take().and_then(|live| live.refresh);
         self.session += 1;
         self.reason = None;
+        self.unread = false;
         self.answer(&Err(TokenError::SignedOut));
         match self.flight.take().and_then(|flight| flight.is_out()) {
             Some(flight) => self.departures.push(Departure { flight, token, reply, erased }),

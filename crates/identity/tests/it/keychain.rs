@@ -1,7 +1,7 @@
 //! Restarts, and keychains that are empty, locked, gone or full of something else.
 
 use callbox_identity::{CallbackOutcome, Session, SessionState, SignedOutReason, Storage};
-use callbox_sandbox::Endpoint;
+use callbox_sandbox::{Endpoint, Fault};
 use callbox_vault::{Vault, VaultError};
 
 use crate::world::{ADA, World, config_for, until, visit};
@@ -73,6 +73,7 @@ async fn a_sign_in_on_a_locked_keychain_lives_in_memory_and_moves_in_when_it_is_
 async fn without_a_keychain_the_session_says_that_it_ends_with_the_app() {
     let world = World::new().await;
     let session = Session::spawn(config_for(&world.sandbox, Vault::memory()));
+    assert_eq!(until(&session, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
     let start = session.begin_sign_in().await.unwrap();
     assert_eq!(session.handle_callback(&visit(&start.url, ADA).await).await, CallbackOutcome::Completed);
     let SessionState::SignedIn { storage, .. } = session.state().borrow().clone() else { panic!("not signed in") };
@@ -88,4 +89,20 @@ async fn what_cannot_be_read_is_not_destroyed() {
     let state = until(&session, |state| *state != SessionState::Restoring).await;
     assert_eq!(state, SessionState::SignedOut { reason: Some(SignedOutReason::Unreadable) });
     assert!(!world.keychain.is_empty());
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_meanwhile_does_not_keep_a_session_in_the_keychain_from_coming_back() {
+    let world = World::signed_in().await;
+    world.keychain.refuse(Some(VaultError::Locked));
+    let vault = world.keychain.vault();
+    let session = Session::spawn(config_for(&world.sandbox, vault.clone()));
+    until(&session, |state| *state != SessionState::Restoring).await;
+    world.control().once(Endpoint::Discovery, Fault::status(503));
+    let error = session.begin_sign_in().await.unwrap_err();
+    let reason = Some(SignedOutReason::SignInFailed(error));
+    until(&session, |state| *state == SessionState::SignedOut { reason: reason.clone() }).await;
+    world.keychain.refuse(None);
+    vault.probe().await;
+    until(&session, |state| matches!(state, SessionState::SignedIn { .. })).await;
 }

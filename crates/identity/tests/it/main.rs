@@ -1,4 +1,5 @@
 //! Sessions against the sandbox tenant: real HTTP, real tokens, a scripted keychain.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod callback;
 mod faults;
