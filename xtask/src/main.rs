@@ -42,6 +42,11 @@ enum Command {
     Test(test::Options),
     /// Build the installable package for this system and hold it against its size limits.
     Bundle(bundle::Options),
+    /// Run a command on a virtual desktop of its own: display, message bus, open keychain, empty home folder (Linux).
+    Desktop {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
+        arguments: Vec<String>,
+    },
     /// Run one wasm test binary in a headless browser; cargo calls this.
     #[command(hide = true)]
     WasmTestRunner {
@@ -57,6 +62,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Bundle(options) => bundle::run(&options),
+        Command::Desktop { arguments } => session::run(&arguments),
         Command::WasmTestRunner { arguments } => test::wasm_test_runner(arguments),
     };
     match outcome {

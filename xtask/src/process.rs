@@ -39,6 +39,8 @@ pub(crate) struct Cmd {
     variables: Vec<(OsString, OsString)>,
     removed: Vec<OsString>,
     directory: PathBuf,
+    /// How this is shown if not by what it consists of.
+    shown: Option<String>,
 }
 
 impl Cmd {
@@ -49,6 +51,7 @@ impl Cmd {
             variables: Vec::new(),
             removed: Vec::new(),
             directory: workspace::root().to_owned(),
+            shown: None,
         }
     }
 
@@ -86,6 +89,29 @@ impl Cmd {
         self
     }
 
+    /// Shows this command as something shorter that does the same when it is typed.
+    pub(crate) fn shown_as(mut self, shown: String) -> Self {
+        self.shown = Some(shown);
+        self
+    }
+
+    /// This command as it would be typed after `wrapper`.
+    pub(crate) fn shown_after(&self, wrapper: &str) -> String {
+        let mut parts = Vec::new();
+        if self.directory != workspace::root() {
+            let directory = self.directory.strip_prefix(workspace::root()).unwrap_or(&self.directory);
+            parts.push(format!("cd {} &&", directory.display()));
+        }
+        parts.extend(self.variables.iter().map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(value))));
+        if !wrapper.is_empty() {
+            parts.push(wrapper.to_owned());
+        }
+        let own_cargo = env::var_os("CARGO").is_some_and(|cargo| cargo == self.program);
+        parts.push(if own_cargo { "cargo".to_owned() } else { quoted(&self.program) });
+        parts.extend(self.arguments.iter().map(|argument| quoted(argument)));
+        parts.join(" ")
+    }
+
     /// This command as the arguments of another one that prepares the ground for it; variables and folder go along.
     pub(crate) fn inside(self, outer: Self) -> Self {
         let mut outer = outer.arg(&self.program).args(&self.arguments);
@@ -98,6 +124,11 @@ impl Cmd {
     /// Runs to the end with our own input and output.
     pub(crate) fn run(&self) -> Result<()> {
         self.show();
+        self.run_silently()
+    }
+
+    /// The same without showing the command, for one that the user has just typed.
+    pub(crate) fn run_silently(&self) -> Result<()> {
         let status = self.command().status().with_context(|| self.not_started())?;
         self.check(status)
     }
@@ -164,20 +195,10 @@ fn library_path() -> Option<OsString> {
 
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.directory != workspace::root() {
-            let directory = self.directory.strip_prefix(workspace::root()).unwrap_or(&self.directory);
-            write!(f, "cd {} && ", directory.display())?;
+        match &self.shown {
+            Some(shown) => f.write_str(shown),
+            None => f.write_str(&self.shown_after("")),
         }
-        for (name, value) in &self.variables {
-            write!(f, "{}={} ", name.to_string_lossy(), quoted(value))?;
-        }
-        let program = Path::new(&self.program);
-        let own_cargo = env::var_os("CARGO").is_some_and(|cargo| cargo == self.program);
-        write!(f, "{}", if own_cargo { "cargo".into() } else { quoted(program.as_os_str()) })?;
-        for argument in &self.arguments {
-            write!(f, " {}", quoted(argument))?;
-        }
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::process::Cmd;
+use crate::setup::{self, Need};
 
 /// Opens the keychain, runs the command that it is given once the keychain answers, and closes the keychain again.
 const WITH_KEYCHAIN: &str = r#"
@@ -73,8 +74,16 @@ impl Session {
                 outer = outer.env(name, env::var_os(name).unwrap_or_else(|| home.join(folder).into_os_string()));
             }
         }
-        HIDDEN.iter().fold(command.inside(outer), Cmd::env_remove)
+        let shown = command.shown_after("cargo xtask desktop --");
+        HIDDEN.iter().fold(command.inside(outer), Cmd::env_remove).shown_as(shown)
     }
+}
+
+/// Runs one command on a desktop of its own.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let (program, arguments) = arguments.split_first().context("a command is needed")?;
+    setup::system(&[Need::VirtualDesktop])?;
+    Session::new()?.wrap(Cmd::new(program).args(arguments)).run_silently()
 }
 
 /// Whether there is a screen to show a window on.
