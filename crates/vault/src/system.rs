@@ -21,46 +21,58 @@ impl SystemBackend {
         Self { service: service.to_owned(), store: None }
     }
 
-    fn entry(&mut self, key: &str) -> Result<Entry, Error> {
+    fn entry(&mut self, key: &str) -> Result<Entry, Failed> {
         let store = match &self.store {
             Some(store) => store.clone(),
-            None => self.store.insert(platform::open()?).clone(),
+            None => self.store.insert(platform::open().map_err(Failed::ToOpen)?).clone(),
         };
-        store.build(&self.service, key, Some(&HashMap::from(platform::MODIFIERS)))
+        store.build(&self.service, key, Some(&HashMap::from(platform::MODIFIERS))).map_err(Failed::ToCall)
     }
 
     /// Runs `call` on the entry. When a connection from earlier fails, once more on a new one.
-    fn with_entry<T>(&mut self, key: &str, call: impl Fn(&Entry) -> Result<T, Error>) -> Result<T, Error> {
+    fn with_entry<T>(&mut self, key: &str, call: impl Fn(&Entry) -> Result<T, Error>) -> Result<Option<T>, VaultError> {
         let was_open = self.store.is_some();
-        let first = self.entry(key).and_then(|entry| call(&entry));
-        match first {
-            Err(Error::PlatformFailure(_)) => {
-                self.store = None;
-                if was_open { self.entry(key).and_then(|entry| call(&entry)) } else { first }
+        let mut answer = self.entry(key).and_then(|entry| call(&entry).map_err(Failed::ToCall));
+        if let Err(Failed::ToCall(Error::PlatformFailure(_))) = answer {
+            self.store = None;
+            if was_open {
+                answer = self.entry(key).and_then(|entry| call(&entry).map_err(Failed::ToCall));
             }
-            answer => answer,
+        }
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(Failed::ToCall(Error::NoEntry)) => Ok(None),
+            Err(Failed::ToCall(error)) => Err(explain(error)),
+            // Whatever the reason is, nobody is there to be talked to.
+            Err(Failed::ToOpen(error)) => match explain(error) {
+                VaultError::Backend(why) => {
+                    tracing::info!(why, "no keychain");
+                    Err(VaultError::Unavailable)
+                }
+                error => Err(error),
+            },
         }
     }
 }
 
+enum Failed {
+    ToOpen(Error),
+    ToCall(Error),
+}
+
 impl Backend for SystemBackend {
     fn get(&mut self, key: &str) -> Result<Option<Secret<Vec<u8>>>, VaultError> {
-        match self.with_entry(key, Entry::get_secret) {
-            Ok(value) => Ok(Some(Secret::new(value))),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(explain(error)),
-        }
+        Ok(self.with_entry(key, Entry::get_secret)?.map(Secret::new))
     }
 
     fn set(&mut self, key: &str, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
-        self.with_entry(key, |entry| entry.set_secret(value.expose())).map_err(explain)
+        // A write that finds no entry would be the store's own contradiction.
+        let written = self.with_entry(key, |entry| entry.set_secret(value.expose()))?;
+        written.ok_or_else(|| VaultError::Backend("the entry vanished while it was written".to_owned()))
     }
 
     fn delete(&mut self, key: &str) -> Result<(), VaultError> {
-        match self.with_entry(key, Entry::delete_credential) {
-            Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(explain(error)),
-        }
+        self.with_entry(key, Entry::delete_credential).map(|_| ())
     }
 
     /// Only a write tells whether writes work: a Secret Service without a collection reads fine.
@@ -105,15 +117,8 @@ mod platform {
             Some(Cause::NoResult | Cause::Unavailable) => VaultError::Unavailable,
             _ => {
                 let text = cause.to_string();
-                let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
-                // The bus names these only in the text: nobody owns the service's name and nobody can be started to; the bus is gone.
-                if says(&["AccessDenied"]) {
-                    VaultError::Denied
-                } else if says(&["ServiceUnknown", "NameHasNoOwner", "NoServer", "Spawn.", "I/O error"]) {
-                    VaultError::Unavailable
-                } else {
-                    VaultError::Backend(text)
-                }
+                // The bus says this in the text only.
+                if text.contains("AccessDenied") { VaultError::Denied } else { VaultError::Backend(text) }
             }
         }
     }
