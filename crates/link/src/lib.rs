@@ -1,1 +1,37 @@
 //! The authenticated socket to an agent: connect, refresh, reconnect, resume.
+//!
+//! A [`Link`] is one conversation with one agent, run by one actor. What it promises:
+//!
+//! - **A message is sent exactly once.** What was written to a socket that died is looked up by its id before it is sent again. A message that
+//!   could not be sent is in the list with its state until it is sent or dropped.
+//! - **A decision is kept until the agent shows it**, sent again after a reconnect, never twice on one socket, and never against one that
+//!   was taken elsewhere.
+//! - **An answer survives the loss of the network.** After each connect the stored messages are loaded, a running answer is resumed, and each
+//!   piece of it is in the list once.
+//! - **The token is sent in `Authorization` of the handshake and of `get-messages`, and nowhere else**; never to another host, since redirects
+//!   are refused. Each handshake has a fresh one; a refused one is replaced once, then a person has to sign in.
+//! - **Nothing hangs.** A handshake, a silent socket, a turn of which nothing is heard, a decision without a confirmation: each has a period
+//!   ([`Timing`]) after which it is looked into.
+//! - **A slow reader costs one copy of the conversation**, not a queue ([`Updates`]).
+//!
+//! What decides is `machine`, without I/O or clock, driven by the actor around it; `net` only carries requests out and answers in.
+//! Time and randomness are passed in.
+
+mod actor;
+mod address;
+mod error;
+mod ids;
+mod link;
+mod machine;
+mod net;
+mod status;
+mod timing;
+mod updates;
+
+pub use address::{AddressError, AgentAddress};
+pub use error::{CommandError, DeliveryError, LinkError, TurnError};
+pub use link::{Link, LinkConfig, Subscription};
+pub use net::tls_config;
+pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
+pub use timing::Timing;
+pub use updates::{Update, Updates};

@@ -1,0 +1,307 @@
+//! The actor: carries out what the machine decides, and tells it what comes of it.
+
+use std::{pin::Pin, sync::Arc};
+
+use callbox_identity::{AccessToken, Entropy, Session, SessionState, TokenError};
+use callbox_protocol::{ServerFrame, UiMessage};
+use futures_util::FutureExt;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep_until},
+};
+use url::Url;
+
+use crate::{
+    CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
+    link::Command,
+    machine::{Effect, Machine, Moment, Presence},
+    net::{self, Socket, SocketEvent},
+    updates::Subscribers,
+};
+
+/// How many frames that have arrived together are folded before anybody is told.
+const BATCH: usize = 128;
+
+type Flight<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a step on the way to a socket brought.
+enum Step {
+    Token(Result<AccessToken, TokenError>),
+    Socket(Result<Socket, LinkError>),
+}
+
+pub(crate) struct Actor {
+    machine: Machine,
+    session: Session,
+    http: reqwest::Client,
+    entropy: Arc<dyn Entropy>,
+    timing: Timing,
+    socket_url: Url,
+    messages_url: Url,
+    local: bool,
+    started: Instant,
+    /// The last token that was used.
+    token: Option<AccessToken>,
+    socket: Option<Socket>,
+    step: Option<Flight<Step>>,
+    history: Option<Flight<Result<Vec<UiMessage>, LinkError>>>,
+    subscribers: Subscribers,
+    status: watch::Sender<Status>,
+    stopped: bool,
+    /// Who waits for the end.
+    closers: Vec<oneshot::Sender<Result<(), CommandError>>>,
+}
+
+/// What woke the actor.
+enum Event {
+    Command(Option<Command>),
+    Session(bool),
+    Step(Step),
+    History(Result<Vec<UiMessage>, LinkError>),
+    Socket(SocketEvent),
+    Time,
+}
+
+impl Actor {
+    pub(crate) fn new(config: LinkConfig, status: watch::Sender<Status>) -> Self {
+        let LinkConfig { address, conversation, session, http, entropy, timing } = config;
+        // One for the life of the link: the agent tells connections apart by it, over reconnects, too.
+        let connection = ids::connection(&*entropy);
+        Self {
+            machine: Machine::new(timing.clone(), entropy.clone()),
+            session,
+            http,
+            entropy,
+            timing,
+            socket_url: address.socket_url(&conversation, &connection),
+            messages_url: address.messages_url(&conversation),
+            local: address.is_local(),
+            started: Instant::now(),
+            token: None,
+            socket: None,
+            step: None,
+            history: None,
+            subscribers: Subscribers::default(),
+            status,
+            stopped: false,
+            closers: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        let mut session = self.session.state();
+        let mut has_session = true;
+        self.machine.presence(presence(&session.borrow_and_update()));
+        loop {
+            self.carry_out();
+            self.publish();
+            if self.stopped {
+                break;
+            }
+            let deadline = self.machine.deadline().map(|deadline| self.started + deadline);
+            let reads = self.machine.reads();
+            let event = tokio::select! {
+                command = inbox.recv() => Event::Command(command),
+                changed = session.changed(), if has_session => Event::Session(changed.is_ok()),
+                step = fly(&mut self.step) => Event::Step(step),
+                history = fly(&mut self.history) => Event::History(history),
+                event = read(&mut self.socket), if reads => Event::Socket(event),
+                () = until(deadline) => Event::Time,
+            };
+            let now = self.now();
+            match event {
+                Event::Command(Some(command)) => self.command(command, now),
+                Event::Command(None) => self.machine.close(),
+                Event::Session(true) => self.machine.presence(presence(&session.borrow_and_update())),
+                Event::Session(false) => {
+                    has_session = false;
+                    self.machine.presence(Presence::Absent);
+                }
+                Event::Step(step) => self.step(step, now),
+                Event::History(outcome) => self.machine.history(outcome, now),
+                Event::Socket(event) => self.socket_events(event, now),
+                Event::Time => self.machine.time(now),
+            }
+        }
+        self.end(inbox).await;
+    }
+
+    fn now(&self) -> Moment {
+        self.started.elapsed()
+    }
+
+    fn command(&mut self, command: Command, now: Moment) {
+        // Whoever asked and does not listen any more has what it wanted nevertheless.
+        match command {
+            Command::Subscribe(reply) => {
+                let snapshot = ThreadSnapshot { messages: self.machine.messages(), status: self.machine.status() };
+                let _ = reply.send(Subscription { snapshot, updates: self.subscribers.add(self.timing.frame) });
+            }
+            Command::Send(text, reply) => drop(reply.send(self.machine.send(text, now))),
+            Command::Cancel(reply) => drop(reply.send(self.machine.cancel(now))),
+            Command::Decide { tool_call_id, approved, reply } => {
+                drop(reply.send(self.machine.decide(&tool_call_id, approved, now)));
+            }
+            Command::Retry(message, reply) => drop(reply.send(self.machine.retry(&message, now))),
+            Command::Discard(message, reply) => drop(reply.send(self.machine.discard(&message))),
+            Command::Reconnect(reply) => {
+                self.machine.reconnect(now);
+                let _ = reply.send(Ok(()));
+            }
+            // Answered by the end of the actor.
+            Command::Close(reply) => {
+                self.machine.close();
+                self.closers.push(reply);
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step, now: Moment) {
+        match step {
+            Step::Token(Ok(token)) => {
+                self.token = Some(token);
+                self.machine.token(Ok(()), now);
+            }
+            Step::Token(Err(error)) => self.machine.token(Err(error), now),
+            Step::Socket(Ok(socket)) => {
+                self.socket = Some(socket);
+                self.machine.opened(now);
+            }
+            Step::Socket(Err(error)) => self.machine.refused(error, now),
+        }
+    }
+
+    /// Takes an event from the socket, and those that are there already.
+    fn socket_events(&mut self, first: SocketEvent, now: Moment) {
+        self.socket_event(first, now);
+        for _ in 1..BATCH {
+            if !self.machine.reads() {
+                return;
+            }
+            match read(&mut self.socket).now_or_never() {
+                Some(event) => self.socket_event(event, now),
+                None => return,
+            }
+        }
+    }
+
+    fn socket_event(&mut self, event: SocketEvent, now: Moment) {
+        match event {
+            SocketEvent::Text(text) => match ServerFrame::parse(&text) {
+                Ok(frame) => self.machine.frame(&frame, now),
+                Err(error) => {
+                    tracing::debug!(code = error.code(), "a frame was ignored");
+                    self.machine.alive(now);
+                }
+            },
+            SocketEvent::Alive => self.machine.alive(now),
+            SocketEvent::Closed { code, reason } => self.machine.closed(code, &reason, now),
+            SocketEvent::Broken => self.machine.lost(LinkError::Broken, now),
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(effect) = self.machine.effect() {
+            match effect {
+                Effect::Token { after_rejection } => {
+                    let (session, rejected) = (self.session.clone(), self.token.clone().filter(|_| after_rejection));
+                    self.step = Some(Box::pin(async move {
+                        Step::Token(match rejected {
+                            Some(rejected) => session.access_token_after_rejection(&rejected).await,
+                            None => session.access_token().await,
+                        })
+                    }));
+                }
+                Effect::Connect => {
+                    let Some(token) = self.token.clone() else { continue };
+                    let (url, local, entropy, patience) =
+                        (self.socket_url.clone(), self.local, self.entropy.clone(), self.timing.handshake);
+                    self.step = Some(Box::pin(async move { Step::Socket(net::open_socket(url, token, local, entropy, patience).await) }));
+                }
+                Effect::History => {
+                    let Some(token) = self.token.clone() else { continue };
+                    let (http, url, patience) = (self.http.clone(), self.messages_url.clone(), self.timing.history);
+                    self.history = Some(Box::pin(net::fetch_history(http, url, token, patience)));
+                }
+                Effect::Write(text) => self.put(|socket| socket.send(text)),
+                Effect::Ping => self.put(Socket::ping),
+                Effect::Cut => self.drop_everything(),
+                Effect::Stop => self.stopped = true,
+            }
+        }
+    }
+
+    /// Queues something for the socket. A line that takes nothing any more is a dead one.
+    fn put(&mut self, send: impl FnOnce(&Socket) -> bool) {
+        if self.socket.as_ref().is_some_and(|socket| !send(socket)) {
+            let now = self.now();
+            self.machine.lost(LinkError::Silent, now);
+        }
+    }
+
+    fn drop_everything(&mut self) {
+        self.socket = None;
+        self.step = None;
+        self.history = None;
+    }
+
+    /// Tells everybody what has changed.
+    fn publish(&mut self) {
+        let ops = self.machine.take_ops();
+        let status = self.machine.status();
+        let changed = self.status.send_if_modified(|known| {
+            let changed = *known != status;
+            if changed {
+                known.clone_from(&status);
+            }
+            changed
+        });
+        self.subscribers.publish(&ops, changed.then_some(&status), || self.machine.messages());
+    }
+
+    async fn end(mut self, mut inbox: mpsc::Receiver<Command>) {
+        inbox.close();
+        if let Some(socket) = self.socket.take() {
+            socket.close(self.timing.goodbye).await;
+        }
+        for reply in self.closers {
+            let _ = reply.send(Ok(()));
+        }
+    }
+}
+
+/// What a session's state means for a link.
+fn presence(state: &SessionState) -> Presence {
+    match state {
+        SessionState::Restoring => Presence::Unknown,
+        SessionState::SigningIn { .. } => Presence::Signing,
+        SessionState::SignedIn { account, .. } => Presence::Present(format!("{}|{}", account.iss, account.sub)),
+        SessionState::SignedOut { .. } => Presence::Absent,
+    }
+}
+
+/// Waits for something that may not be under way.
+async fn fly<T>(flight: &mut Option<Flight<T>>) -> T {
+    match flight {
+        Some(under_way) => {
+            let outcome = under_way.await;
+            *flight = None;
+            outcome
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn read(socket: &mut Option<Socket>) -> SocketEvent {
+    match socket {
+        Some(socket) => socket.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,160 @@
+//! The handle on a link.
+
+use std::sync::Arc;
+
+use callbox_identity::{Entropy, Session, SystemEntropy};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{AgentAddress, CommandError, Status, ThreadSnapshot, Timing, Updates, actor::Actor};
+
+/// What a link is made of.
+#[derive(Clone)]
+pub struct LinkConfig {
+    pub address: AgentAddress,
+    /// The conversation's name: letters, digits, `-`, `.`, `_` and `~` only.
+    pub conversation: String,
+    /// Where tokens come from. When it is signed out, the link closes its socket.
+    pub session: Session,
+    /// Fetches the messages. Must not follow redirects.
+    pub http: reqwest::Client,
+    pub entropy: Arc<dyn Entropy>,
+    pub timing: Timing,
+}
+
+impl LinkConfig {
+    /// With the usual timing and the system's randomness.
+    #[must_use]
+    pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
+        Self { address, conversation, session, http, entropy: Arc::new(SystemEntropy), timing: Timing::default() }
+    }
+}
+
+/// A snapshot and what comes after it, without a gap.
+#[derive(Debug)]
+pub struct Subscription {
+    pub snapshot: ThreadSnapshot,
+    pub updates: Updates,
+}
+
+/// The handle on one conversation with an agent. Clones are the same link; it ends with [`Link::close`] or when the last clone is dropped.
+#[derive(Clone)]
+pub struct Link {
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+}
+
+/// How many commands may wait; more wait at the caller.
+const MAX_COMMANDS: usize = 64;
+
+type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
+
+pub(crate) enum Command {
+    Subscribe(oneshot::Sender<Subscription>),
+    Send(String, Reply<String>),
+    Cancel(Reply<()>),
+    Decide { tool_call_id: String, approved: bool, reply: Reply<()> },
+    Retry(String, Reply<()>),
+    Discard(String, Reply<()>),
+    Reconnect(Reply<()>),
+    Close(Reply<()>),
+}
+
+impl Link {
+    /// Starts the link's actor; it connects as soon as somebody is signed in. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn spawn(config: LinkConfig) -> Self {
+        let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
+        let (publish, status) = watch::channel(Status::default());
+        tokio::spawn(Actor::new(config, publish).run(inbox));
+        Self { commands, status }
+    }
+
+    /// The state beside the messages, now and from now on.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// The conversation as it is now, and everything that changes from now on.
+    ///
+    /// # Errors
+    /// [`CommandError::Closed`].
+    pub async fn subscribe(&self) -> Result<Subscription, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Subscribe(reply)).await.map_err(|_| CommandError::Closed)?;
+        answer.await.map_err(|_| CommandError::Closed)
+    }
+
+    /// Sends a text, now or when the link is online again, exactly once. The new message's id comes back; it is in the list at once, and in
+    /// [`Status::deliveries`] until the agent has confirmed it.
+    ///
+    /// # Errors
+    /// [`CommandError::Empty`], [`CommandError::TooLong`], [`CommandError::Closed`]; nothing was queued.
+    pub async fn send(&self, text: impl Into<String>) -> Result<String, CommandError> {
+        let text = text.into();
+        self.ask(|reply| Command::Send(text, reply)).await
+    }
+
+    /// Stops the running turn at the agent, now or when the link is online again; where none runs, the messages that wait to be sent.
+    /// What has been said stays.
+    ///
+    /// # Errors
+    /// [`CommandError::Closed`].
+    pub async fn cancel(&self) -> Result<(), CommandError> {
+        self.ask(Command::Cancel).await
+    }
+
+    /// Decides on a tool call. The decision is kept, and sent again on the next connection, until the agent shows that it has one; the first
+    /// decision wins, so one that comes too late is dropped without an error.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchCall`], [`CommandError::Closed`].
+    pub async fn decide(&self, tool_call_id: impl Into<String>, approved: bool) -> Result<(), CommandError> {
+        let tool_call_id = tool_call_id.into();
+        self.ask(|reply| Command::Decide { tool_call_id, approved, reply }).await
+    }
+
+    /// Sends a failed message again.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchMessage`], [`CommandError::Closed`].
+    pub async fn retry(&self, message_id: impl Into<String>) -> Result<(), CommandError> {
+        let message_id = message_id.into();
+        self.ask(|reply| Command::Retry(message_id, reply)).await
+    }
+
+    /// Drops a message that failed or has not been sent yet.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchMessage`], also for a message that is being sent; [`CommandError::Closed`].
+    pub async fn discard(&self, message_id: impl Into<String>) -> Result<(), CommandError> {
+        let message_id = message_id.into();
+        self.ask(|reply| Command::Discard(message_id, reply)).await
+    }
+
+    /// Connects at once, whatever the link is waiting for; an open socket is checked instead, because the network may have changed below it.
+    ///
+    /// # Errors
+    /// [`CommandError::Closed`].
+    pub async fn reconnect(&self) -> Result<(), CommandError> {
+        self.ask(Command::Reconnect).await
+    }
+
+    /// Closes the socket and ends the link, for all its clones. Returns when it is done.
+    pub async fn close(&self) {
+        // Closed already is closed, too.
+        let _ = self.ask(Command::Close).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| CommandError::Closed)?;
+        answer.await.unwrap_or(Err(CommandError::Closed))
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("status", &*self.status.borrow()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! Own decisions until the agent has confirmed them.
+
+use std::time::Duration;
+
+use callbox_protocol::{ToolState, UiMessage};
+
+use super::Moment;
+use crate::PendingDecision;
+
+#[derive(Debug)]
+struct Entry {
+    decision: PendingDecision,
+    stage: Stage,
+    /// How many sockets it was written to without a confirmation in time.
+    rounds: u32,
+}
+
+#[derive(Debug, PartialEq)]
+enum Stage {
+    /// To be written to the next socket.
+    Held,
+    /// Written to the socket that is open now.
+    Sent { at: Moment },
+    /// The agent has been asked for its messages since.
+    Doubted,
+}
+
+/// The decisions on their way, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Decisions(Vec<Entry>);
+
+/// What has to be done about decisions that were not confirmed in time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All is well, or still may be.
+    Fine,
+    /// Written, and the agent does not have it: another socket, another try.
+    Again,
+    /// That was tried.
+    GivenUp,
+}
+
+impl Decisions {
+    /// Whether this call has been decided here already.
+    pub(super) fn has(&self, call: &str) -> bool {
+        self.0.iter().any(|entry| entry.decision.tool_call_id == call)
+    }
+
+    pub(super) fn push(&mut self, call: &str, approved: bool) {
+        let decision = PendingDecision { tool_call_id: call.to_owned(), approved };
+        self.0.push(Entry { decision, stage: Stage::Held, rounds: 0 });
+    }
+
+    /// The oldest decision that is not on this socket. It counts as written when this returns.
+    pub(super) fn next(&mut self, now: Moment) -> Option<PendingDecision> {
+        let entry = self.0.iter_mut().find(|entry| entry.stage == Stage::Held)?;
+        entry.stage = Stage::Sent { at: now };
+        Some(entry.decision.clone())
+    }
+
+    /// The agent has one on this call, this one or another.
+    pub(super) fn confirm(&mut self, call: &str) {
+        self.0.retain(|entry| entry.decision.tool_call_id != call);
+    }
+
+    /// The socket is gone: what was not confirmed goes to the next one.
+    pub(super) fn lost(&mut self) {
+        for entry in &mut self.0 {
+            entry.stage = Stage::Held;
+        }
+    }
+
+    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no decision.
+    pub(super) fn reconcile(&mut self, messages: &[UiMessage]) {
+        self.0.retain(|entry| find(messages, &entry.decision.tool_call_id).is_some_and(|state| !is_settled(state)));
+    }
+
+    /// These are some of the agent's messages: calls in them that wait no more need no decision.
+    pub(super) fn reconcile_known(&mut self, messages: &[UiMessage]) {
+        self.0.retain(|entry| !find(messages, &entry.decision.tool_call_id).is_some_and(is_settled));
+    }
+
+    /// When the next confirmation is overdue.
+    pub(super) fn deadline(&self, patience: Duration) -> Option<Moment> {
+        let due = |entry: &Entry| if let Stage::Sent { at } = entry.stage { Some(at + patience) } else { None };
+        self.0.iter().filter_map(due).min()
+    }
+
+    /// Takes note of overdue confirmations. True if there are any: the agent's messages have to be asked for.
+    pub(super) fn doubt(&mut self, now: Moment, patience: Duration) -> bool {
+        let mut any = false;
+        for entry in &mut self.0 {
+            if matches!(entry.stage, Stage::Sent { at } if at + patience <= now) {
+                entry.stage = Stage::Doubted;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// After the agent's messages have come ([`Decisions::reconcile`]): what is still here and in doubt was not taken.
+    pub(super) fn judge(&mut self) -> Verdict {
+        let mut verdict = Verdict::Fine;
+        self.0.retain_mut(|entry| {
+            if entry.stage != Stage::Doubted {
+                return true;
+            }
+            entry.rounds += 1;
+            if entry.rounds > 1 {
+                verdict = Verdict::GivenUp;
+                return false;
+            }
+            if verdict == Verdict::Fine {
+                verdict = Verdict::Again;
+            }
+            true
+        });
+        verdict
+    }
+
+    pub(super) fn pending(&self) -> Vec<PendingDecision> {
+        self.0.iter().map(|entry| entry.decision.clone()).collect()
+    }
+}
+
+/// The state of a tool call, wherever it is.
+pub(super) fn find<'a>(messages: &'a [UiMessage], call: &str) -> Option<&'a ToolState> {
+    messages.iter().rev().find_map(|message| message.tool(call)).map(|tool| &tool.state)
+}
+
+/// Whether a decision on the call would come too late.
+pub(super) fn is_settled(state: &ToolState) -> bool {
+    state.is_terminal() || *state == ToolState::ApprovalResponded
+}

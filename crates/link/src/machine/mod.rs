@@ -1,0 +1,257 @@
+//! All that a link decides, without I/O, clock or randomness of its own.
+//!
+//! The owner tells the [`Machine`] what happened and when, then carries out the [`Effect`]s that it asks for, in order, and comes back at its
+//! [`Machine::deadline`]. At any time there is at most one socket, one token request or handshake, and one request for the messages; after
+//! [`Effect::Cut`] none, and nothing that they still bring may be told.
+
+mod connect;
+mod decisions;
+mod outbox;
+mod shown;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use callbox_identity::Entropy;
+use callbox_protocol::{ClientFrame, Conversation, MessageOp, UiMessage};
+
+use self::{
+    connect::Phase,
+    decisions::Decisions,
+    outbox::Outbox,
+    shown::Shown,
+    turns::{Life, Questions},
+};
+use crate::{CommandError, Status, Timing, TurnError, ids};
+
+/// A point in time, counted from the start of the link.
+pub(crate) type Moment = Duration;
+
+/// The largest frame that an agent takes, in bytes.
+const MAX_SENT: usize = 32 << 20;
+
+/// Who is signed in, as far as a link cares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Not known yet.
+    Unknown,
+    /// Somebody is at the sign-in page. Whoever was signed in before still is.
+    Signing,
+    /// This account.
+    Present(String),
+    Absent,
+}
+
+/// What the owner has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    /// Get an access token; if so, another than the last one, which was refused. Answer with [`Machine::token`].
+    Token { after_rejection: bool },
+    /// Open a socket with the last token. Answer with [`Machine::opened`] or [`Machine::refused`].
+    Connect,
+    /// Fetch the messages with the last token. Answer with [`Machine::history`].
+    History,
+    /// Write this frame to the socket.
+    Write(String),
+    /// Ping the socket.
+    Ping,
+    /// Drop the socket and everything that is under way.
+    Cut,
+    /// Say goodbye to the socket, drop everything, and end.
+    Stop,
+}
+
+/// The state of a link.
+pub(crate) struct Machine {
+    timing: Timing,
+    entropy: Arc<dyn Entropy>,
+    conversation: Conversation,
+    outbox: Outbox,
+    decisions: Decisions,
+    shown: Shown,
+    phase: Phase,
+    presence: Presence,
+    /// Whose conversation this is: the first account that was seen.
+    owner: Option<String>,
+    /// Tries that failed since the last good connection.
+    failures: u32,
+    /// A refused token has been replaced since the last good connection.
+    fresh_spent: bool,
+    life: Life,
+    questions: Questions,
+    /// A turn to be cancelled on the next socket.
+    cancel: Option<String>,
+    error: Option<TurnError>,
+    effects: VecDeque<Effect>,
+}
+
+impl Machine {
+    pub(crate) fn new(timing: Timing, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            timing,
+            entropy,
+            conversation: Conversation::new(),
+            outbox: Outbox::default(),
+            decisions: Decisions::default(),
+            shown: Shown::default(),
+            phase: Phase::Parked,
+            presence: Presence::Unknown,
+            owner: None,
+            failures: 0,
+            fresh_spent: false,
+            life: Life::default(),
+            questions: Questions::default(),
+            cancel: None,
+            error: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub(crate) fn effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`Machine::time`], if nothing else happens before.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let mut deadlines = vec![self.pause_ends()];
+        if self.phase.is_online() {
+            deadlines.extend([
+                Some(self.life.deadline(&self.timing)),
+                self.questions.deadline(&self.timing),
+                self.decisions.deadline(self.timing.decision),
+            ]);
+        }
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The state beside the messages.
+    pub(crate) fn status(&self) -> Status {
+        Status {
+            link: self.link_state(),
+            turn: self.conversation.turn().clone(),
+            deliveries: self.outbox.deliveries(),
+            decisions: self.decisions.pending(),
+            error: self.error.clone(),
+        }
+    }
+
+    /// What has changed in [`Machine::messages`] since the last call.
+    pub(crate) fn take_ops(&mut self) -> Vec<MessageOp> {
+        let ops = self.conversation.take_ops();
+        self.shown.ops(ops, self.conversation.messages(), self.outbox.messages())
+    }
+
+    /// The messages as they are shown: the conversation's, then those that wait to be sent. As of the last [`Machine::take_ops`].
+    pub(crate) fn messages(&self) -> Vec<UiMessage> {
+        self.shown.messages(self.conversation.messages())
+    }
+
+    /// Sends a text.
+    pub(crate) fn send(&mut self, text: String, now: Moment) -> Result<String, CommandError> {
+        self.open_for_commands()?;
+        if text.trim().is_empty() {
+            return Err(CommandError::Empty);
+        }
+        let message = UiMessage::user(ids::message(&*self.entropy), text);
+        let id = message.id.clone();
+        // As long as it will be: the request's id is replaced by one of the same length.
+        let len = ClientFrame::submit(ids::request(&*self.entropy), vec![message.clone()]).to_json().len();
+        if len > MAX_SENT {
+            return Err(CommandError::TooLong { len, max: MAX_SENT });
+        }
+        self.outbox.push(message);
+        self.flush(now);
+        Ok(id)
+    }
+
+    /// Stops what goes on.
+    pub(crate) fn cancel(&mut self, now: Moment) -> Result<(), CommandError> {
+        self.open_for_commands()?;
+        let running = self.conversation.turn().request_id().map(str::to_owned);
+        match running {
+            Some(request) if self.phase.is_online() => self.cancel_turn(request, now),
+            Some(request) => self.cancel = Some(request),
+            None => self.outbox.cancel(),
+        }
+        Ok(())
+    }
+
+    /// Decides on a tool call.
+    pub(crate) fn decide(&mut self, call: &str, approved: bool, now: Moment) -> Result<(), CommandError> {
+        self.open_for_commands()?;
+        let state = decisions::find(self.conversation.messages(), call).ok_or(CommandError::NoSuchCall)?;
+        if !decisions::is_settled(state) && !self.decisions.has(call) {
+            self.decisions.push(call, approved);
+            self.flush(now);
+        }
+        Ok(())
+    }
+
+    /// Sends a failed message again.
+    pub(crate) fn retry(&mut self, message: &str, now: Moment) -> Result<(), CommandError> {
+        self.open_for_commands()?;
+        if !self.outbox.retry(message) {
+            return Err(CommandError::NoSuchMessage);
+        }
+        self.flush(now);
+        Ok(())
+    }
+
+    /// Drops a message that was not sent.
+    pub(crate) fn discard(&mut self, message: &str) -> Result<(), CommandError> {
+        self.open_for_commands()?;
+        if !self.outbox.discard(message) {
+            return Err(CommandError::NoSuchMessage);
+        }
+        self.forget(message);
+        Ok(())
+    }
+
+    /// Something has a period that is over.
+    pub(crate) fn time(&mut self, now: Moment) {
+        if self.pause_ends().is_some_and(|end| end <= now) {
+            self.start();
+        } else if self.phase.is_online() {
+            self.look_after_socket(now);
+            self.look_after_turn(now);
+            self.look_after_decisions(now);
+        }
+    }
+
+    fn open_for_commands(&self) -> Result<(), CommandError> {
+        if self.phase == Phase::Closed { Err(CommandError::Closed) } else { Ok(()) }
+    }
+
+    /// Writes a frame, and lets the conversation know.
+    fn write(&mut self, frame: &ClientFrame) {
+        self.effects.push_back(Effect::Write(frame.to_json()));
+        self.conversation.sent(frame);
+    }
+
+    /// Writes everything that waits for a socket, if there is one. Asks last, so that the answer covers all of it.
+    fn flush(&mut self, now: Moment) {
+        if !self.phase.is_online() {
+            return;
+        }
+        let entropy = self.entropy.clone();
+        while let Some((request, message)) = self.outbox.next(|| ids::request(&*entropy), now) {
+            self.error = None;
+            self.write(&ClientFrame::submit(request, vec![message]));
+            self.questions.answer_is_stale();
+            self.questions.expect(now + self.timing.first_answer);
+        }
+        let mut decided = false;
+        while let Some(decision) = self.decisions.next(now) {
+            self.error = None;
+            self.write(&ClientFrame::decide(decision.tool_call_id, decision.approved));
+            decided = true;
+        }
+        if decided {
+            self.ask(now);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What happens on an open socket: frames, turns that are asked after, decisions that are looked up, and whether anybody is still there.
+
+use callbox_protocol::{ClientFrame, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
+
+use super::{Effect, Machine, Moment, decisions::Verdict};
+use crate::{LinkError, Timing, TurnError, error::quote, ids};
+
+/// How often in a row the agent may leave a question unanswered before its turn counts as dead.
+const MAX_UNANSWERED: u32 = 3;
+
+/// Whether the other end of the socket is alive.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    heard: Moment,
+    pinged: Moment,
+    /// Must be heard of by then.
+    check: Option<Moment>,
+}
+
+impl Life {
+    pub(super) fn begin(&mut self, now: Moment) {
+        *self = Self { heard: now, pinged: now, check: None };
+    }
+
+    pub(super) fn check(&mut self, now: Moment, timing: &Timing) {
+        self.pinged = now;
+        self.check.get_or_insert(now + timing.check);
+    }
+
+    fn next_ping(&self, timing: &Timing) -> Moment {
+        self.heard.max(self.pinged) + timing.ping
+    }
+
+    fn dead_at(&self, timing: &Timing) -> Moment {
+        let usual = self.heard + timing.silence;
+        self.check.map_or(usual, |check| check.min(usual))
+    }
+
+    pub(super) fn deadline(&self, timing: &Timing) -> Moment {
+        self.next_ping(timing).min(self.dead_at(timing))
+    }
+}
+
+/// What the agent is asked, and when it will be.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    /// When to ask what became of the turn.
+    next: Option<Moment>,
+    probe: Option<Probe>,
+    unanswered: u32,
+    refetch: Option<Refetch>,
+}
+
+#[derive(Debug)]
+struct Probe {
+    id: String,
+    at: Moment,
+    /// Something was written after it: "nothing runs" is no news about that.
+    stale: bool,
+}
+
+#[derive(Debug)]
+struct Refetch {
+    at: Moment,
+    /// Nothing ran when they were asked for, so they are final.
+    settled: bool,
+    /// There has been another reason since.
+    again: bool,
+}
+
+impl Questions {
+    /// Unless something is heard before `at`, ask.
+    pub(super) fn expect(&mut self, at: Moment) {
+        self.next = Some(at);
+    }
+
+    pub(super) fn answer_is_stale(&mut self) {
+        if let Some(probe) = &mut self.probe {
+            probe.stale = true;
+        }
+    }
+
+    pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
+        match &self.probe {
+            Some(probe) => Some(probe.at + timing.probe),
+            None => self.next,
+        }
+    }
+}
+
+impl Machine {
+    /// Something came from the socket that is no frame.
+    pub(crate) fn alive(&mut self, now: Moment) {
+        self.life.heard = now;
+        self.life.check = None;
+    }
+
+    /// A frame came.
+    pub(crate) fn frame(&mut self, frame: &ServerFrame, now: Moment) {
+        if !self.phase.is_online() {
+            return;
+        }
+        self.alive(now);
+        match frame {
+            ServerFrame::Response(response) if response.outcome.as_deref() == Some("skipped") => self.outbox.skipped(&response.id),
+            ServerFrame::Messages(list) => {
+                self.outbox.confirm(|id| list.messages.iter().any(|message| message.id == id));
+                self.decisions.reconcile_known(&list.messages);
+            }
+            ServerFrame::MessageUpdated(updated) => self.decisions.reconcile_known(std::slice::from_ref(&updated.message)),
+            _ => {}
+        }
+        if self.is_answer(frame) && !self.take_answer(frame) {
+            return;
+        }
+        self.fold(frame, now);
+        self.expect_more(frame, now);
+    }
+
+    /// Lets the conversation have a frame, and does what it asks for.
+    fn fold(&mut self, frame: &ServerFrame, now: Moment) {
+        let active = self.conversation.turn().is_active();
+        for reaction in self.conversation.receive(frame) {
+            match reaction {
+                Reaction::Acknowledge { request_id } => {
+                    self.write(&ClientFrame::acknowledge(request_id));
+                    self.questions.expect(now + self.timing.acknowledged);
+                }
+                Reaction::TurnStarted { .. } => self.error = None,
+                Reaction::TurnFailed { text, .. } | Reaction::Notice { text, .. } => {
+                    self.error = Some(TurnError::Failed { text: quote(&text) });
+                }
+                Reaction::TurnEnded { outcome: Outcome::Lost, .. } | Reaction::Refetch => self.refetch(now),
+                // The turn that we thought was running has ended unheard.
+                Reaction::NothingRuns { .. } if active => self.refetch(now),
+                Reaction::TurnEnded { .. } | Reaction::NothingRuns { .. } => {}
+                Reaction::Settled { tool_call_id } => self.decisions.confirm(&tool_call_id),
+                Reaction::Delivered { message_ids } => self.outbox.confirm(|id| message_ids.iter().any(|known| known == id)),
+            }
+        }
+    }
+
+    /// How long the agent may be silent now.
+    fn expect_more(&mut self, frame: &ServerFrame, now: Moment) {
+        if !self.conversation.turn().is_active() {
+            self.questions.next = None;
+            return;
+        }
+        match frame {
+            ServerFrame::Response(_) => self.questions.expect(now + self.timing.next_answer),
+            ServerFrame::Pending(_) | ServerFrame::Recovering(_) => self.questions.expect(now + self.timing.pending),
+            ServerFrame::ResumeNone(_) => self.questions.expect(now + self.timing.next_answer),
+            _ => {
+                let usual = now + self.timing.next_answer;
+                self.questions.next.get_or_insert(usual);
+            }
+        }
+    }
+
+    // --- Asking what runs -------------------------------------------------------------------------------------------------------------
+
+    /// Asks what runs. The answer to an earlier question does not count any more.
+    pub(super) fn ask(&mut self, now: Moment) {
+        let id = ids::probe(&*self.entropy);
+        self.write(&ClientFrame::probe(id.clone()));
+        self.questions.probe = Some(Probe { id, at: now, stale: false });
+    }
+
+    fn is_answer(&self, frame: &ServerFrame) -> bool {
+        matches!(frame, ServerFrame::Resuming(_) | ServerFrame::Pending(_) | ServerFrame::ResumeNone(_))
+    }
+
+    /// Matches an answer with the question. False: it must not be believed.
+    fn take_answer(&mut self, frame: &ServerFrame) -> bool {
+        let named = match frame {
+            ServerFrame::Resuming(frame) => frame.probe_id.as_deref(),
+            ServerFrame::Pending(frame) => frame.probe_id.as_deref(),
+            ServerFrame::ResumeNone(frame) => frame.probe_id.as_deref(),
+            _ => return true,
+        };
+        let current = self.questions.probe.as_ref().is_some_and(|probe| named.is_none_or(|named| named == probe.id));
+        let stale = self.questions.probe.as_ref().is_none_or(|probe| probe.stale);
+        if current {
+            self.questions.probe = None;
+            self.questions.unanswered = 0;
+        }
+        // An offer is good whenever it comes. That nothing runs is good for what was there when it was asked.
+        let idle = matches!(frame, ServerFrame::ResumeNone(ResumeNone { reason: Some(reason), .. }) if reason == "idle");
+        !idle || (current && !stale)
+    }
+
+    pub(super) fn look_after_turn(&mut self, now: Moment) {
+        if !self.phase.is_online() {
+            return;
+        }
+        if self.questions.probe.as_ref().is_some_and(|probe| probe.at + self.timing.probe <= now) {
+            let unanswered = self.questions.probe.take();
+            if !self.conversation.turn().is_active() {
+                return;
+            }
+            self.questions.unanswered += 1;
+            self.questions.expect(now + self.timing.next_answer);
+            if self.questions.unanswered >= MAX_UNANSWERED {
+                self.give_turn_up(unanswered, now);
+            }
+            // The oldest agents know no such question: what they have stored is all there is to go by.
+            self.refetch(now);
+        } else if self.questions.probe.is_none() && self.questions.next.is_some_and(|next| next <= now) {
+            self.questions.next = None;
+            if self.conversation.turn().is_active() {
+                self.ask(now);
+            }
+        }
+    }
+
+    /// Concludes, in the agent's place, that nothing runs.
+    fn give_turn_up(&mut self, probe: Option<Probe>, now: Moment) {
+        let none = ResumeNone { reason: Some("idle".to_owned()), probe_id: probe.map(|probe| probe.id), ..ResumeNone::default() };
+        self.fold(&ServerFrame::ResumeNone(none), now);
+        self.questions.next = None;
+        self.questions.unanswered = 0;
+    }
+
+    /// Stops a turn at the agent.
+    pub(super) fn cancel_turn(&mut self, request: String, now: Moment) {
+        self.write(&ClientFrame::cancel(request));
+        self.questions.expect(now + self.timing.cancelled);
+    }
+
+    // --- Asking for the messages ------------------------------------------------------------------------------------------------------
+
+    /// Asks for the messages once more.
+    fn refetch(&mut self, now: Moment) {
+        match &mut self.questions.refetch {
+            Some(refetch) => refetch.again |= refetch.at < now,
+            None => {
+                let settled = !self.conversation.turn().is_active();
+                self.questions.refetch = Some(Refetch { at: now, settled, again: false });
+                self.effects.push_back(Effect::History);
+            }
+        }
+    }
+
+    pub(super) fn refetched(&mut self, outcome: Result<Vec<UiMessage>, LinkError>, now: Moment) {
+        let Some(refetch) = self.questions.refetch.take() else { return };
+        if refetch.again {
+            self.refetch(now);
+        }
+        // The socket is what matters; without this answer, the next question comes by itself.
+        let Ok(messages) = outcome else { return };
+        let settled = refetch.settled && !self.conversation.turn().is_active();
+        self.take_snapshot(messages, settled.then_some(refetch.at));
+        if settled && self.error.is_none() && self.conversation.messages().last().is_some_and(|last| last.role == Role::User) {
+            self.error = Some(TurnError::NoAnswer);
+        }
+        match self.decisions.judge() {
+            Verdict::Fine => self.flush(now),
+            Verdict::GivenUp => self.error = Some(TurnError::DecisionNotTaken),
+            // Never twice on one socket.
+            Verdict::Again => {
+                self.cut();
+                self.start();
+            }
+        }
+    }
+
+    /// Takes the agent's messages. `settled`: nothing ran when they were asked for, then.
+    pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: Option<Moment>) {
+        self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled);
+        self.decisions.reconcile(&messages);
+        self.conversation.snapshot(messages);
+    }
+
+    /// Takes a message out of the conversation that only exists here.
+    pub(super) fn forget(&mut self, message: &str) {
+        if self.conversation.messages().iter().any(|known| known.id == message) {
+            let rest = self.conversation.messages().iter().filter(|known| known.id != message).cloned().collect();
+            self.conversation.snapshot(rest);
+        }
+    }
+
+    // --- Decisions and life -----------------------------------------------------------------------------------------------------------
+
+    pub(super) fn look_after_decisions(&mut self, now: Moment) {
+        if self.phase.is_online() && self.decisions.doubt(now, self.timing.decision) {
+            self.refetch(now);
+        }
+    }
+
+    pub(super) fn look_after_socket(&mut self, now: Moment) {
+        if self.life.dead_at(&self.timing) <= now {
+            self.lost(LinkError::Silent, now);
+        } else if self.life.next_ping(&self.timing) <= now {
+            self.life.pinged = now;
+            self.effects.push_back(Effect::Ping);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a link shows beside the messages.
+
+use std::time::Duration;
+
+use callbox_protocol::{Turn, UiMessage};
+
+use crate::{DeliveryError, LinkError, TurnError};
+
+/// The state of a conversation beside its messages.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Status {
+    pub link: LinkState,
+    /// What the agent is doing.
+    pub turn: Turn,
+    /// Own messages that the agent has not confirmed yet, in the order in which they were sent.
+    pub deliveries: Vec<Delivery>,
+    /// Own decisions that the agent has not confirmed yet.
+    pub decisions: Vec<PendingDecision>,
+    /// Why the last turn came to nothing. Gone with the next message or decision.
+    pub error: Option<TurnError>,
+}
+
+/// The connection.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum LinkState {
+    /// On the way: asking for a token, opening the socket, loading the messages. Left within the periods of [`crate::Timing`].
+    #[default]
+    Connecting,
+    /// Open, and the messages are those of the agent.
+    Online,
+    /// Not open. Left by itself after `retry_in`, or by [`crate::Link::reconnect`].
+    Offline {
+        /// The pause that began with this state; `None` if nothing more is tried by itself.
+        retry_in: Option<Duration>,
+        why: LinkError,
+    },
+    /// Only a person can help, by signing in. Left when somebody has.
+    SignInNeeded,
+    /// The agent does not want us. Left by [`crate::Link::reconnect`] alone.
+    Refused(LinkError),
+    /// For good: closed by the user, or because another account has signed in.
+    Closed,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub message_id: String,
+    pub state: DeliveryState,
+}
+
+/// How far a message has come. One that the agent has confirmed is no delivery any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Not sent yet: the link is not online.
+    Queued,
+    /// Written to the socket; the agent has not confirmed it yet.
+    Sending,
+    /// Not sent, and not tried again by itself: [`crate::Link::retry`] or [`crate::Link::discard`].
+    Failed(DeliveryError),
+}
+
+/// A decision on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingDecision {
+    pub tool_call_id: String,
+    pub approved: bool,
+}
+
+/// A conversation at one moment. The updates of the same [`crate::Subscription`] begin right after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadSnapshot {
+    /// Oldest first; messages that wait to be sent are last.
+    pub messages: Vec<UiMessage>,
+    pub status: Status,
+}
