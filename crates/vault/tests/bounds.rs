@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::pin,
-    process::Command,
+    process::{Command, Stdio},
     sync::{Arc, Condvar, Mutex, mpsc},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -272,6 +272,7 @@ fn a_keychain_that_never_answers_does_not_keep_the_process_from_ending() {
     let begun = Instant::now();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ends_while_the_keychain_hangs", "--ignored", "--test-threads=1"])
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let (sender, ended) = mpsc::channel();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callbox_identity::{SessionState, SignOut, TokenError};
-use callbox_sandbox::{Endpoint, Fault};
+use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
 use callbox_vault::VaultError;
 
 use crate::world::{ADA, HOUR, World, elapse, param, until, visit};
@@ -34,16 +34,18 @@ async fn signing_out_right_after_a_restart_revokes_too() {
 }
 
 #[tokio::test]
-async fn signing_out_during_a_refresh_revokes_what_the_refresh_brings() {
+async fn signing_out_during_a_refresh_waits_for_it_and_revokes_what_it_brings() {
     let world = World::signed_in().await;
     elapse(HOUR).await;
-    world.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(50) });
+    world.control().once(Endpoint::Token, Fault::delay(Duration::from_millis(50)));
     let session = world.session.clone();
     let caller = tokio::spawn(async move { session.access_token().await });
     world.control().until_requests(Endpoint::Token, 2).await;
     let out = world.session.sign_out().await;
     assert!(out.revoked);
     assert_eq!(caller.await.unwrap().unwrap_err(), TokenError::SignedOut);
+    let outcomes: Vec<_> = world.control().presented().iter().map(|presented| presented.outcome).collect();
+    assert_eq!(outcomes, [RefreshOutcome::Rotated], "the refresh came back before its family was ended");
     assert!(world.keychain.is_empty(), "the rotated token was not put back");
     assert_eq!(world.control().live_families(), 0);
 }
