@@ -55,14 +55,13 @@ pub(crate) fn take_object(object: &mut Object, key: &str) -> Option<Object> {
     }
 }
 
-/// Merges `patch` into `target`: objects field by field, all else by replacement (`messageMetadata`, notes 4.4).
-pub(crate) fn merge(target: &mut Value, patch: &Value) {
+/// Merges metadata as the agent does before it stores them: field by field at the top, all else by replacement.
+pub(crate) fn merge(target: &mut Option<Value>, patch: &Value) {
     match (target, patch) {
-        (Value::Object(target), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(target.entry(key.clone()).or_insert(Value::Null), value);
-            }
+        (Some(Value::Object(target)), Value::Object(patch)) => {
+            target.extend(patch.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
-        (target, patch) => *target = patch.clone(),
+        (_, Value::Null) => {}
+        (target, patch) => *target = Some(patch.clone()),
     }
 }

@@ -7,7 +7,10 @@ mod json;
 mod message;
 mod op;
 mod part;
+mod preview;
+pub mod replay;
 mod server;
+mod stored;
 mod tool;
 mod wire;
 

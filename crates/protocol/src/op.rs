@@ -141,6 +141,12 @@ pub fn apply(messages: &mut Vec<UiMessage>, op: MessageOp) -> Result<(), OpError
     Ok(())
 }
 
+impl MessageOp {
+    fn appends_to(&self, at_message: usize, at_part: usize) -> bool {
+        matches!(self, Self::AppendText { message, part, .. } if *message == at_message && *part == at_part)
+    }
+}
+
 fn parts(messages: &mut [UiMessage], index: usize) -> Result<&mut Vec<Part>, OpError> {
     Ok(&mut messages.get_mut(index).ok_or(OpError::NoMessage)?.parts)
 }
@@ -160,15 +166,32 @@ pub fn coalesce(ops: &mut Vec<MessageOp>, op: MessageOp) {
         {
             delta.push_str(&more);
         }
+        (Some(MessageOp::SetPart { message, part, value }), MessageOp::AppendText { message: m, part: p, delta })
+            if *message == m && *part == p && value.grows() =>
+        {
+            if let Some((text, _)) = value.growing_mut() {
+                text.push_str(&delta);
+            }
+        }
+        (Some(last), MessageOp::SetPart { message: m, part: p, value }) if last.appends_to(m, p) => {
+            *last = MessageOp::SetPart { message: m, part: p, value };
+        }
         (Some(MessageOp::SetPart { message, part, value }), MessageOp::SetPart { message: m, part: p, value: newer })
             if *message == m && *part == p =>
         {
             *value = newer;
         }
+        (
+            Some(MessageOp::Replace { index, message } | MessageOp::Insert { index, message }),
+            MessageOp::Replace { index: i, message: newer },
+        ) if *index == i => *message = newer,
         (Some(MessageOp::SetMeta { message, metadata }), MessageOp::SetMeta { message: m, metadata: newer }) if *message == m => {
             *metadata = newer;
         }
         (Some(MessageOp::Truncate { len }), MessageOp::Truncate { len: shorter }) => *len = shorter,
+        (Some(MessageOp::TruncateParts { message, len }), MessageOp::TruncateParts { message: m, len: shorter }) if *message == m => {
+            *len = shorter;
+        }
         (_, op) => ops.push(op),
     }
 }

@@ -141,6 +141,10 @@ impl Part {
         }
     }
 
+    pub(crate) fn grows(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Reasoning(_))
+    }
+
     /// Text that can grow, of a text or a reasoning part.
     pub(crate) fn growing_mut(&mut self) -> Option<(&mut String, &mut Option<StreamState>)> {
         match self {

@@ -119,7 +119,9 @@ macro_rules! wire_struct {
                 true $(&& wire_struct!(@fits _object, $type, $key $(, $optional)?))*
             }
 
-            pub(crate) fn from_object(mut object: $crate::json::Object) -> Self {
+            pub(crate) fn from_object(object: $crate::json::Object) -> Self {
+                #[allow(unused_mut, reason = "a struct without fields takes nothing out")]
+                let mut object = object;
                 Self {
                     $($field: wire_struct!(@take object, $type, $key $(, $optional)?),)*
                     extra: object,

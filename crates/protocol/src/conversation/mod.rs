@@ -1,21 +1,65 @@
 //! [`Conversation`]: the fold of frames into messages.
+//!
+//! What it promises:
+//!
+//! - **The agent's form.** At the end of each turn, and after each decision, the messages are exactly those that `get-messages`
+//!   shows, as far as the frames tell; where they do not, [`Reaction::Refetch`] says so.
+//! - **Idempotence.** A numbered frame that comes twice changes nothing the second time; a replay continues or rebuilds, and never
+//!   doubles.
+//! - **First decision wins.** A call that was decided never asks again, and one that has ended never opens again. A decision of our
+//!   own shows at once, and gives way to the agent's word if somebody else was first.
+//! - **A mirror** that applies [`Conversation::take_ops`] always equals [`Conversation::messages`].
+//! - **Linear cost.** Appending never copies the text so far.
 
+mod chunks;
+mod list;
+mod merge;
+mod outgoing;
+mod responses;
+mod running;
 mod turn;
+
+use std::collections::HashSet;
 
 pub use turn::{Outcome, Reaction, Turn};
 
 use crate::client::ClientFrame;
 use crate::message::UiMessage;
-use crate::op::{MessageOp, coalesce};
-use crate::server::ServerFrame;
+use crate::op::MessageOp;
+use crate::server::{ResumeNone, ServerFrame};
 use crate::tool::ToolPart;
 
-/// A conversation with an agent, folded from the frames of all sockets that one client has to it.
+use self::list::List;
+use self::merge::Origin;
+use self::outgoing::Optimistic;
+use self::running::{Ledger, Phase, Running};
+
+/// A conversation with an agent, folded from the frames of all sockets that one client has to it, one after the other.
+///
+/// Tell it of every socket ([`Conversation::connected`], [`Conversation::disconnected`]), every frame in both directions in the order
+/// of the wire, and every answer of `get-messages`.
 #[derive(Debug, Clone, Default)]
 pub struct Conversation {
-    messages: Vec<UiMessage>,
+    list: List,
     turn: Turn,
-    ops: Vec<MessageOp>,
+    running: Vec<Running>,
+    ledger: Ledger,
+    /// Turns acknowledged on this socket.
+    acknowledged: HashSet<String>,
+    /// The last probe on this socket, and our count of frames then.
+    probe: Option<(Option<String>, u64)>,
+    /// A turn was announced without an id, and whether it recovers.
+    anonymous: Option<Phase>,
+    /// A turn is being recovered, under whatever id.
+    recovering: Option<Option<String>>,
+    /// Our messages that the agent has not confirmed, by id.
+    unconfirmed: Vec<String>,
+    optimistic: Vec<Optimistic>,
+    /// Ids of messages that the agent has not named.
+    invented: Vec<String>,
+    /// Messages that were completed on this socket since the last transcript.
+    completed: Vec<String>,
+    frames_sent: u64,
 }
 
 impl Conversation {
@@ -24,46 +68,188 @@ impl Conversation {
         Self::default()
     }
 
-    /// The messages, oldest first.
+    /// The messages, oldest first. Those of ours that the agent has not confirmed are among them.
     pub fn messages(&self) -> &[UiMessage] {
-        &self.messages
+        self.list.all()
     }
 
-    /// What is going on.
+    /// What is going on. With several turns at once, the one that is being written.
     pub fn turn(&self) -> &Turn {
         &self.turn
     }
 
     /// The tool calls that wait for a decision which nobody has taken, oldest first.
     pub fn undecided(&self) -> impl Iterator<Item = &ToolPart> {
-        self.messages.iter().flat_map(UiMessage::tools).filter(|tool| tool.awaits_decision())
+        self.messages().iter().flat_map(UiMessage::tools).filter(|tool| tool.awaits_decision())
     }
 
-    /// Takes a frame of the agent.
+    /// The ids of our messages that the agent has not confirmed, oldest first. After a lost socket and a
+    /// [`Conversation::snapshot`], what is still here did not arrive.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = &str> {
+        self.unconfirmed.iter().map(String::as_str)
+    }
+
+    /// The ids of the calls that we have decided or answered and the agent has not confirmed, oldest first.
+    pub fn unsettled(&self) -> impl Iterator<Item = &str> {
+        self.optimistic.iter().map(|known| known.tool_call_id.as_str())
+    }
+
+    /// What `get-messages` would show now: without what is being written, as far as the agent has not stored it.
+    pub fn stored(&self) -> Vec<UiMessage> {
+        let stored = |message: &UiMessage| {
+            let stream = self.running.iter().find(|running| running.stream.target.as_ref() == Some(&message.id));
+            match stream {
+                Some(running) => running.stream.stored.clone(),
+                None => Some(message.clone()),
+            }
+        };
+        self.messages().iter().filter_map(stored).collect()
+    }
+
+    /// Takes a frame of the agent. The reactions come in the order in which they are to be acted on.
     pub fn receive(&mut self, frame: &ServerFrame) -> Vec<Reaction> {
-        if let ServerFrame::Messages(frame) = frame {
-            self.snapshot(frame.messages.clone());
+        let mut reactions = Vec::new();
+        match frame {
+            ServerFrame::Response(frame) => self.on_response(frame, &mut reactions),
+            ServerFrame::Messages(frame) => self.on_transcript(frame, &mut reactions),
+            ServerFrame::MessageUpdated(frame) => self.on_message_updated(frame, &mut reactions),
+            ServerFrame::Cleared(_) => self.on_clear(&mut reactions),
+            ServerFrame::Resuming(frame) => {
+                if self.ledger.get_mut(&frame.id).is_none() {
+                    let at = self.running_at(&frame.id);
+                    if self.running[at].phase != Phase::Streaming {
+                        self.running[at].phase = Phase::Waiting;
+                    }
+                }
+                if self.acknowledged.insert(frame.id.clone()) {
+                    reactions.push(Reaction::Acknowledge { request_id: frame.id.clone() });
+                }
+            }
+            ServerFrame::Pending(frame) => match &frame.id {
+                Some(id) if self.ledger.get_mut(id).is_some() => {}
+                Some(id) => {
+                    let at = self.running_at(id);
+                    if self.running[at].phase == Phase::Interrupted {
+                        self.running[at].phase = Phase::Waiting;
+                    }
+                }
+                None => self.anonymous = Some(Phase::Waiting),
+            },
+            ServerFrame::Recovering(frame) => self.on_recovering(frame.recovering, frame.id.as_deref()),
+            ServerFrame::ResumeNone(frame) => self.on_resume_none(frame, &mut reactions),
+            ServerFrame::Identity(_)
+            | ServerFrame::State(_)
+            | ServerFrame::StateError(_)
+            | ServerFrame::RpcReply(_)
+            | ServerFrame::McpServers(_)
+            | ServerFrame::AgentToolEvent(_)
+            | ServerFrame::Unknown(_) => {}
         }
-        Vec::new()
+        self.sum_up();
+        reactions
     }
 
-    /// Takes note of a frame of our own, when it is written to a socket.
-    pub fn sent(&mut self, _frame: &ClientFrame) {}
+    /// Takes note of a frame of our own, when it is written to a socket: messages and decisions show at once.
+    ///
+    /// Never send a message alone that the agent has already: it would take that for the whole conversation and delete the rest.
+    pub fn sent(&mut self, frame: &ClientFrame) {
+        self.on_sent(frame);
+        self.sum_up();
+    }
 
     /// A socket is open.
-    pub fn connected(&mut self) {}
+    pub fn connected(&mut self) {
+        self.acknowledged.clear();
+        self.probe = None;
+    }
 
-    /// The socket is gone.
-    pub fn disconnected(&mut self) {}
+    /// The socket is gone. What ran is interrupted until the agent offers it again or says that nothing runs.
+    pub fn disconnected(&mut self) {
+        self.acknowledged.clear();
+        self.probe = None;
+        self.anonymous = None;
+        self.completed.clear();
+        for running in &mut self.running {
+            running.phase = Phase::Interrupted;
+        }
+        for known in &mut self.optimistic {
+            known.lost = true;
+        }
+        self.sum_up();
+    }
 
-    /// Takes what `get-messages` says.
+    /// Takes what `get-messages` says. It is the truth, but for what is being written, for what came while the answer was on its way,
+    /// and for messages of ours that the agent has not confirmed.
     pub fn snapshot(&mut self, messages: Vec<UiMessage>) {
-        coalesce(&mut self.ops, MessageOp::Reset { messages: messages.clone() });
-        self.messages = messages;
+        self.merge(messages, Origin::Fetched, false, &mut Vec::new());
+        self.sum_up();
+    }
+
+    /// Takes a message of ours that the agent has not confirmed out of the conversation. Whether there was one.
+    pub fn discard(&mut self, message_id: &str) -> bool {
+        let known = self.unconfirmed.iter().any(|id| id == message_id);
+        if known {
+            self.unconfirmed.retain(|id| id != message_id);
+            self.list.retain(|message| message.id != message_id);
+        }
+        known
+    }
+
+    /// Ends a turn of which nothing more is to be expected: a cancel that was never answered, a request that never left.
+    pub fn abandon(&mut self, request_id: &str) -> Vec<Reaction> {
+        let mut reactions = Vec::new();
+        if let Some(at) = self.running.iter().position(|running| running.id == request_id) {
+            self.end(at, Outcome::Aborted, false, false, &mut reactions);
+        }
+        self.sum_up();
+        reactions
     }
 
     /// What has changed since the last call. A mirror that applies it always equals [`Conversation::messages`].
     pub fn take_ops(&mut self) -> Vec<MessageOp> {
-        std::mem::take(&mut self.ops)
+        self.list.take_ops()
+    }
+
+    fn on_recovering(&mut self, recovering: bool, id: Option<&str>) {
+        if recovering {
+            self.recovering = Some(id.map(str::to_owned));
+        } else {
+            self.recovering = None;
+        }
+        for running in &mut self.running {
+            if id.is_none_or(|id| running.id == id) {
+                running.phase = match running.phase {
+                    Phase::Recovering if !recovering => Phase::Waiting,
+                    _ if recovering => Phase::Recovering,
+                    phase => phase,
+                };
+            }
+        }
+    }
+
+    /// Only an answer to our own probe proves that nothing runs, and only of what was there when we asked.
+    fn on_resume_none(&mut self, frame: &ResumeNone, reactions: &mut Vec<Reaction>) {
+        let Some((Some(probe), asked)) = &self.probe else { return };
+        if frame.reason.as_deref() != Some("idle") || frame.probe_id.as_ref() != Some(probe) {
+            return;
+        }
+        let asked = *asked;
+        reactions.push(Reaction::NothingRuns { probe_id: frame.probe_id.clone() });
+        self.anonymous = None;
+        self.recovering = None;
+        while let Some(at) = self.running.iter().position(|running| running.born < asked) {
+            self.end(at, Outcome::Lost, false, false, reactions);
+        }
+    }
+
+    fn sum_up(&mut self) {
+        let order = [Phase::Streaming, Phase::Recovering, Phase::Waiting, Phase::Interrupted];
+        let first = order.iter().find_map(|phase| self.running.iter().find(|running| running.phase == *phase));
+        self.turn = match (first, &self.recovering, self.anonymous) {
+            (Some(running), _, _) => running.turn(),
+            (None, Some(request_id), _) => Turn::Recovering { request_id: request_id.clone() },
+            (None, None, Some(_)) => Turn::Waiting { request_id: None },
+            (None, None, None) => Turn::Idle,
+        };
     }
 }

@@ -109,6 +109,11 @@ pub enum Reaction {
         /// The ids of the messages.
         message_ids: Vec<String>,
     },
+    /// A submit of ours was dropped before it was stored; its messages have left the list.
+    RolledBack {
+        /// The ids of the messages.
+        message_ids: Vec<String>,
+    },
     /// The agent proves, in answer to this probe, that no turn runs.
     NothingRuns {
         /// The probe, as sent.

@@ -1,0 +1,406 @@
+//! Chunks into parts, by the agent's own rules rather than those of the AI SDK's client (notes 4.5): what the fold makes is
+//! what the agent stores, so nothing changes its shape when a conversation is loaded again.
+//!
+//! The one difference is arguments that are still being written: the agent keeps none, the fold shows what can be read of them.
+
+use serde_json::Value;
+
+use crate::chunk::{Chunk, ToolInputAvailable, ToolInputError, ToolInputStart};
+use crate::json::{Object, merge, take_bool};
+use crate::message::{Role, UiMessage};
+use crate::part::{Part, ReasoningPart, StreamState, TextPart};
+use crate::preview::partial;
+use crate::stored::{arguments, arguments_text};
+use crate::tool::{Approval, ToolPart, ToolState};
+
+use super::list::List;
+use super::running::Stream;
+
+/// Where chunks go.
+pub(super) struct Fold<'a> {
+    pub(super) list: &'a mut List,
+    pub(super) stream: &'a mut Stream,
+    /// The turn; the id of the message if the agent gives none.
+    pub(super) request_id: &'a str,
+    /// Ids that were made up here.
+    pub(super) invented: &'a mut Vec<String>,
+}
+
+/// Which of the two kinds of growing text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+}
+
+impl Kind {
+    fn is(self, part: &Part) -> bool {
+        matches!((self, part), (Self::Text, Part::Text(_)) | (Self::Reasoning, Part::Reasoning(_)))
+    }
+
+    fn part(self, text: &str) -> Part {
+        let (text, state) = (text.to_owned(), Some(StreamState::Streaming));
+        match self {
+            Self::Text => Part::Text(TextPart { text, state, ..TextPart::default() }),
+            Self::Reasoning => Part::Reasoning(ReasoningPart { text, state, ..ReasoningPart::default() }),
+        }
+    }
+}
+
+impl Fold<'_> {
+    pub(super) fn apply(&mut self, chunk: &Chunk) {
+        match chunk {
+            Chunk::Start(start) => {
+                if let (Some(id), false) = (&start.message_id, self.stream.continuation) {
+                    self.named(id);
+                }
+                self.metadata(start.message_metadata.as_ref());
+            }
+            Chunk::Finish(finish) => {
+                self.stream.finished = true;
+                // The agent puts the reason of the end here in place of what the application attached, and stores neither.
+                let reason = |value: &Value| value.as_object().is_some_and(|all| all.len() == 1 && all.contains_key("finishReason"));
+                self.metadata(finish.message_metadata.as_ref().filter(|value| !reason(value)));
+            }
+            Chunk::MessageMetadata(chunk) => self.metadata(Some(&chunk.message_metadata)),
+            Chunk::StartStep(_) => self.push(Part::StepStart),
+            Chunk::TextStart(_) => self.push(Kind::Text.part("")),
+            Chunk::TextDelta(chunk) => self.delta(Kind::Text, &chunk.delta, None),
+            Chunk::TextEnd(_) => self.end(Kind::Text, None),
+            Chunk::ReasoningStart(_) => self.reasoning_start(),
+            Chunk::ReasoningDelta(chunk) => self.delta(Kind::Reasoning, &chunk.delta, chunk.extra.get("providerMetadata")),
+            Chunk::ReasoningEnd(chunk) => self.end(Kind::Reasoning, chunk.extra.get("providerMetadata")),
+            Chunk::ToolInputStart(chunk) => self.input_start(chunk),
+            Chunk::ToolInputDelta(chunk) => self.input_delta(&chunk.tool_call_id, &chunk.input_text_delta, chunk.extra.get("input")),
+            Chunk::ToolInputAvailable(chunk) => self.input_available(chunk),
+            Chunk::ToolInputError(chunk) => self.input_error(chunk),
+            Chunk::ToolApprovalRequest(chunk) => {
+                self.approval_request(&chunk.tool_call_id, &chunk.approval_id, chunk.approval_descriptor.as_ref());
+            }
+            Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+                tool.state = ToolState::OutputAvailable;
+                tool.output = chunk.output.clone();
+                if let Some(preliminary) = chunk.preliminary {
+                    tool.extra.insert("preliminary".to_owned(), Value::Bool(preliminary));
+                }
+            }),
+            Chunk::ToolOutputError(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+                tool.state = ToolState::OutputError;
+                tool.error_text = Some(chunk.error_text.clone());
+            }),
+            Chunk::ToolOutputDenied(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+                if tool.state != ToolState::ApprovalResponded {
+                    tool.state = ToolState::OutputDenied;
+                }
+            }),
+            // Not stored by the agent, so not shown either.
+            Chunk::FinishStep(_) | Chunk::ResetStep(_) | Chunk::ToolApprovalResponse(_) | Chunk::ErrorChunk(_) | Chunk::Abort(_) => {}
+            Chunk::Unknown(_) => self.whole_part(chunk),
+        }
+    }
+
+    /// The place of the message in the list, if it is there.
+    fn at(&self) -> Option<usize> {
+        self.list.position(self.stream.target.as_deref()?)
+    }
+
+    /// The agent names the message.
+    fn named(&mut self, id: &str) {
+        match self.at() {
+            Some(at) if self.list.get(at).is_some_and(|message| message.id != id) => {
+                if let Some(message) = self.list.get(at) {
+                    let message = UiMessage { id: id.to_owned(), ..message.clone() };
+                    self.list.replace(at, message);
+                }
+            }
+            _ => {}
+        }
+        self.stream.target = Some(id.to_owned());
+    }
+
+    fn metadata(&mut self, patch: Option<&Value>) {
+        let Some(patch) = patch else { return };
+        match self.at() {
+            Some(at) => {
+                let mut metadata = self.list.get(at).and_then(|message| message.metadata.clone());
+                merge(&mut metadata, patch);
+                self.list.set_meta(at, metadata);
+            }
+            None => merge(&mut self.stream.metadata, patch),
+        }
+    }
+
+    /// The message, which comes into the list now if it was not there.
+    fn message(&mut self) -> usize {
+        if let Some(at) = self.at() {
+            return at;
+        }
+        let id = self.stream.target.get_or_insert_with(|| {
+            let id = format!("local-{}", self.request_id);
+            self.invented.push(id.clone());
+            id
+        });
+        let message = UiMessage { metadata: self.stream.metadata.take(), ..UiMessage::assistant(id.clone()) };
+        let end = self.list.all().len();
+        self.list.insert(end, message);
+        end
+    }
+
+    fn push(&mut self, part: Part) {
+        let at = self.message();
+        self.list.push_part(at, part);
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.at().and_then(|at| self.list.get(at)).map_or(&[], |message| &message.parts)
+    }
+
+    fn last(&self, kind: Kind) -> Option<usize> {
+        self.parts().iter().rposition(|part| kind.is(part))
+    }
+
+    fn delta(&mut self, kind: Kind, delta: &str, metadata: Option<&Value>) {
+        let at = self.message();
+        let Some(part) = self.last(kind) else {
+            self.list.push_part(at, kind.part(delta));
+            return self.sign(kind, metadata);
+        };
+        self.list.append(at, part, delta);
+        self.sign(kind, metadata);
+    }
+
+    fn end(&mut self, kind: Kind, metadata: Option<&Value>) {
+        let (Some(at), Some(part)) = (self.at(), self.last(kind)) else { return };
+        // A text without a state keeps none.
+        let stated = self.parts().get(part).is_some_and(|part| match part {
+            Part::Text(text) => text.state.is_some(),
+            Part::Reasoning(reasoning) => reasoning.state.is_some(),
+            _ => false,
+        });
+        if stated {
+            self.list.set_state(at, part, StreamState::Done);
+        }
+        self.sign(kind, metadata);
+    }
+
+    /// What the provider attaches to a reasoning; without it the model cannot go on from there.
+    fn sign(&mut self, kind: Kind, metadata: Option<&Value>) {
+        let (Kind::Reasoning, Some(metadata), Some(at), Some(part)) = (kind, metadata, self.at(), self.last(kind)) else { return };
+        let Some(Part::Reasoning(before)) = self.parts().get(part) else { return };
+        let mut signed = before.extra.get("providerMetadata").cloned();
+        merge(&mut signed, metadata);
+        if signed.as_ref() == before.extra.get("providerMetadata") {
+            return;
+        }
+        let mut value = before.clone();
+        value.extra.extend(signed.map(|signed| ("providerMetadata".to_owned(), signed)));
+        self.list.set_part(at, part, Part::Reasoning(value));
+    }
+
+    /// A continuation goes on with the reasoning that was cut off, if that is what the message ends in.
+    fn reasoning_start(&mut self) {
+        if self.stream.continuation && !self.stream.reasoning_resumed {
+            let last = self.parts().iter().rev().find(|part| Kind::Text.is(part) || Kind::Reasoning.is(part));
+            let open = match last {
+                Some(Part::Text(text)) => text.state,
+                Some(Part::Reasoning(reasoning)) => reasoning.state,
+                _ => None,
+            };
+            if open == Some(StreamState::Streaming) {
+                self.stream.reasoning_resumed = true;
+                return;
+            }
+        }
+        self.push(Kind::Reasoning.part(""));
+    }
+
+    fn tool(&self, call: &str) -> Option<(usize, &ToolPart)> {
+        let part = self.parts().iter().rposition(|part| part.as_tool().is_some_and(|tool| tool.tool_call_id == call))?;
+        self.parts().get(part)?.as_tool().map(|tool| (part, tool))
+    }
+
+    fn change_tool(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
+        let (Some(at), Some((part, tool))) = (self.at(), self.tool(call)) else { return };
+        let mut tool = tool.clone();
+        change(&mut tool);
+        self.list.set_part(at, part, Part::Tool(tool));
+    }
+
+    /// A new call, or what was known of it before the message was built anew.
+    fn add_tool(&mut self, tool: ToolPart) {
+        let known = self.stream.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id);
+        let tool = known.cloned().unwrap_or(tool);
+        self.push(Part::Tool(tool));
+    }
+
+    fn input_start(&mut self, chunk: &ToolInputStart) {
+        if self.tool(&chunk.tool_call_id).is_none() {
+            let mut tool = new_tool(&chunk.tool_call_id, &chunk.tool_name);
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            self.add_tool(tool);
+        }
+    }
+
+    fn input_delta(&mut self, call: &str, delta: &str, whole: Option<&Value>) {
+        if self.tool(call).is_none_or(|(_, tool)| tool.state != ToolState::InputStreaming) {
+            return;
+        }
+        let written = self.stream.arguments.entry(call.to_owned()).or_default();
+        written.text.push_str(delta);
+        let readable = if let Some(whole) = whole {
+            Some(whole.clone())
+        } else if written.text.len() >= 2 * written.read {
+            written.read = written.text.len();
+            partial(&written.text).filter(Value::is_object)
+        } else {
+            None
+        };
+        if let Some(input) = readable {
+            self.stream.provisional.insert(call.to_owned());
+            self.change_tool(call, |tool| tool.input = Some(input));
+        }
+    }
+
+    fn input_available(&mut self, chunk: &ToolInputAvailable) {
+        let call = &chunk.tool_call_id;
+        let input = arguments(chunk.input.as_ref());
+        let Some((_, tool)) = self.tool(call) else {
+            let mut tool = new_tool(call, &chunk.tool_name);
+            tool.state = ToolState::InputAvailable;
+            tool.input = Some(input);
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            return self.add_tool(tool);
+        };
+        // Arguments that the user has been asked about are never exchanged, unless they were only what could be read so far.
+        let state = match tool.state {
+            ToolState::InputStreaming => ToolState::InputAvailable,
+            ToolState::ApprovalRequested | ToolState::ApprovalResponded
+                if tool.input.is_none() || self.stream.provisional.contains(call) =>
+            {
+                tool.state.clone()
+            }
+            _ => return,
+        };
+        self.stream.arguments.remove(call);
+        self.stream.provisional.remove(call);
+        self.change_tool(call, |tool| {
+            tool.state = state;
+            tool.input = Some(input);
+            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+        });
+    }
+
+    fn input_error(&mut self, chunk: &ToolInputError) {
+        let call = &chunk.tool_call_id;
+        let fail = |tool: &mut ToolPart| {
+            tool.state = ToolState::OutputError;
+            tool.error_text = Some(chunk.error_text.clone());
+            tool.input = Some(arguments(chunk.input.as_ref()));
+            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), None);
+        };
+        match self.tool(call) {
+            Some((_, tool)) if tool.state.is_terminal() => {}
+            Some(_) => self.change_tool(call, fail),
+            None => {
+                let mut tool = new_tool(call, &chunk.tool_name);
+                fail(&mut tool);
+                self.add_tool(tool);
+            }
+        }
+    }
+
+    fn approval_request(&mut self, call: &str, approval: &str, descriptor: Option<&Value>) {
+        let Some((_, tool)) = self.tool(call) else { return };
+        if tool.state == ToolState::ApprovalResponded || tool.state.is_terminal() {
+            return;
+        }
+        let (being_written, unread) = (tool.state == ToolState::InputStreaming, tool.input.is_none());
+        let written = self.stream.arguments.remove(call);
+        let read = match written {
+            // Unless the arguments came whole with the pieces.
+            Some(written) if being_written && (written.read > 0 || unread) => {
+                self.stream.provisional.insert(call.to_owned());
+                Some(arguments_text(&written.text))
+            }
+            _ => None,
+        };
+        self.change_tool(call, |tool| {
+            if read.is_some() {
+                tool.input = read;
+            }
+            tool.state = ToolState::ApprovalRequested;
+            let mut extra = Object::new();
+            extra.extend(descriptor.map(|descriptor| ("descriptor".to_owned(), descriptor.clone())));
+            tool.approval = Some(Approval { id: approval.to_owned(), extra, ..Approval::default() });
+        });
+        // The agent stores the message at this point, so that the question survives.
+        self.stream.stored = self.at().and_then(|at| self.list.get(at)).cloned().map(crate::stored::message);
+    }
+
+    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is.
+    fn settle(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
+        if let Some((_, tool)) = self.tool(call) {
+            if !tool.is_settled() {
+                self.stream.arguments.remove(call);
+                self.change_tool(call, change);
+            }
+            return;
+        }
+        for (at, message) in self.list.all().iter().enumerate().filter(|(_, message)| message.role == Role::Assistant) {
+            let found = message.parts.iter().enumerate().find_map(|(part, value)| {
+                let tool = value.as_tool().filter(|tool| tool.tool_call_id == call)?;
+                Some((part, tool))
+            });
+            if let Some((part, tool)) = found {
+                if !tool.state.is_terminal() {
+                    let mut tool = tool.clone();
+                    change(&mut tool);
+                    self.list.set_part(at, part, Part::Tool(tool));
+                }
+                return;
+            }
+        }
+    }
+
+    /// A chunk that is a part by itself.
+    fn whole_part(&mut self, chunk: &Chunk) {
+        let Some(object) = chunk.as_object() else { return };
+        let kept: &[&str] = match chunk.type_name() {
+            "file" => &["type", "mediaType", "url"],
+            "source-url" => &["type", "sourceId", "url", "title", "providerMetadata"],
+            "source-document" => &["type", "sourceId", "mediaType", "title", "filename", "providerMetadata"],
+            kind if kind.starts_with("data-") => &["type", "id", "data"],
+            _ => return,
+        };
+        let mut object = object.clone();
+        if take_bool(&mut object, "transient") == Some(true) {
+            return;
+        }
+        object.retain(|key, value| kept.contains(&key.as_str()) && !(key == "id" && value.is_null()));
+        let part = Part::from_value(Value::Object(object));
+        if let Part::Data(data) = &part {
+            let same = |known: &Part| matches!(known, Part::Data(known) if known.name == data.name && known.id == data.id);
+            if let (true, Some(at), Some(index)) = (data.id.is_some(), self.at(), self.parts().iter().rposition(same)) {
+                return self.list.set_part(at, index, part);
+            }
+        }
+        self.push(part);
+    }
+}
+
+/// A call in the agent's form: never `dynamic-tool`, and the name twice.
+fn new_tool(call: &str, name: &str) -> ToolPart {
+    let mut tool = ToolPart::new(call, name);
+    tool.extra.insert("toolName".to_owned(), Value::String(name.to_owned()));
+    tool
+}
+
+fn describe(tool: &mut ToolPart, provider_executed: Option<bool>, metadata: Option<&Value>, title: Option<&String>) {
+    tool.provider_executed = provider_executed.or(tool.provider_executed);
+    if let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) {
+        tool.extra.insert("callProviderMetadata".to_owned(), metadata.clone());
+    }
+    if let Some(title) = title {
+        tool.title = Some(title.clone());
+    }
+}

@@ -1,0 +1,126 @@
+//! [`List`]: the messages, and the ops that a mirror needs to follow. Every change goes through here, so that a mirror cannot
+//! fall behind.
+
+use serde_json::Value;
+
+use crate::message::UiMessage;
+use crate::op::{MessageOp, apply, coalesce};
+use crate::part::{Part, StreamState};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct List {
+    messages: Vec<UiMessage>,
+    ops: Vec<MessageOp>,
+}
+
+impl List {
+    pub(super) fn all(&self) -> &[UiMessage] {
+        &self.messages
+    }
+
+    pub(super) fn take_ops(&mut self) -> Vec<MessageOp> {
+        std::mem::take(&mut self.ops)
+    }
+
+    /// The place of a message; the newest first, for that is where things happen.
+    pub(super) fn position(&self, id: &str) -> Option<usize> {
+        self.messages.iter().rposition(|message| message.id == id)
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&UiMessage> {
+        self.messages.get(index)
+    }
+
+    fn change(&mut self, op: MessageOp) {
+        if apply(&mut self.messages, op.clone()).is_ok() {
+            coalesce(&mut self.ops, op);
+        }
+    }
+
+    pub(super) fn insert(&mut self, index: usize, message: UiMessage) {
+        self.change(MessageOp::Insert { index, message });
+    }
+
+    pub(super) fn replace(&mut self, index: usize, message: UiMessage) {
+        if self.messages.get(index).is_some_and(|before| *before != message) {
+            self.change(MessageOp::Replace { index, message });
+        }
+    }
+
+    pub(super) fn set_part(&mut self, message: usize, part: usize, value: Part) {
+        let same = self.messages.get(message).and_then(|message| message.parts.get(part)).is_some_and(|before| *before == value);
+        if !same {
+            self.change(MessageOp::SetPart { message, part, value });
+        }
+    }
+
+    pub(super) fn push_part(&mut self, message: usize, value: Part) {
+        if let Some(part) = self.messages.get(message).map(|message| message.parts.len()) {
+            self.change(MessageOp::SetPart { message, part, value });
+        }
+    }
+
+    pub(super) fn truncate_parts(&mut self, message: usize, len: usize) {
+        if self.messages.get(message).is_some_and(|message| message.parts.len() > len) {
+            self.change(MessageOp::TruncateParts { message, len });
+        }
+    }
+
+    pub(super) fn append(&mut self, message: usize, part: usize, delta: &str) {
+        if !delta.is_empty() {
+            self.change(MessageOp::AppendText { message, part, delta: delta.to_owned() });
+        }
+    }
+
+    pub(super) fn set_state(&mut self, message: usize, part: usize, state: StreamState) {
+        let Some(before) = self.messages.get(message).and_then(|message| message.parts.get(part)) else { return };
+        let mut value = before.clone();
+        if let Some((_, field)) = value.growing_mut() {
+            *field = Some(state);
+        }
+        self.set_part(message, part, value);
+    }
+
+    pub(super) fn set_meta(&mut self, message: usize, metadata: Option<Value>) {
+        if self.messages.get(message).is_some_and(|message| message.metadata != metadata) {
+            self.change(MessageOp::SetMeta { message, metadata });
+        }
+    }
+
+    /// Keeps the messages for which `keep` holds.
+    pub(super) fn retain(&mut self, keep: impl Fn(&UiMessage) -> bool) {
+        if self.messages.iter().all(&keep) {
+            return;
+        }
+        let first = self.messages.iter().position(|message| !keep(message)).unwrap_or_default();
+        if self.messages[first..].iter().any(&keep) {
+            let messages: Vec<_> = self.messages.iter().filter(|message| keep(message)).cloned().collect();
+            self.change(MessageOp::Reset { messages });
+        } else {
+            self.change(MessageOp::Truncate { len: first });
+        }
+    }
+
+    /// Makes the list this one, with as few ops as are easily found.
+    pub(super) fn become_list(&mut self, new: Vec<UiMessage>) {
+        let old = &self.messages;
+        let prefix = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+        if prefix == old.len() && prefix == new.len() {
+            return;
+        }
+        let rest = old.len().min(new.len()) - prefix;
+        let suffix = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(old, new)| old == new).count();
+        let (gone, come) = (old.len() - prefix - suffix, new.len() - prefix - suffix);
+        if gone > come && suffix > 0 || gone > 8 {
+            self.change(MessageOp::Reset { messages: new });
+            return;
+        }
+        for (offset, message) in new.into_iter().skip(prefix).take(come).enumerate() {
+            let index = prefix + offset;
+            if offset < gone { self.replace(index, message) } else { self.insert(index, message) }
+        }
+        if gone > come {
+            self.change(MessageOp::Truncate { len: prefix + come });
+        }
+    }
+}

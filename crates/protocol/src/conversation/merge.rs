@@ -1,0 +1,227 @@
+//! Messages that come whole: transcripts, `get-messages`, updates of one message (notes 6.3).
+
+use crate::message::{Role, UiMessage};
+use crate::part::Part;
+use crate::server::{MessageUpdated, Messages};
+use crate::tool::{ToolPart, ToolState};
+
+use super::Conversation;
+use super::running::{Phase, Stream};
+use super::turn::Reaction;
+
+/// Where a list of messages comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A frame: as new as all frames before it.
+    Broadcast,
+    /// `get-messages`: may be older than the newest frames.
+    Fetched,
+}
+
+/// How far a call has come. What is known of a call never goes back.
+pub(super) fn rank(tool: &ToolPart) -> u8 {
+    match tool.state {
+        ToolState::InputStreaming => 0,
+        ToolState::InputAvailable | ToolState::Unknown(_) => 1,
+        ToolState::ApprovalRequested => 2,
+        ToolState::ApprovalResponded => DECIDED,
+        ToolState::OutputAvailable if tool.is_preliminary() => 4,
+        ToolState::OutputAvailable | ToolState::OutputError | ToolState::OutputDenied => 5,
+    }
+}
+
+/// The rank from which on somebody has decided.
+pub(super) const DECIDED: u8 = 3;
+
+impl Conversation {
+    pub(super) fn on_transcript(&mut self, frame: &Messages, reactions: &mut Vec<Reaction>) {
+        self.merge(frame.messages.clone(), Origin::Broadcast, frame.connect == Some(true), reactions);
+    }
+
+    pub(super) fn merge(&mut self, incoming: Vec<UiMessage>, origin: Origin, connect: bool, reactions: &mut Vec<Reaction>) {
+        let is_listed = |incoming: &[UiMessage], id: &str| incoming.iter().any(|message| message.id == id);
+        // The agent broadcasts a submit as it came. A client that sent only its new message did not delete the others by that: the
+        // agent deletes only if every id was known to it.
+        let adds = |message: &UiMessage| self.list.position(&message.id).is_none();
+        let additive = origin == Origin::Broadcast && !connect && incoming.iter().any(adds);
+        let mut merged = Vec::with_capacity(incoming.len() + 1);
+        let mut replaced = Vec::new();
+        for message in incoming {
+            let local = self.counterpart(&message).cloned();
+            if let Some(local) = &local {
+                self.rename(&local.id, &message.id);
+                replaced.push((local.id.clone(), message.id.clone()));
+            }
+            merged.push(match local {
+                Some(local) => self.reconcile(&local, message, origin, reactions),
+                None => message,
+            });
+        }
+        let kept: Vec<UiMessage> =
+            self.list.all().iter().filter(|local| !replaced.iter().any(|(here, _)| *here == local.id)).cloned().collect();
+        let (mut tail, mut before) = (Vec::new(), Vec::new());
+        let mut lacking = Vec::new();
+        for local in kept {
+            if self.unconfirmed.contains(&local.id) {
+                lacking.push(local.id.clone());
+                tail.push(local);
+            } else if self.is_unstored(&local.id) || self.is_target(&local.id) && origin == Origin::Fetched {
+                tail.push(local);
+            } else if self.invented.contains(&local.id) {
+                // Its true name is not known; the transcript has it under that.
+            } else if additive || origin == Origin::Fetched && self.completed.contains(&local.id) {
+                before.push(local);
+            }
+        }
+        if additive && !before.is_empty() {
+            merged = fill_in(self.list.all(), &replaced, &before, merged);
+        } else {
+            // Completed while the answer was on its way.
+            merged.extend(before);
+        }
+        tail.sort_by_key(|message| self.is_target(&message.id));
+        merged.extend(tail);
+        if origin == Origin::Broadcast && !connect {
+            for running in self.running.iter_mut().filter(|running| running.own && running.phase == Phase::Waiting) {
+                running.rolled_back = !running.message_ids.is_empty() && running.message_ids.iter().all(|id| lacking.contains(id));
+            }
+        }
+        let (confirmed, open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unconfirmed).into_iter().partition(|id| is_listed(&merged, id) && !lacking.contains(id));
+        self.unconfirmed = open;
+        if !confirmed.is_empty() {
+            reactions.push(Reaction::Delivered { message_ids: confirmed });
+        }
+        self.invented.retain(|id| is_listed(&merged, id));
+        self.completed.clear();
+        self.list.become_list(merged);
+    }
+
+    fn is_target(&self, id: &str) -> bool {
+        self.running.iter().any(|running| running.stream.target.as_deref() == Some(id))
+    }
+
+    /// The message here that this one is: by id, else, for one whose id was made up here, by a call or by what it says.
+    fn counterpart(&self, message: &UiMessage) -> Option<&UiMessage> {
+        let local = self.list.position(&message.id).and_then(|at| self.list.get(at));
+        if local.is_some() || message.role != Role::Assistant {
+            return local;
+        }
+        let mut invented = self.list.all().iter().rev().filter(|local| self.invented.contains(&local.id));
+        invented.find(|local| {
+            let same_call = message.tools().any(|tool| local.tool(&tool.tool_call_id).is_some());
+            same_call || extends(local, message) || extends(message, local)
+        })
+    }
+
+    /// A message whose id was made up here has its true one.
+    fn rename(&mut self, from: &str, to: &str) {
+        if from == to {
+            return;
+        }
+        self.invented.retain(|id| id != from);
+        for running in &mut self.running {
+            if running.stream.target.as_deref() == Some(from) {
+                running.stream.target = Some(to.to_owned());
+            }
+        }
+    }
+
+    /// Brings a message together with the copy that came. The agent's word counts, but what is being written is not taken back,
+    /// and neither is a decision.
+    fn reconcile(&mut self, local: &UiMessage, incoming: UiMessage, origin: Origin, reactions: &mut Vec<Reaction>) -> UiMessage {
+        let mut result = incoming;
+        if let Some(stream) = self.stream_of(&result.id) {
+            if !stream.finished {
+                stream.stored = Some(result.clone());
+                if !stream.detached && extends(local, &result) {
+                    result =
+                        UiMessage { parts: local.parts.clone(), metadata: result.metadata.or_else(|| local.metadata.clone()), ..result };
+                } else if local.parts != result.parts {
+                    stream.dirty = true;
+                }
+            }
+        } else if origin == Origin::Fetched && self.completed.contains(&local.id) && extends(local, &result) {
+            result.parts.clone_from(&local.parts);
+        }
+        let copy = self.stream_of(&result.id).and_then(|stream| stream.stored.clone());
+        for part in &mut result.parts {
+            let Some(tool) = part.as_tool_mut() else { continue };
+            let theirs = copy.as_ref().and_then(|copy| copy.tool(&tool.tool_call_id)).unwrap_or(tool).clone();
+            if let Some(ours) = local.tool(&tool.tool_call_id) {
+                *tool = self.firmer(ours, theirs, origin, reactions);
+            }
+        }
+        result
+    }
+
+    /// Which of two copies of a call stands.
+    fn firmer(&mut self, ours: &ToolPart, theirs: ToolPart, origin: Origin, reactions: &mut Vec<Reaction>) -> ToolPart {
+        let optimistic = self.optimistic.iter().find(|known| known.tool_call_id == ours.tool_call_id);
+        if let Some(known) = optimistic {
+            if rank(&theirs) >= DECIDED {
+                self.settled(&ours.tool_call_id, reactions);
+                return theirs;
+            }
+            if known.lost && origin == Origin::Fetched {
+                return theirs;
+            }
+        }
+        if rank(&theirs) < rank(ours) || ours.is_settled() && theirs.state != ours.state { ours.clone() } else { theirs }
+    }
+
+    fn stream_of(&mut self, id: &str) -> Option<&mut Stream> {
+        let running = self.running.iter_mut().find(|running| running.stream.target.as_deref() == Some(id));
+        running.map(|running| &mut running.stream)
+    }
+
+    /// The agent has taken in a decision or a result.
+    pub(super) fn settled(&mut self, call: &str, reactions: &mut Vec<Reaction>) {
+        let before = self.optimistic.len();
+        self.optimistic.retain(|known| known.tool_call_id != call);
+        if self.optimistic.len() < before {
+            reactions.push(Reaction::Settled { tool_call_id: call.to_owned() });
+        }
+    }
+
+    /// One message has changed. It is found by id, else by a call in it, and keeps its id here; one that is not here is not for us.
+    pub(super) fn on_message_updated(&mut self, frame: &MessageUpdated, reactions: &mut Vec<Reaction>) {
+        let shares = |local: &UiMessage| frame.message.tools().any(|tool| local.tool(&tool.tool_call_id).is_some());
+        let at = self.list.position(&frame.message.id).or_else(|| self.list.all().iter().rposition(shares));
+        let Some((at, local)) = at.and_then(|at| Some((at, self.list.get(at)?.clone()))) else { return };
+        let message = UiMessage { id: local.id.clone(), ..frame.message.clone() };
+        let stored = self.stream_of(&local.id).map(|stream| stream.stored.clone());
+        let message = self.reconcile(&local, message, Origin::Broadcast, reactions);
+        if let (Some(stored), Some(stream)) = (stored, self.stream_of(&local.id)) {
+            // What is being written is changed in the agent's memory, and stored later.
+            stream.stored = stored;
+        }
+        self.list.replace(at, message);
+    }
+}
+
+/// Whether `longer` is `shorter` with more at its end.
+fn extends(longer: &UiMessage, shorter: &UiMessage) -> bool {
+    let grows = |(longer, shorter): (&Part, &Part)| match (longer, shorter) {
+        (Part::Text(longer), Part::Text(shorter)) => longer.text.starts_with(&shorter.text),
+        (Part::Reasoning(longer), Part::Reasoning(shorter)) => longer.text.starts_with(&shorter.text),
+        (Part::Tool(longer), Part::Tool(shorter)) => longer.tool_call_id == shorter.tool_call_id,
+        (longer, shorter) => longer == shorter,
+    };
+    longer.parts.len() >= shorter.parts.len() && longer.parts.iter().zip(&shorter.parts).all(grows)
+}
+
+/// A transcript that lists only some of what there is: what it lists stands where it stood, what is new comes at the end.
+fn fill_in(local: &[UiMessage], replaced: &[(String, String)], lacking: &[UiMessage], mut incoming: Vec<UiMessage>) -> Vec<UiMessage> {
+    let mut result = Vec::with_capacity(lacking.len() + incoming.len());
+    for message in local {
+        let listed = replaced.iter().find(|(here, _)| *here == message.id).map(|(_, there)| there);
+        if let Some(at) = listed.and_then(|id| incoming.iter().position(|message| message.id == *id)) {
+            result.push(incoming.remove(at));
+        } else if lacking.iter().any(|known| known.id == message.id) {
+            result.push(message.clone());
+        }
+    }
+    result.extend(incoming);
+    result
+}

@@ -1,0 +1,151 @@
+//! Our own frames: what the agent will do with them is done here at once, in the form in which the agent will store it.
+
+use serde_json::Value;
+
+use crate::client::{ChatRequest, ClientFrame, ToolApproval, ToolResult};
+use crate::message::{Role, UiMessage};
+use crate::part::Part;
+use crate::tool::{Approval, ToolPart, ToolState};
+
+use super::Conversation;
+use super::running::{Phase, Running};
+use super::turn::Outcome;
+
+/// A decision or result of ours that the agent has not confirmed.
+#[derive(Debug, Clone)]
+pub(super) struct Optimistic {
+    pub(super) tool_call_id: String,
+    /// The socket it went to is gone; the agent may never have seen it.
+    pub(super) lost: bool,
+}
+
+impl Conversation {
+    pub(super) fn on_sent(&mut self, frame: &ClientFrame) {
+        self.frames_sent += 1;
+        match frame {
+            ClientFrame::ChatRequest(request) => self.on_request(request),
+            ClientFrame::Clear(_) => {
+                let mut ignored = Vec::new();
+                self.on_clear(&mut ignored);
+            }
+            ClientFrame::SetMessages(frame) => {
+                for message in &frame.messages {
+                    self.upsert(message);
+                }
+            }
+            ClientFrame::ResumeRequest(frame) => self.probe = Some((frame.probe_id.clone(), self.frames_sent)),
+            ClientFrame::ResumeAck(frame) => {
+                self.acknowledged.insert(frame.id.clone());
+            }
+            ClientFrame::ToolResult(frame) => self.on_result(frame),
+            ClientFrame::ToolApproval(frame) => self.on_decision(frame),
+            ClientFrame::Cancel(_) | ClientFrame::State(_) | ClientFrame::RpcCall(_) | ClientFrame::Unknown(_) => {}
+        }
+    }
+
+    fn on_request(&mut self, request: &ChatRequest) {
+        if self.running.iter().any(|running| running.own && running.id == request.id) {
+            return;
+        }
+        self.ledger.forget(&request.id);
+        let listed = |id: &str| request.messages.iter().any(|message| message.id == id);
+        // The agent deletes what is not listed only if it knows all that is (notes 6.4).
+        let stored =
+            |id: &str| self.list.position(id).is_some() && !self.unconfirmed.iter().any(|known| known == id) && !self.is_unstored(id);
+        if request.messages.iter().all(|message| stored(&message.id)) {
+            let all = self.list.all().iter().map(|message| message.id.clone());
+            let kept: Vec<_> = all.filter(|id| listed(id) || !stored(id)).collect();
+            self.list.retain(|message| kept.contains(&message.id));
+        }
+        for message in &request.messages {
+            if !self.upsert(message) {
+                self.unconfirmed.push(message.id.clone());
+            }
+        }
+        for running in &mut self.running {
+            let Some(target) = running.stream.target.as_deref().filter(|target| listed(target)) else { continue };
+            running.stream.stored = self.list.position(target).and_then(|at| self.list.get(at)).cloned();
+        }
+        let trailing = request.messages.iter().rev().take_while(|message| message.role == Role::User);
+        let mut running = Running::new(&request.id, true, self.frames_sent);
+        running.message_ids = trailing.map(|message| message.id.clone()).collect();
+        running.message_ids.reverse();
+        running.phase = Phase::Waiting;
+        self.running.retain(|running| running.id != request.id);
+        self.running.push(running);
+    }
+
+    /// Whether a message is being written and the agent has not stored it.
+    pub(super) fn is_unstored(&self, id: &str) -> bool {
+        self.running.iter().any(|running| running.stream.target.as_deref() == Some(id) && running.stream.stored.is_none())
+    }
+
+    /// Takes in a message of ours; the agent's own messages stay as the agent wrote them. Whether it was there.
+    fn upsert(&mut self, message: &UiMessage) -> bool {
+        if let Some(at) = self.list.position(&message.id) {
+            if message.role != Role::Assistant {
+                self.list.replace(at, message.clone());
+            }
+            return true;
+        }
+        // What is being written is stored when it is complete, and so comes after.
+        let unstored = self.list.all().iter().rev().take_while(|message| self.is_unstored(&message.id)).count();
+        self.list.insert(self.list.all().len() - unstored, message.clone());
+        false
+    }
+
+    fn on_decision(&mut self, frame: &ToolApproval) {
+        self.answer(&frame.tool_call_id, &[ToolState::InputAvailable, ToolState::ApprovalRequested], |tool| {
+            tool.state = if frame.approved { ToolState::ApprovalResponded } else { ToolState::OutputDenied };
+            let approval = tool.approval.get_or_insert_with(|| Approval { id: frame.tool_call_id.clone(), ..Approval::default() });
+            approval.approved = Some(frame.approved);
+        });
+    }
+
+    fn on_result(&mut self, frame: &ToolResult) {
+        let open = [ToolState::InputAvailable, ToolState::ApprovalRequested, ToolState::ApprovalResponded];
+        self.answer(&frame.tool_call_id, &open, |tool| {
+            if frame.state.as_deref() == Some("output-error") {
+                tool.state = ToolState::OutputError;
+                tool.error_text = Some(frame.error_text.clone().unwrap_or_else(|| "Tool execution denied by user".to_owned()));
+            } else {
+                tool.state = ToolState::OutputAvailable;
+                tool.output = frame.output.clone();
+                tool.extra.insert("preliminary".to_owned(), Value::Bool(false));
+            }
+        });
+    }
+
+    /// Answers a call if it is open; the first answer stands.
+    fn answer(&mut self, call: &str, open: &[ToolState], change: impl FnOnce(&mut ToolPart)) {
+        let streaming = |id: &str| self.running.iter().any(|running| running.stream.target.as_deref() == Some(id));
+        let mut places = self.list.all().iter().enumerate().filter(|(_, message)| message.tool(call).is_some()).map(|(at, _)| at);
+        let first = places.clone().find(|at| self.list.get(*at).is_some_and(|message| streaming(&message.id))).or_else(|| places.next());
+        let Some((at, message)) = first.and_then(|at| Some((at, self.list.get(at)?))) else { return };
+        let part = message.parts.iter().position(|part| part.as_tool().is_some_and(|tool| tool.tool_call_id == call));
+        let Some((part, tool)) = part.and_then(|part| Some((part, message.parts.get(part)?.as_tool()?))) else { return };
+        if !open.contains(&tool.state) {
+            return;
+        }
+        let mut tool = tool.clone();
+        change(&mut tool);
+        self.list.set_part(at, part, Part::Tool(tool));
+        self.optimistic.retain(|known| known.tool_call_id != call);
+        self.optimistic.push(Optimistic { tool_call_id: call.to_owned(), lost: false });
+    }
+
+    /// The conversation is emptied, by us or by somebody else; what runs is stopped.
+    pub(super) fn on_clear(&mut self, reactions: &mut Vec<super::Reaction>) {
+        self.list.become_list(Vec::new());
+        self.unconfirmed.clear();
+        self.optimistic.clear();
+        self.invented.clear();
+        self.completed.clear();
+        self.anonymous = None;
+        self.recovering = None;
+        while !self.running.is_empty() {
+            self.end(0, Outcome::Aborted, false, false, reactions);
+        }
+        reactions.retain(|reaction| *reaction != super::Reaction::Refetch);
+    }
+}

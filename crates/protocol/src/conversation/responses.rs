@@ -1,0 +1,194 @@
+//! Response frames: the life of a turn.
+
+use crate::chunk::Chunk;
+use crate::message::Role;
+use crate::server::{Content, Response};
+use crate::stored;
+
+use super::Conversation;
+use super::chunks::Fold;
+use super::running::{Ended, Phase, Running, Stream};
+use super::turn::{Outcome, Reaction};
+
+impl Conversation {
+    pub(super) fn on_response(&mut self, frame: &Response, reactions: &mut Vec<Reaction>) {
+        let content = frame.content();
+        let failure = match &content {
+            Content::Text(text) if frame.error == Some(true) => Some(text.clone()),
+            Content::Nothing if frame.error == Some(true) => Some(String::new()),
+            Content::Chunk(Chunk::ErrorChunk(chunk)) => Some(chunk.error_text.clone().unwrap_or_default()),
+            _ => None,
+        };
+        if let Some(ended) = self.ledger.get_mut(&frame.id) {
+            // A stored failure is told again on every resume, and once by us.
+            if let (Some(text), false) = (failure, ended.failed) {
+                ended.failed = true;
+                reactions.push(Reaction::TurnFailed { request_id: frame.id.clone(), text });
+            }
+            return;
+        }
+        let known = self.running.iter().any(|running| running.id == frame.id);
+        let replay = frame.replay == Some(true);
+        if replay && !known && !self.acknowledged.contains(&frame.id) {
+            return;
+        }
+        let at = self.running_at(&frame.id);
+        self.delivered(at, reactions);
+        if let Content::Chunk(chunk) = &content {
+            self.on_chunk(at, frame, chunk, reactions);
+        }
+        let running = &mut self.running[at];
+        if frame.done != Some(true) && running.phase != Phase::Streaming {
+            running.phase = Phase::Streaming;
+        }
+        let done = frame.done == Some(true);
+        if let Some(text) = failure {
+            reactions.push(Reaction::TurnFailed { request_id: frame.id.clone(), text });
+            self.end(at, Outcome::Error, replay, true, reactions);
+        } else if done {
+            if let Content::Text(text) = content {
+                reactions.push(Reaction::Notice { request_id: frame.id.clone(), text });
+            }
+            let outcome = match frame.outcome.as_deref() {
+                Some("error") => Outcome::Error,
+                Some("aborted") => Outcome::Aborted,
+                Some("skipped") => Outcome::Skipped,
+                Some("recovering") => Outcome::Recovering,
+                _ => Outcome::Completed,
+            };
+            self.end(at, outcome, replay, false, reactions);
+        }
+    }
+
+    /// The place of a turn among those that run; a turn of somebody else begins to be observed here.
+    pub(super) fn running_at(&mut self, id: &str) -> usize {
+        self.anonymous = None;
+        if let Some(at) = self.running.iter().position(|running| running.id == id) {
+            return at;
+        }
+        self.running.push(Running::new(id, false, self.frames_sent));
+        self.running.len() - 1
+    }
+
+    /// The agent answers: what came with the request is stored there.
+    fn delivered(&mut self, at: usize, reactions: &mut Vec<Reaction>) {
+        let running = &mut self.running[at];
+        if !running.own || running.rolled_back {
+            return;
+        }
+        let ids: Vec<_> = running.message_ids.iter().filter(|id| self.unconfirmed.contains(id)).cloned().collect();
+        if !ids.is_empty() {
+            self.unconfirmed.retain(|id| !ids.contains(id));
+            reactions.push(Reaction::Delivered { message_ids: ids });
+        }
+    }
+
+    fn on_chunk(&mut self, at: usize, frame: &Response, chunk: &Chunk, reactions: &mut Vec<Reaction>) {
+        let replay = frame.replay == Some(true);
+        if !self.running[at].stream.begun {
+            self.begin(at, frame.continuation == Some(true));
+            reactions.push(Reaction::TurnStarted { request_id: frame.id.clone() });
+        }
+        let plain_start = matches!(chunk, Chunk::TextStart(start) if start.id.as_ref() == Some(&frame.id));
+        let first = frame.seq == Some(0) || frame.seq.is_none() && (matches!(chunk, Chunk::Start(_)) || plain_start);
+        if replay && first {
+            self.begin_replay(at, frame.seq.is_some());
+        }
+        let running = &mut self.running[at];
+        if !running.stream.accept(frame.seq) {
+            return;
+        }
+        let request_id = &running.id;
+        Fold { list: &mut self.list, stream: &mut running.stream, request_id, invented: &mut self.invented }.apply(chunk);
+        if let Chunk::ToolOutputAvailable(crate::chunk::ToolOutputAvailable { tool_call_id, .. })
+        | Chunk::ToolOutputError(crate::chunk::ToolOutputError { tool_call_id, .. })
+        | Chunk::ToolOutputDenied(crate::chunk::ToolOutputDenied { tool_call_id, .. }) = chunk
+        {
+            self.settled(tool_call_id, reactions);
+        }
+    }
+
+    /// The first chunk of a turn. A continuation goes on with the last message of the agent.
+    fn begin(&mut self, at: usize, continuation: bool) {
+        let stream = &mut self.running[at].stream;
+        stream.begun = true;
+        stream.continuation = continuation;
+        if continuation {
+            let last = self.list.all().iter().rev().find(|message| message.role == Role::Assistant);
+            stream.target = last.map(|message| message.id.clone());
+            stream.stored = last.cloned();
+        }
+    }
+
+    /// The agent sends the turn again from its first chunk. If the chunks are numbered and all that came are folded, the numbers
+    /// tell which are new; else the message is built anew.
+    fn begin_replay(&mut self, at: usize, numbered: bool) {
+        let stream = &mut self.running[at].stream;
+        if numbered && !stream.dirty && !stream.detached {
+            return;
+        }
+        let place = stream.target.as_deref().and_then(|target| self.list.position(target));
+        let message = place.and_then(|place| self.list.get(place));
+        let mut remembered = std::mem::take(&mut stream.remembered);
+        for tool in message.iter().flat_map(|message| message.tools()).filter(|tool| super::merge::rank(tool) >= super::merge::DECIDED) {
+            remembered.retain(|known| known.tool_call_id != tool.tool_call_id);
+            remembered.push(tool.clone());
+        }
+        let base = stream.stored.take().filter(|_| stream.continuation);
+        let begun_anew = Stream {
+            begun: true,
+            continuation: stream.continuation,
+            target: stream.target.take(),
+            stored: base.clone(),
+            remembered,
+            ..Stream::default()
+        };
+        *stream = begun_anew;
+        let Some(place) = place else { return };
+        match base {
+            Some(mut base) => {
+                for part in &mut base.parts {
+                    let Some(tool) = part.as_tool_mut() else { continue };
+                    if let Some(known) = stream.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id) {
+                        tool.clone_from(known);
+                    }
+                }
+                self.list.replace(place, base);
+            }
+            None => self.list.truncate_parts(place, 0),
+        }
+    }
+
+    /// A turn ends.
+    pub(super) fn end(&mut self, at: usize, outcome: Outcome, replay: bool, failed: bool, reactions: &mut Vec<Reaction>) {
+        let running = self.running.remove(at);
+        let Running { id: request_id, message_ids, rolled_back, own, stream, .. } = running;
+        let place = stream.target.as_deref().and_then(|target| self.list.position(target));
+        if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
+            let (place, message) = (message.0, stored::message(message.1.clone()));
+            let empty = message.parts.is_empty();
+            self.completed.push(message.id.clone());
+            self.list.replace(place, message);
+            if empty && !stream.continuation {
+                // Nothing came of it, and the agent stores no empty message.
+                let target = stream.target.clone();
+                self.list.retain(|message| Some(&message.id) != target.as_ref());
+            }
+        }
+        self.ledger.push(Ended { id: request_id.clone(), failed });
+        if outcome == Outcome::Skipped && rolled_back {
+            self.unconfirmed.retain(|id| !message_ids.contains(id));
+            self.list.retain(|message| !message_ids.contains(&message.id));
+            reactions.push(Reaction::RolledBack { message_ids });
+        }
+        reactions.push(Reaction::TurnEnded { request_id: request_id.clone(), outcome });
+        if outcome == Outcome::Recovering {
+            self.recovering = Some(Some(request_id));
+        }
+        let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
+        let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
+        if incomplete || own && invented || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+            reactions.push(Reaction::Refetch);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Turns that are going on, and what of each has been folded.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::message::UiMessage;
+use crate::tool::ToolPart;
+
+use super::turn::Turn;
+
+/// How far a turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Waiting,
+    Streaming,
+    Recovering,
+    Interrupted,
+}
+
+/// A turn that has not ended.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    pub(super) id: String,
+    pub(super) phase: Phase,
+    /// Asked for by this client.
+    pub(super) own: bool,
+    /// Our count of frames when it began; a probe sent before that says nothing about it.
+    pub(super) born: u64,
+    /// The user's messages that came with our request.
+    pub(super) message_ids: Vec<String>,
+    /// A transcript came that lacks them, before anything was answered.
+    pub(super) rolled_back: bool,
+    pub(super) stream: Stream,
+}
+
+impl Running {
+    pub(super) fn new(id: &str, own: bool, born: u64) -> Self {
+        Self { id: id.to_owned(), phase: Phase::Waiting, own, born, message_ids: Vec::new(), rolled_back: false, stream: Stream::default() }
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        let request_id = self.id.clone();
+        match self.phase {
+            Phase::Waiting => Turn::Waiting { request_id: Some(request_id) },
+            Phase::Streaming => Turn::Streaming { request_id },
+            Phase::Recovering => Turn::Recovering { request_id: Some(request_id) },
+            Phase::Interrupted => Turn::Interrupted { request_id: Some(request_id) },
+        }
+    }
+}
+
+/// What has been folded of a turn.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stream {
+    /// Something of it has come.
+    pub(super) begun: bool,
+    /// It extends a message that was there.
+    pub(super) continuation: bool,
+    /// The message it writes; not in the list before its first part.
+    pub(super) target: Option<String>,
+    /// Metadata that came before the first part.
+    pub(super) metadata: Option<serde_json::Value>,
+    /// The highest chunk number folded.
+    pub(super) applied: Option<u64>,
+    /// The message was taken from a transcript and is not what the chunks up to `applied` make.
+    pub(super) dirty: bool,
+    /// Chunks are missing: nothing more is folded until a replay or a transcript.
+    pub(super) detached: bool,
+    /// The chunk `finish` has come: a transcript that has the message has all of it.
+    pub(super) finished: bool,
+    /// A reasoning was taken up that was cut off in the turn before.
+    pub(super) reasoning_resumed: bool,
+    /// Arguments being written, by call.
+    pub(super) arguments: HashMap<String, Arguments>,
+    /// Calls whose arguments were read from what was written so far.
+    pub(super) provisional: HashSet<String>,
+    /// Calls that were decided or answered before the message was built anew.
+    pub(super) remembered: Vec<ToolPart>,
+    /// The message as the agent has it stored; `None` if it has not.
+    pub(super) stored: Option<UiMessage>,
+}
+
+/// Arguments being written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Arguments {
+    pub(super) text: String,
+    /// Length of the text when it was last read. It is read again when it has doubled, which keeps the cost linear.
+    pub(super) read: usize,
+}
+
+impl Stream {
+    /// Whether a chunk with this number is new; takes note of it.
+    pub(super) fn accept(&mut self, seq: Option<u64>) -> bool {
+        let Some(seq) = seq else { return !self.detached };
+        if self.applied.is_some_and(|applied| seq <= applied) {
+            return false;
+        }
+        if seq != self.applied.map_or(0, |applied| applied + 1) {
+            self.detached = true;
+        }
+        if self.detached {
+            return false;
+        }
+        self.applied = Some(seq);
+        true
+    }
+}
+
+/// What is remembered of a turn that has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) id: String,
+    pub(super) failed: bool,
+}
+
+/// Turns that have ended, the last few.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger(VecDeque<Ended>);
+
+impl Ledger {
+    const LONGEST: usize = 64;
+
+    pub(super) fn push(&mut self, ended: Ended) {
+        self.0.retain(|known| known.id != ended.id);
+        if self.0.len() == Self::LONGEST {
+            self.0.pop_front();
+        }
+        self.0.push_back(ended);
+    }
+
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Ended> {
+        self.0.iter_mut().find(|ended| ended.id == id)
+    }
+
+    pub(super) fn forget(&mut self, id: &str) {
+        self.0.retain(|ended| ended.id != id);
+    }
+}

@@ -1,0 +1,107 @@
+//! The form in which the agent stores what it streamed (notes 4.5 and 7.1). The fold ends in this form, so that a conversation
+//! looks the same before and after it is loaded again.
+
+use serde_json::{Map, Value};
+
+use crate::json::Object;
+use crate::message::UiMessage;
+use crate::part::Part;
+use crate::tool::{ToolPart, ToolState};
+
+/// The longest text, in UTF-16 units, that is kept in the arguments and results of a tool that the model's provider ran.
+const LONGEST_PROVIDER_TEXT: usize = 500;
+
+/// Arguments are always an object: one that was written as text is read, anything else becomes `{}`.
+pub(crate) fn arguments(raw: Option<&Value>) -> Value {
+    match raw {
+        Some(object @ Value::Object(_)) => object.clone(),
+        Some(Value::String(text)) => arguments_text(text),
+        _ => Value::Object(Map::new()),
+    }
+}
+
+/// As [`arguments`], of a text.
+pub(crate) fn arguments_text(text: &str) -> Value {
+    match serde_json::from_str(text.trim()) {
+        Ok(object @ Value::Object(_)) => object,
+        _ => Value::Object(Map::new()),
+    }
+}
+
+/// A message of the agent as it is stored at the end of a turn.
+pub(crate) fn message(mut message: UiMessage) -> UiMessage {
+    message.parts.retain_mut(|part| {
+        match part {
+            Part::Text(text) => strip_ephemeral(&mut text.extra, "providerMetadata"),
+            Part::Reasoning(reasoning) => {
+                strip_ephemeral(&mut reasoning.extra, "providerMetadata");
+                let signed = reasoning.extra.get("providerMetadata").and_then(Value::as_object).is_some_and(|data| !data.is_empty());
+                return signed || !reasoning.text.trim().is_empty();
+            }
+            Part::SourceUrl(source) => strip_ephemeral(&mut source.extra, "providerMetadata"),
+            Part::SourceDocument(source) => strip_ephemeral(&mut source.extra, "providerMetadata"),
+            Part::Tool(tool) => {
+                strip_ephemeral(&mut tool.extra, "callProviderMetadata");
+                shorten(tool);
+                if tool.state == ToolState::InputStreaming {
+                    // Arguments that were never completed are not stored.
+                    tool.input = None;
+                }
+            }
+            _ => {}
+        }
+        true
+    });
+    message
+}
+
+/// Removes what a provider attaches for the next request only.
+fn strip_ephemeral(fields: &mut Object, key: &str) {
+    let Some(Value::Object(metadata)) = fields.get_mut(key) else { return };
+    let Some(Value::Object(openai)) = metadata.get_mut("openai") else { return };
+    openai.remove("itemId");
+    openai.remove("reasoningEncryptedContent");
+    if openai.is_empty() {
+        metadata.remove("openai");
+    }
+    if metadata.is_empty() {
+        fields.remove(key);
+    }
+}
+
+/// Shortens what a provider's own tool was given and gave.
+fn shorten(tool: &mut ToolPart) {
+    if tool.provider_executed != Some(true) || matches!(tool.tool_name.as_str(), "web_search" | "web_fetch") {
+        return;
+    }
+    for value in [&mut tool.input, &mut tool.output].into_iter().flatten() {
+        shorten_value(value);
+    }
+}
+
+fn shorten_value(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            let length = text.encode_utf16().count();
+            if length > LONGEST_PROVIDER_TEXT {
+                let mark = format!("… [truncated, original length: {length}]");
+                let mut room = LONGEST_PROVIDER_TEXT - mark.encode_utf16().count();
+                let kept = text.chars().take_while(|character| {
+                    let fits = character.len_utf16() <= room;
+                    room = room.saturating_sub(character.len_utf16());
+                    fits
+                });
+                *text = kept.collect::<String>() + &mark;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten_value),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if !key.starts_with("encrypted") {
+                    shorten_value(value);
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,61 @@
+//! What several test files need.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use callbox_protocol::{ServerFrame, UiMessage};
+use serde_json::{Value, json};
+
+/// The recordings: name and text.
+pub fn recordings() -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    files.into_iter().map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// A frame of the agent.
+pub fn frame(value: Value) -> ServerFrame {
+    ServerFrame::parse(&value.to_string()).unwrap()
+}
+
+/// A live, numbered chunk.
+pub fn chunk(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+    frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq}))
+}
+
+/// The same chunk, sent again.
+pub fn replayed(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+    frame(
+        json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq, "replay": true}),
+    )
+}
+
+/// A chunk of a continuation.
+pub fn continued(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+    frame(json!({
+        "type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq, "continuation": true
+    }))
+}
+
+/// The end of a turn.
+pub fn done(request: &str) -> ServerFrame {
+    frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true}))
+}
+
+/// The end of a turn with an outcome.
+pub fn ended(request: &str, outcome: &str) -> ServerFrame {
+    frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": outcome}))
+}
+
+/// A message from its JSON.
+pub fn message(value: Value) -> UiMessage {
+    serde_json::from_value(value).unwrap()
+}
+
+/// Messages as JSON.
+pub fn json_of(messages: &[UiMessage]) -> Value {
+    serde_json::to_value(messages).unwrap()
+}
