@@ -6,7 +6,7 @@ starting = Getting your sign-in from the keychain …
 sign-in-heading = Sign in to { $name }
 sign-in-heading-sandbox = Sign in to the sandbox
 sign-in-heading-none = No agent yet
-sign-in-lead = Your browser opens for it. Callbox never sees your password.
+sign-in-lead = This opens your browser. Callbox never sees your password.
 sign-in-lead-none = Add a profile to talk to an agent of your own, or try the one that is built in.
 sign-in-note = You are asked before the agent uses any tool that needs your word.
 sandbox-note = The sandbox is a sign-in page and an agent inside this app. It needs no account and no network.
@@ -128,13 +128,14 @@ approval-explanation = It waits until you decide. This is all that it will be gi
 approval-waits = The agent waits for your decision
 approve = Approve
 deny = Deny
-warning-tool-name = the tool’s name
+warning-tool-name = The tool’s name
+warning-place = “{ $place }”
 warning-direction = { $place } has characters that turn the direction of the text around. What you see may not be what is sent.
 warning-hidden = { $place } has { $count ->
     [one] { $count } character
    *[other] { $count } characters
 } that you would not see. They are marked.
-warning-mixed-letters = “{ $word }” in { $place } mixes letters of different alphabets that look alike.
+warning-mixed-letters = { $place } has a word, “{ $word }”, that mixes letters of alphabets that look alike.
 warning-padding = { $place } has a long stretch of blank space. Look at what comes after it.
 warning-encoded-host = { $place } has a host name in an encoded form that can imitate another.
 warning-long = { $place } is long: { $bytes } bytes. Read it to its end.

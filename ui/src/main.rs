@@ -1,7 +1,5 @@
 //! Starts the window.
 
-use leptos::prelude::*;
-
 fn main() {
     console_error_panic_hook::set_once();
     #[cfg(feature = "gallery")]
@@ -15,6 +13,7 @@ fn main() {
 fn start() {
     use callbox_ui::backend::{Shell, tauri::Tauri};
     use callbox_ui::root::Root;
+    use leptos::prelude::*;
 
     if let Some(splash) = callbox_ui::elements::page::document().and_then(|document| document.get_element_by_id("splash")) {
         splash.remove();

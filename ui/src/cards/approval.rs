@@ -76,7 +76,7 @@ pub fn ApprovalCard(#[prop(into)] tool: Signal<ToolPart>, conversation: String) 
             on:keydown=pressed
         >
             <header>
-                <Icon sign=Sign::Approve />
+                <Icon sign=Sign::Key />
                 <div>
                     <h4>{move || spans::prose(&i18n.with("approval-question", &[("agent", Argument::from(agent()))]))}</h4>
                     <p>{move || i18n.t("approval-explanation")}</p>
@@ -163,7 +163,8 @@ fn arguments(i18n: I18n, tool: &str, input: Option<&Value>) -> impl IntoView + u
 
 fn words(i18n: I18n, warning: &Warning) -> String {
     let at = |place: &str| {
-        let place = if place.is_empty() { i18n.t("warning-tool-name") } else { place.to_owned() };
+        let place =
+            if place.is_empty() { i18n.t("warning-tool-name") } else { i18n.with("warning-place", &[("place", Argument::from(place))]) };
         ("place", Argument::from(place))
     };
     match warning {

@@ -74,7 +74,7 @@ fn title(tool: &ToolPart) -> AnyView {
 fn sign(phase: Phase) -> Sign {
     match phase {
         Phase::Preparing | Phase::Running => Sign::Tool,
-        Phase::Asking | Phase::Deciding { approved: true } => Sign::Approve,
+        Phase::Asking | Phase::Deciding { approved: true } => Sign::Key,
         Phase::Deciding { approved: false } | Phase::Denied => Sign::Deny,
         Phase::Done => Sign::Check,
         Phase::Failed => Sign::Warning,

@@ -41,7 +41,7 @@ fn entry(argument: Argument) -> AnyView {
 
 fn value(value: Shown) -> AnyView {
     match value {
-        Shown::Text(spans) => view! { <bdi class="value text" dir="ltr">{spans::draw(spans)}</bdi> }.into_any(),
+        Shown::Text(spans) => view! { <bdi class="value string" dir="ltr">{spans::draw(spans)}</bdi> }.into_any(),
         Shown::Json(spans) => view! { <bdi class="value json" dir="ltr">{spans::draw(spans)}</bdi> }.into_any(),
         Shown::Literal(text) => view! { <span class="value literal">{text}</span> }.into_any(),
         Shown::List(entries) if entries.is_empty() => view! { <span class="value literal">"[ ]"</span> }.into_any(),

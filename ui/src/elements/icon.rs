@@ -15,6 +15,7 @@ pub enum Sign {
     Document,
     Down,
     Info,
+    Key,
     Leave,
     Menu,
     New,
@@ -34,7 +35,7 @@ pub enum Sign {
 impl Sign {
     fn path(self) -> &'static str {
         match self {
-            Self::Approve => "M8 16.5a4.5 4.5 0 1 1 4.2-6H21v4h-2.6v-2M8 12v.01",
+            Self::Approve => "m4.5 12.8 5 5L20 7",
             Self::Check => "m5 12.6 4.4 4.4L19 7.4",
             Self::Chevron => "m9.5 6.5 5.5 5.5-5.5 5.5",
             Self::Clock => "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17ZM12 7.5V12l3 2",
@@ -44,6 +45,7 @@ impl Sign {
             Self::Document => "M6.5 3.5h7l4 4v13h-11zM13.5 3.5v4h4",
             Self::Down => "M12 5v13.5m-5.5-5.5 5.5 5.5 5.5-5.5",
             Self::Info => "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17ZM12 11v5m0-8.2v.01",
+            Self::Key => "M12 12h9v3.5M17.3 12v2.5M12 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0Z",
             Self::Leave => "M10 4.5H5v15h5m5-11.5 4 4-4 4m4-4H9.5",
             Self::Menu => "M4.5 7h15m-15 5h15m-15 5h15",
             Self::New => "M12 5.5v13m-6.5-6.5h13",

@@ -181,7 +181,7 @@ fn draw_item(item: &Item) -> AnyView {
             let label = move || if done { i18n.t("task-done") } else { i18n.t("task-open") };
             view! {
                 <li class="task">
-                    <span class="box" class:box-done=done role="img" aria-label=label>
+                    <span class="tick" class:ticked=done role="img" aria-label=label>
                         {done.then(|| view! { <Icon sign=Sign::Check /> })}
                     </span>
                     <div>{blocks}</div>

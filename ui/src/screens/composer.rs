@@ -94,7 +94,7 @@ pub(super) fn Composer() -> impl IntoView {
         <footer class="composer">
             <Show when=move || waits.get()>
                 <button type="button" class="asks" data-testid=testids::GO_TO_APPROVAL on:click=move |_| go_to_approval()>
-                    <Icon sign=Sign::Approve />
+                    <Icon sign=Sign::Key />
                     {move || i18n.t("approval-waits")}
                     <Icon sign=Sign::Down />
                 </button>
