@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use callbox_vault::Secret;
@@ -19,6 +19,9 @@ use crate::{
     token::{self, Grant, Refusal},
 };
 
+/// For how long the tenant's keys are believed: a key that it has withdrawn is forgotten by then.
+const KEYS_AGE: Duration = Duration::from_secs(600);
+
 /// What every flight needs. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Wings {
@@ -30,7 +33,7 @@ pub(super) struct Wings {
 
 #[derive(Default)]
 struct Keys {
-    set: Option<Arc<KeySet>>,
+    set: Option<(Arc<KeySet>, Instant)>,
     limit: RefetchLimit,
 }
 
@@ -133,8 +136,8 @@ impl Wings {
         let expected = Expected { issuer: &attempt.metadata.issuer, client_id: &self.profile.client_id, now: self.now(reply) };
         let verify = |keys: &KeySet| token.verify(keys, &expected, attempt.nonce.expose());
         let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).set.clone();
-        let answer = match known {
-            Some(keys) => verify(&keys),
+        let answer = match known.filter(|(_, since)| since.elapsed() < KEYS_AGE) {
+            Some((keys, _)) => verify(&keys),
             None => return verify(&*self.fetch_keys(&attempt.metadata).await?).map_err(SignInError::IdToken),
         };
         let may_ask = || self.keys.lock().unwrap_or_else(PoisonError::into_inner).limit.allow(Instant::now());
@@ -152,7 +155,7 @@ impl Wings {
                 Ok(reply) => match (reply.trouble(self.clock.now()), KeySet::read(&reply)) {
                     (None, Some(keys)) => {
                         let keys = Arc::new(keys);
-                        self.keys.lock().unwrap_or_else(PoisonError::into_inner).set = Some(keys.clone());
+                        self.keys.lock().unwrap_or_else(PoisonError::into_inner).set = Some((keys.clone(), Instant::now()));
                         return Ok(keys);
                     }
                     (None, None) => trouble = Trouble::Intercepted { status: reply.status },

@@ -155,6 +155,16 @@ async fn a_new_signing_key_is_fetched_once_and_unknown_ones_make_no_flood() {
 }
 
 #[tokio::test]
+async fn a_withdrawn_key_is_believed_for_ten_minutes_at_most() {
+    let world = World::signed_in().await;
+    assert_eq!(world.sign_in().await, CallbackOutcome::Completed);
+    assert_eq!(world.requests(Endpoint::Jwks), 1);
+    elapse(std::time::Duration::from_secs(600)).await;
+    assert_eq!(world.sign_in().await, CallbackOutcome::Completed);
+    assert_eq!(world.requests(Endpoint::Jwks), 2);
+}
+
+#[tokio::test]
 async fn a_key_set_that_cannot_be_had_is_asked_for_once_more_and_then_named() {
     let world = World::new().await;
     world.control().once(Endpoint::Jwks, Fault::status(500));
