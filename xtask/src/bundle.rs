@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let page = ui::build(&ui::Options::default())?;
 
     let started = SystemTime::now();
-    bundler().args(["build", "--ci", "--bundles", kind()]).args(&options.bundler).run()?;
+    bundler().args(["build", "--ci", "--bundles", kind()]).args(&options.bundler).rustflags(&workspace::neutral_paths()).run()?;
     let packages = newer_than(started)?;
     ensure!(!packages.is_empty(), "the bundler made no package");
 

@@ -10,6 +10,9 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
+const ENCODED_FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+const SEPARATOR: &str = "\u{1f}";
+
 /// A program ended with a status other than success.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -75,8 +78,9 @@ impl Cmd {
         self
     }
 
-    pub(crate) fn envs<N: AsRef<OsStr>, V: AsRef<OsStr>>(self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
-        variables.into_iter().fold(self, |command, (name, value)| command.env(name, value))
+    /// Flags for the compiler, in place of any from outside. The encoded form is the one that bears spaces in paths.
+    pub(crate) fn rustflags(self, flags: &[OsString]) -> Self {
+        self.env(ENCODED_FLAGS, flags.join(OsStr::new(SEPARATOR))).env_remove("RUSTFLAGS")
     }
 
     pub(crate) fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
@@ -102,7 +106,13 @@ impl Cmd {
             let directory = self.directory.strip_prefix(workspace::root()).unwrap_or(&self.directory);
             parts.push(format!("cd {} &&", directory.display()));
         }
-        parts.extend(self.variables.iter().map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(value))));
+        parts.extend(self.variables.iter().map(|(name, value)| {
+            if name == ENCODED_FLAGS {
+                let flags = value.to_string_lossy().replace(SEPARATOR, " ");
+                return format!("RUSTFLAGS={}", quoted(OsStr::new(&flags)));
+            }
+            format!("{}={}", name.to_string_lossy(), quoted(value))
+        }));
         if !wrapper.is_empty() {
             parts.push(wrapper.to_owned());
         }

@@ -25,8 +25,8 @@ const CHOICE: &str = "CALLBOX_WASM_TOOLCHAIN";
 pub(crate) struct WasmToolchain {
     cargo: PathBuf,
     rustc: PathBuf,
-    /// What both need to find the target's library, if that is not where they look by themselves.
-    env: Vec<(OsString, OsString)>,
+    /// Where the target's library is, if not where the compiler looks by itself.
+    sysroot: Option<PathBuf>,
 }
 
 impl WasmToolchain {
@@ -62,7 +62,7 @@ impl WasmToolchain {
 
     /// Clippy for a wasm build.
     pub(crate) fn clippy(&self, arguments: &[&str]) -> Cmd {
-        if self.env.is_empty() {
+        if self.sysroot.is_none() {
             return self.cargo(&["clippy"]).args(arguments);
         }
         // `cargo clippy` would look in the user's own cargo folder first and find rustup's, which belongs to another compiler.
@@ -78,7 +78,7 @@ impl WasmToolchain {
         let cargo = PathBuf::from(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let beside = cargo.with_file_name(format!("rustc{}", env::consts::EXE_SUFFIX));
         let rustc = if beside.is_file() { beside } else { "rustc".into() };
-        Self { cargo, rustc, env: Vec::new() }
+        Self { cargo, rustc, sysroot: None }
     }
 
     fn has_target(&self) -> bool {
@@ -107,28 +107,16 @@ impl WasmToolchain {
             return None;
         }
         let sysroot = workspace::target().join("wasm-std").join(version);
-        let mut flag = OsString::from("--sysroot=");
-        flag.push(&sysroot);
-        let env = vec![
-            ("RUSTC".into(), rustc.clone().into_os_string()),
-            // The target's flags, not everyone's: build scripts and procedural macros keep the compiler's own library.
-            ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS".into(), flag),
-        ];
-        Some(Self { cargo, rustc, env })
-    }
-
-    fn sysroot(&self) -> Option<&Path> {
-        let (_, flag) = self.env.last()?;
-        flag.to_str()?.strip_prefix("--sysroot=").map(Path::new)
+        Some(Self { cargo, rustc, sysroot: Some(sysroot) })
     }
 
     fn sysroot_is_ready(&self) -> bool {
-        self.sysroot().is_some_and(|sysroot| has_std(&libraries(sysroot)))
+        self.sysroot.as_deref().is_some_and(|sysroot| has_std(&libraries(sysroot)))
     }
 
     /// Compiles the library's sources for wasm in an empty package and keeps the results.
     fn build_sysroot(&self) -> Result<()> {
-        let sysroot = self.sysroot().context("the system's compiler has no sysroot of its own")?;
+        let sysroot = self.sysroot.as_deref().context("the system's compiler has no sysroot of its own")?;
         if has_std(&libraries(sysroot)) {
             return Ok(());
         }
@@ -143,7 +131,7 @@ impl WasmToolchain {
             .env("RUSTC", &self.rustc)
             .env("RUSTC_BOOTSTRAP", "1")
             // The front end is optimised across crates, this library included.
-            .env("CARGO_ENCODED_RUSTFLAGS", "-Cembed-bitcode=yes")
+            .rustflags(&["-Cembed-bitcode=yes".into()])
             .args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,proc_macro,test", "--target-dir"])
             .arg(package.join("target"))
             .dir(&package)
@@ -163,13 +151,17 @@ impl WasmToolchain {
     }
 
     fn with_env(&self, command: Cmd) -> Cmd {
-        let command = command.env("CARGO_TARGET_DIR", workspace::wasm_target());
-        if self.env.is_empty() {
-            return command;
+        // Leptos then compiles one view for all components instead of one for each nesting of them: a tenth smaller, and sooner done.
+        let mut flags = vec![OsString::from("--cfg=erase_components")];
+        flags.extend(workspace::neutral_paths());
+        if let Some(sysroot) = &self.sysroot {
+            let mut flag = OsString::from("--sysroot=");
+            flag.push(sysroot);
+            flags.push(flag);
         }
-        // Flags from the outside would replace those that lead to the library.
-        let command = command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTUP_TOOLCHAIN");
-        command.envs(self.env.iter().map(|(name, value)| (name, value)))
+        // As a target is named, build scripts and procedural macros are compiled without these.
+        let command = command.env("CARGO_TARGET_DIR", workspace::wasm_target()).rustflags(&flags);
+        if self.sysroot.is_some() { command.env("RUSTC", &self.rustc).env_remove("RUSTUP_TOOLCHAIN") } else { command }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where things are.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The top of the work tree.
@@ -33,6 +34,22 @@ pub(crate) fn which(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap_or_default())
         .flat_map(|dir| extensions.iter().map(move |extension| dir.join(format!("{name}{extension}"))))
         .find(|path| path.is_file())
+}
+
+/// Compiler flags that keep the folders of whoever builds out of what is built.
+pub(crate) fn neutral_paths() -> Vec<OsString> {
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let registry = cargo.map(|cargo| cargo.join("registry").join("src"));
+    [(registry.as_deref(), "crates"), (Some(root()), "callbox")]
+        .into_iter()
+        .filter_map(|(folder, name)| {
+            let mut flag = OsString::from("--remap-path-prefix=");
+            flag.push(folder?);
+            flag.push("=");
+            flag.push(name);
+            Some(flag)
+        })
+        .collect()
 }
 
 /// The oldest compiler that the workspace accepts, as in Cargo.toml.
