@@ -62,7 +62,7 @@ macro_rules! bindings {
             )*
         }
 
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         const BOUND: &[&str] = &["subscribe", $(stringify!($name)),*];
     };
 }
@@ -76,7 +76,7 @@ fn unreadable() -> UserError {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
 

@@ -29,7 +29,7 @@ impl<T> Ordered<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
 
@@ -37,8 +37,8 @@ mod tests {
     fn what_overtakes_waits_for_what_it_overtook() {
         let mut ordered = Ordered::new();
         assert_eq!(ordered.take(0, 'a'), ['a']);
-        assert_eq!(ordered.take(2, 'c'), []);
-        assert_eq!(ordered.take(3, 'd'), []);
+        assert!(ordered.take(2, 'c').is_empty());
+        assert!(ordered.take(3, 'd').is_empty());
         assert_eq!(ordered.take(1, 'b'), ['b', 'c', 'd']);
     }
 
@@ -46,7 +46,7 @@ mod tests {
     fn a_number_counts_once() {
         let mut ordered = Ordered::new();
         ordered.take(0, 'a');
-        assert_eq!(ordered.take(0, 'x'), []);
+        assert!(ordered.take(0, 'x').is_empty());
         assert_eq!(ordered.take(1, 'b'), ['b']);
     }
 }

@@ -76,6 +76,6 @@ pub fn error_text(locale: Locale, error: &UserError) -> String {
         .unwrap_or_else(|| error.code.clone())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 #[path = "tests.rs"]
 mod tests;

@@ -210,6 +210,6 @@ fn fence(text: &str) -> Option<char> {
     (length >= 3 && !(mark == '`' && first[length..].contains('`'))).then_some(mark)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 #[path = "stream_tests.rs"]
 mod tests;

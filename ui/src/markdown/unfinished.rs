@@ -76,7 +76,7 @@ fn closers(line: &str) -> String {
     open.into_iter().rev().collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
 

@@ -199,6 +199,6 @@ impl App {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 #[path = "app_tests.rs"]
 mod tests;

@@ -1,1 +1,144 @@
+use callbox_ipc::{AccountView, LinkView, NoticeKind, StorageView, ThreadStatus, ThreadView, TurnView, UserError};
+use callbox_protocol::{MessageOp, UiMessage};
 
+use super::*;
+
+fn app() -> (Owner, App) {
+    let owner = Owner::new();
+    owner.set();
+    let app = App::new();
+    (owner, app)
+}
+
+fn signed_in() -> SessionView {
+    SessionView::SignedIn { account: AccountView { name: "Ada".into(), email: None }, storage: StorageView::Keychain }
+}
+
+fn summary(id: &str) -> ConversationSummary {
+    ConversationSummary { id: id.into(), title: String::new(), updated_at: 0 }
+}
+
+fn bootstrap(conversations: &[&str], open: Option<&str>) -> Bootstrap {
+    Bootstrap {
+        session: signed_in(),
+        profile: None,
+        conversations: conversations.iter().map(|id| summary(id)).collect(),
+        open: open.map(Into::into),
+        preferences: Preferences::default(),
+    }
+}
+
+fn view(texts: &[&str]) -> ThreadView {
+    ThreadView {
+        messages: texts.iter().map(|text| UiMessage::user(*text, *text)).collect(),
+        status: ThreadStatus { link: LinkView::Online, turn: TurnView::Idle, deliveries: vec![], decisions: vec![], error: None },
+    }
+}
+
+fn opened(conversation: &str, texts: &[&str]) -> Event {
+    Event::Thread(ThreadEvent { conversation: conversation.into(), update: ThreadUpdate::Opened(view(texts)) })
+}
+
+fn ops(conversation: &str, ops: Vec<MessageOp>) -> Event {
+    Event::Thread(ThreadEvent { conversation: conversation.into(), update: ThreadUpdate::Ops(ops) })
+}
+
+fn texts(app: App) -> Option<Vec<String>> {
+    let thread = app.thread.get_untracked()?;
+    Some(thread.messages.get_untracked().iter().map(crate::state::Message::text).collect())
+}
+
+#[test]
+fn the_first_frame_opens_what_the_shell_says_or_the_newest() {
+    let (_owner, app) = app();
+    assert_eq!(app.begin(bootstrap(&["a", "b"], Some("b"))), Some("b".into()));
+    let (_owner, app) = self::app();
+    assert_eq!(app.begin(bootstrap(&["a", "b"], None)), Some("a".into()));
+    let (_owner, app) = self::app();
+    assert_eq!(app.begin(bootstrap(&[], None)), None);
+}
+
+#[test]
+fn somebody_who_is_not_signed_in_opens_nothing() {
+    let (_owner, app) = app();
+    let bootstrap = Bootstrap { session: SessionView::SignedOut { reason: None }, ..bootstrap(&["a"], Some("a")) };
+    assert_eq!(app.begin(bootstrap), None);
+}
+
+#[test]
+fn signing_in_asks_for_the_conversations_and_signing_out_forgets_them() {
+    let (_owner, app) = app();
+    app.begin(Bootstrap { session: SessionView::SignedOut { reason: None }, ..bootstrap(&[], None) });
+    assert_eq!(app.receive(Event::Session(signed_in())), Some(Demand::Bootstrap));
+    app.begin(bootstrap(&["a"], Some("a")));
+    app.receive(opened("a", &["hi"]));
+    app.set_draft(Some("a".into()), "half a sentence".into());
+    assert_eq!(app.receive(Event::Session(SessionView::SignedOut { reason: None })), None);
+    assert_eq!((texts(app), app.open.get_untracked()), (None, None));
+    assert!(app.conversations.get_untracked().is_empty());
+    assert!(app.drafts.get_untracked().is_empty(), "whoever leaves on purpose leaves nothing");
+}
+
+#[test]
+fn a_session_that_ends_by_itself_keeps_what_was_typed() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a"], Some("a")));
+    app.set_draft(Some("a".into()), "half a sentence".into());
+    app.receive(Event::Session(SessionView::SignedOut { reason: Some(UserError::new("session-ended", "x")) }));
+    assert_eq!(app.drafts.get_untracked().get(&Some("a".into())).map(String::as_str), Some("half a sentence"));
+}
+
+#[test]
+fn only_the_conversation_in_view_is_shown() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a", "b"], Some("a")));
+    app.receive(opened("a", &["one"]));
+    app.receive(ops("b", vec![MessageOp::Truncate { len: 0 }]));
+    assert_eq!(texts(app), Some(vec!["one".into()]));
+}
+
+#[test]
+fn a_new_conversation_whose_content_comes_before_its_name_is_not_lost() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a"], Some("a")));
+    app.receive(opened("a", &["one"]));
+    app.receive(opened("new", &[]));
+    app.receive(ops("new", vec![MessageOp::Insert { index: 0, message: UiMessage::user("u", "first words") }]));
+    assert_eq!(texts(app), Some(vec!["one".into()]), "the view does not jump");
+    assert!(app.show("new".into()));
+    assert_eq!(texts(app), Some(vec!["first words".into()]));
+}
+
+#[test]
+fn a_mirror_that_is_out_of_step_asks_for_the_whole() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a"], Some("a")));
+    app.receive(opened("a", &["one"]));
+    assert_eq!(app.receive(ops("a", vec![MessageOp::Truncate { len: 7 }])), Some(Demand::Reopen("a".into())));
+}
+
+#[test]
+fn each_conversation_keeps_its_own_draft() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a", "b"], Some("a")));
+    app.set_draft(Some("a".into()), "for a".into());
+    app.show("b".into());
+    assert_eq!(untrack(|| app.draft()), "");
+    app.set_draft(Some("b".into()), "for b".into());
+    app.show("a".into());
+    assert_eq!(untrack(|| app.draft()), "for a");
+}
+
+#[test]
+fn notices_stay_few_and_are_not_repeated() {
+    let (_owner, app) = app();
+    let notice = |code: &str| Notice { kind: NoticeKind::Info, message: UserError::new(code, code) };
+    for code in ["a", "b", "a", "c", "d", "e"] {
+        app.receive(Event::Notice(notice(code)));
+    }
+    let codes: Vec<_> = app.notices.get_untracked().iter().map(|(_, notice)| notice.message.code.clone()).collect();
+    assert_eq!(codes, ["a", "c", "d", "e"]);
+    let first = app.notices.get_untracked()[0].0;
+    app.dismiss(first);
+    assert_eq!(app.notices.get_untracked().len(), 3);
+}

@@ -74,7 +74,7 @@ pub fn left_over(draft: &str, sent: &str) -> String {
     draft.strip_prefix(sent).map_or_else(|| draft.to_owned(), |rest| rest.trim_start_matches('\n').to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use callbox_ipc::UserError;
 

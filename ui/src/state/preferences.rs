@@ -25,7 +25,7 @@ pub fn locale(language: Language, system: &str) -> Locale {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
 

@@ -252,6 +252,6 @@ impl Message {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 #[path = "thread_tests.rs"]
 mod tests;

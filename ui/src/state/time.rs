@@ -38,7 +38,7 @@ pub fn other_day(one: i64, other: i64, zone: i64) -> bool {
     (one + zone * MINUTE).div_euclid(DAY) != (other + zone * MINUTE).div_euclid(DAY)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
 

@@ -61,3 +61,63 @@ pub fn phase(tool: &ToolPart, decision: Option<bool>, turn: TurnView) -> Phase {
         ToolState::Unknown(_) => Phase::Stopped,
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tool(value: serde_json::Value) -> ToolPart {
+        match serde_json::from_value(value).unwrap() {
+            callbox_protocol::Part::Tool(tool) => tool,
+            other => panic!("a tool call: {other:?}"),
+        }
+    }
+
+    fn state(state: &str) -> ToolPart {
+        tool(json!({ "type": "tool-x", "toolCallId": "1", "state": state }))
+    }
+
+    #[test]
+    fn each_state_has_its_phase() {
+        for (name, expected) in [
+            ("input-streaming", Phase::Preparing),
+            ("input-available", Phase::Running),
+            ("approval-requested", Phase::Asking),
+            ("approval-responded", Phase::Running),
+            ("output-available", Phase::Done),
+            ("output-error", Phase::Failed),
+            ("output-denied", Phase::Denied),
+            ("something-new", Phase::Stopped),
+        ] {
+            assert_eq!(phase(&state(name), None, TurnView::Streaming), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_unfinished_when_the_turn_is_over_does_not_pretend_to_run() {
+        assert_eq!(phase(&state("input-streaming"), None, TurnView::Idle), Phase::Stopped);
+        assert_eq!(phase(&state("input-available"), None, TurnView::Idle), Phase::Stopped);
+        assert_eq!(phase(&state("approval-requested"), None, TurnView::Idle), Phase::Asking, "a question outlives its turn");
+    }
+
+    #[test]
+    fn the_users_own_decision_shows_at_once_and_only_while_the_question_is_open() {
+        assert_eq!(phase(&state("approval-requested"), Some(true), TurnView::Idle), Phase::Deciding { approved: true });
+        assert_eq!(phase(&state("approval-requested"), Some(false), TurnView::Idle), Phase::Deciding { approved: false });
+        assert_eq!(phase(&state("output-denied"), Some(true), TurnView::Idle), Phase::Denied, "what the agent says is final");
+    }
+
+    #[test]
+    fn a_refusal_is_a_denial_before_the_agent_has_acted_on_it() {
+        let refused = json!({ "type": "tool-x", "toolCallId": "1", "state": "approval-responded", "approval": { "id": "p", "approved": false } });
+        assert_eq!(phase(&tool(refused), None, TurnView::Streaming), Phase::Denied);
+    }
+
+    #[test]
+    fn a_preliminary_result_is_not_the_end() {
+        let early = json!({ "type": "tool-x", "toolCallId": "1", "state": "output-available", "output": 1, "preliminary": true });
+        assert_eq!(phase(&tool(early), None, TurnView::Streaming), Phase::Running);
+    }
+}
