@@ -176,10 +176,12 @@ async fn the_last_handle_may_go_away_during_a_refresh_and_the_token_is_kept() {
     elapse(HOUR).await;
     let gate = world.keychain.hold_next_write();
     let World { sandbox, keychain, vault, session } = world;
+    sandbox.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(50) });
     let caller = tokio::spawn(async move { session.access_token().await });
-    let open = gate.entered().await;
+    sandbox.control().until_requests(Endpoint::Token, 2).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
+    let open = gate.entered().await;
     open.send(()).unwrap();
     vault.probe().await;
     let again = callbox_identity::Session::spawn(crate::world::config_for(&sandbox, keychain.vault()));

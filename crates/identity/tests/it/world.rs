@@ -37,10 +37,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Returns when the write has come.
+    /// Returns when the write has come; fails if it never does.
     pub(crate) async fn entered(self) -> mpsc::Sender<()> {
         let entered = self.entered;
-        tokio::task::spawn_blocking(move || entered.recv()).await.unwrap().unwrap();
+        tokio::task::spawn_blocking(move || entered.recv_timeout(Duration::from_secs(10))).await.unwrap().unwrap();
         self.open
     }
 }
