@@ -21,7 +21,7 @@ use callbox_protocol::{ClientFrame, Conversation, MessageOp, UiMessage};
 use self::{
     connect::Phase,
     decisions::Decisions,
-    outbox::Outbox,
+    outbox::{Outbox, Outgoing},
     shown::Shown,
     turns::{Life, Questions},
 };
@@ -207,7 +207,7 @@ impl Machine {
         if !self.outbox.discard(message) {
             return Err(CommandError::NoSuchMessage);
         }
-        self.forget(message);
+        self.conversation.discard(message);
         Ok(())
     }
 
@@ -238,10 +238,10 @@ impl Machine {
             return;
         }
         let entropy = self.entropy.clone();
-        while let Some((request, message)) = self.outbox.next(|| ids::request(&*entropy), now) {
+        while let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now) {
             self.error = None;
-            self.write(&ClientFrame::submit(request, vec![message]));
-            self.questions.answer_is_stale();
+            let frame = self.submit(outgoing);
+            self.write(&frame);
             self.questions.expect(now + self.timing.first_answer);
         }
         let mut decided = false;
@@ -253,5 +253,20 @@ impl Machine {
         if decided {
             self.ask(now);
         }
+    }
+
+    /// The request for an answer to a message. The message goes alone, because an agent keeps what it has when it is told something new. One
+    /// that was written before goes with the whole conversation: should the agent have got it in this very moment, a list of nothing but
+    /// messages that it knows would make it delete the others.
+    fn submit(&self, Outgoing { request_id, message, again }: Outgoing) -> ClientFrame {
+        let alone = ClientFrame::submit(request_id.clone(), vec![message.clone()]);
+        if !again {
+            return alone;
+        }
+        let mut list = self.conversation.stored();
+        list.retain(|known| !self.outbox.messages().any(|own| own.id == known.id));
+        list.extend(self.outbox.written().cloned());
+        let whole = ClientFrame::submit(request_id, list);
+        if whole.to_json().len() > MAX_SENT { alone } else { whole }
     }
 }

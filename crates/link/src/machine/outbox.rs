@@ -12,7 +12,19 @@ const MAX_WRITES: u32 = 3;
 struct Entry {
     message: UiMessage,
     stage: Stage,
+    /// Since it was last queued by a person.
     writes: u32,
+    /// Ever written.
+    tried: bool,
+}
+
+/// A message to be written.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) request_id: String,
+    pub(super) message: UiMessage,
+    /// It has been written before. Everything says that the agent does not have it.
+    pub(super) again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +36,9 @@ enum Stage {
         at: Moment,
     },
     /// On a socket that died: the agent may have it.
-    Unsure,
+    Unsure {
+        request_id: String,
+    },
     Failed(DeliveryError),
 }
 
@@ -34,16 +48,18 @@ pub(super) struct Outbox(Vec<Entry>);
 
 impl Outbox {
     pub(super) fn push(&mut self, message: UiMessage) {
-        self.0.push(Entry { message, stage: Stage::Queued, writes: 0 });
+        self.0.push(Entry { message, stage: Stage::Queued, writes: 0, tried: false });
     }
 
     /// The oldest message that can be written now. It counts as written when this returns.
-    pub(super) fn next(&mut self, request_id: impl FnOnce() -> String, now: Moment) -> Option<(String, UiMessage)> {
+    pub(super) fn next(&mut self, request_id: impl FnOnce() -> String, now: Moment) -> Option<Outgoing> {
         let entry = self.0.iter_mut().find(|entry| entry.stage == Stage::Queued)?;
         let request_id = request_id();
+        let again = entry.tried;
         entry.writes += 1;
+        entry.tried = true;
         entry.stage = Stage::Written { request_id: request_id.clone(), at: now };
-        Some((request_id, entry.message.clone()))
+        Some(Outgoing { request_id, message: entry.message.clone(), again })
     }
 
     /// The agent has them.
@@ -54,25 +70,26 @@ impl Outbox {
     /// The socket is gone, and with it the certainty about what was written to it.
     pub(super) fn lost(&mut self) {
         for entry in &mut self.0 {
-            if matches!(entry.stage, Stage::Written { .. }) {
-                entry.stage = Stage::Unsure;
+            if let Stage::Written { request_id, .. } = &mut entry.stage {
+                entry.stage = Stage::Unsure { request_id: std::mem::take(request_id) };
             }
         }
     }
 
     /// `has` knows all messages of the agent, as of `asked` or later: what was written before that and is not there will not come.
-    pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>) {
+    /// The requests of which nothing will come are returned.
+    pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>) -> Vec<String> {
         self.confirm(has);
+        let mut lost = Vec::new();
         for entry in &mut self.0 {
-            let lost = match &entry.stage {
-                Stage::Unsure => true,
-                Stage::Written { at, .. } => asked.is_some_and(|asked| *at < asked),
-                Stage::Queued | Stage::Failed(_) => false,
-            };
-            if lost {
-                entry.stage = if entry.writes < MAX_WRITES { Stage::Queued } else { Stage::Failed(DeliveryError::NotTaken) };
+            match &mut entry.stage {
+                Stage::Unsure { request_id } => lost.push(std::mem::take(request_id)),
+                Stage::Written { request_id, at } if asked.is_some_and(|asked| *at < asked) => lost.push(std::mem::take(request_id)),
+                _ => continue,
             }
+            entry.stage = if entry.writes < MAX_WRITES { Stage::Queued } else { Stage::Failed(DeliveryError::NotTaken) };
         }
+        lost
     }
 
     /// The turn of this request was never begun, and its message not taken.
@@ -112,6 +129,11 @@ impl Outbox {
         self.0.len() < before
     }
 
+    /// The messages on the socket that is open now.
+    pub(super) fn written(&self) -> impl Iterator<Item = &UiMessage> {
+        self.0.iter().filter(|entry| matches!(entry.stage, Stage::Written { .. })).map(|entry| &entry.message)
+    }
+
     pub(super) fn messages(&self) -> impl Iterator<Item = &UiMessage> {
         self.0.iter().map(|entry| &entry.message)
     }
@@ -119,7 +141,7 @@ impl Outbox {
     pub(super) fn deliveries(&self) -> Vec<Delivery> {
         let state = |stage: &Stage| match stage {
             Stage::Queued => DeliveryState::Queued,
-            Stage::Written { .. } | Stage::Unsure => DeliveryState::Sending,
+            Stage::Written { .. } | Stage::Unsure { .. } => DeliveryState::Sending,
             Stage::Failed(error) => DeliveryState::Failed(*error),
         };
         self.0.iter().map(|entry| Delivery { message_id: entry.message.id.clone(), state: state(&entry.stage) }).collect()

@@ -55,8 +55,6 @@ pub(super) struct Questions {
 struct Probe {
     id: String,
     at: Moment,
-    /// Something was written after it: "nothing runs" is no news about that.
-    stale: bool,
 }
 
 #[derive(Debug)]
@@ -72,12 +70,6 @@ impl Questions {
     /// Unless something is heard before `at`, ask.
     pub(super) fn expect(&mut self, at: Moment) {
         self.next = Some(at);
-    }
-
-    pub(super) fn answer_is_stale(&mut self) {
-        if let Some(probe) = &mut self.probe {
-            probe.stale = true;
-        }
     }
 
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
@@ -110,9 +102,7 @@ impl Machine {
             ServerFrame::MessageUpdated(updated) => self.decisions.reconcile_known(std::slice::from_ref(&updated.message)),
             _ => {}
         }
-        if self.is_answer(frame) && !self.take_answer(frame) {
-            return;
-        }
+        self.take_answer(frame);
         self.fold(frame, now);
         self.expect_more(frame, now);
     }
@@ -120,6 +110,7 @@ impl Machine {
     /// Lets the conversation have a frame, and does what it asks for.
     fn fold(&mut self, frame: &ServerFrame, now: Moment) {
         let active = self.conversation.turn().is_active();
+        let mut nothing_runs = false;
         for reaction in self.conversation.receive(frame) {
             match reaction {
                 Reaction::Acknowledge { request_id } => {
@@ -131,12 +122,16 @@ impl Machine {
                     self.error = Some(TurnError::Failed { text: quote(&text) });
                 }
                 Reaction::TurnEnded { outcome: Outcome::Lost, .. } | Reaction::Refetch => self.refetch(now),
-                // The turn that we thought was running has ended unheard.
-                Reaction::NothingRuns { .. } if active => self.refetch(now),
-                Reaction::TurnEnded { .. } | Reaction::NothingRuns { .. } => {}
+                // What it took away is in the outbox, and has failed there.
+                Reaction::TurnEnded { .. } | Reaction::RolledBack { .. } => {}
+                Reaction::NothingRuns { .. } => nothing_runs = true,
                 Reaction::Settled { tool_call_id } => self.decisions.confirm(&tool_call_id),
                 Reaction::Delivered { message_ids } => self.outbox.confirm(|id| message_ids.iter().any(|known| known == id)),
             }
+        }
+        if nothing_runs && active && !self.conversation.turn().is_active() {
+            // It has ended unheard.
+            self.refetch(now);
         }
     }
 
@@ -149,7 +144,6 @@ impl Machine {
         match frame {
             ServerFrame::Response(_) => self.questions.expect(now + self.timing.next_answer),
             ServerFrame::Pending(_) | ServerFrame::Recovering(_) => self.questions.expect(now + self.timing.pending),
-            ServerFrame::ResumeNone(_) => self.questions.expect(now + self.timing.next_answer),
             _ => {
                 let usual = now + self.timing.next_answer;
                 self.questions.next.get_or_insert(usual);
@@ -163,30 +157,22 @@ impl Machine {
     pub(super) fn ask(&mut self, now: Moment) {
         let id = ids::probe(&*self.entropy);
         self.write(&ClientFrame::probe(id.clone()));
-        self.questions.probe = Some(Probe { id, at: now, stale: false });
+        self.questions.probe = Some(Probe { id, at: now });
     }
 
-    fn is_answer(&self, frame: &ServerFrame) -> bool {
-        matches!(frame, ServerFrame::Resuming(_) | ServerFrame::Pending(_) | ServerFrame::ResumeNone(_))
-    }
-
-    /// Matches an answer with the question. False: it must not be believed.
-    fn take_answer(&mut self, frame: &ServerFrame) -> bool {
+    /// Matches an answer with the question.
+    fn take_answer(&mut self, frame: &ServerFrame) {
         let named = match frame {
-            ServerFrame::Resuming(frame) => frame.probe_id.as_deref(),
-            ServerFrame::Pending(frame) => frame.probe_id.as_deref(),
-            ServerFrame::ResumeNone(frame) => frame.probe_id.as_deref(),
-            _ => return true,
+            ServerFrame::Resuming(frame) => &frame.probe_id,
+            ServerFrame::Pending(frame) => &frame.probe_id,
+            ServerFrame::ResumeNone(frame) => &frame.probe_id,
+            _ => return,
         };
-        let current = self.questions.probe.as_ref().is_some_and(|probe| named.is_none_or(|named| named == probe.id));
-        let stale = self.questions.probe.as_ref().is_none_or(|probe| probe.stale);
-        if current {
+        // Older agents do not repeat the question's id.
+        if self.questions.probe.as_ref().is_some_and(|probe| named.as_ref().is_none_or(|named| *named == probe.id)) {
             self.questions.probe = None;
             self.questions.unanswered = 0;
         }
-        // An offer is good whenever it comes. That nothing runs is good for what was there when it was asked.
-        let idle = matches!(frame, ServerFrame::ResumeNone(ResumeNone { reason: Some(reason), .. }) if reason == "idle");
-        !idle || (current && !stale)
     }
 
     pub(super) fn look_after_turn(&mut self, now: Moment) {
@@ -255,9 +241,11 @@ impl Machine {
         }
         match self.decisions.judge() {
             Verdict::Fine => self.flush(now),
-            Verdict::GivenUp => self.error = Some(TurnError::DecisionNotTaken),
-            // Never twice on one socket.
-            Verdict::Again => {
+            // Never twice on one socket; and what was shown as decided is as the agent has it only after a new start.
+            verdict => {
+                if verdict == Verdict::GivenUp {
+                    self.error = Some(TurnError::DecisionNotTaken);
+                }
                 self.cut();
                 self.start();
             }
@@ -266,16 +254,12 @@ impl Machine {
 
     /// Takes the agent's messages. `settled`: nothing ran when they were asked for, then.
     pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: Option<Moment>) {
-        self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled);
+        let lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled);
         self.decisions.reconcile(&messages);
         self.conversation.snapshot(messages);
-    }
-
-    /// Takes a message out of the conversation that only exists here.
-    pub(super) fn forget(&mut self, message: &str) {
-        if self.conversation.messages().iter().any(|known| known.id == message) {
-            let rest = self.conversation.messages().iter().filter(|known| known.id != message).cloned().collect();
-            self.conversation.snapshot(rest);
+        for request in lost {
+            // It never arrived, or will be asked for anew: either way there is nothing to wait for.
+            drop(self.conversation.abandon(&request));
         }
     }
 
@@ -294,5 +278,13 @@ impl Machine {
             self.life.pinged = now;
             self.effects.push_back(Effect::Ping);
         }
+    }
+}
+
+#[cfg(test)]
+impl Machine {
+    /// The id of the open question.
+    pub(super) fn questions_probe(&self) -> Option<&str> {
+        self.questions.probe.as_ref().map(|probe| probe.id.as_str())
     }
 }

@@ -1,0 +1,9 @@
+//! Links against the sandbox's agent: real sockets, real tokens of a real session, faults on demand.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "these are tests")]
+
+mod connect;
+mod decide;
+mod lifetime;
+mod talk;
+mod world;
