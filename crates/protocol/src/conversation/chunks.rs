@@ -14,6 +14,7 @@ use crate::stored::{arguments, arguments_text};
 use crate::tool::{Approval, ToolPart, ToolState};
 
 use super::list::List;
+use super::merge::rank;
 use super::running::Stream;
 
 /// Where chunks go.
@@ -22,6 +23,8 @@ pub(super) struct Fold<'a> {
     pub(super) stream: &'a mut Stream,
     /// The turn; the id of the message if the agent gives none.
     pub(super) request_id: &'a str,
+    /// The chunk is sent again.
+    pub(super) replay: bool,
     /// Ids that were made up here.
     pub(super) invented: &'a mut Vec<String>,
 }
@@ -104,18 +107,27 @@ impl Fold<'_> {
         self.list.position(self.stream.target.as_deref()?)
     }
 
-    /// The agent names the message.
+    /// The agent names the message, and writes it from its first part. What was there of it, from a list of the agent's or from
+    /// before, is written again now; only decisions and results are kept, for they are not all in the chunks.
     fn named(&mut self, id: &str) {
-        match self.at() {
-            Some(at) if self.list.get(at).is_some_and(|message| message.id != id) => {
-                if let Some(message) = self.list.get(at) {
-                    let message = UiMessage { id: id.to_owned(), ..message.clone() };
-                    self.list.replace(at, message);
-                }
+        let ours = self.at();
+        let there = self.list.position(id);
+        if let (Some(at), None) = (ours, there) {
+            if let Some(message) = self.list.get(at) {
+                self.invented.retain(|known| *known != message.id);
+                let message = UiMessage { id: id.to_owned(), ..message.clone() };
+                self.list.replace(at, message);
             }
-            _ => {}
+        } else if let Some(message) = there.and_then(|at| self.list.get(at)) {
+            if ours.is_none() {
+                self.stream.stored = Some(message.clone());
+            }
+            self.stream.remember(message);
         }
         self.stream.target = Some(id.to_owned());
+        if let Some(at) = self.at() {
+            self.list.truncate_parts(at, 0);
+        }
     }
 
     fn metadata(&mut self, patch: Option<&Value>) {
@@ -310,6 +322,9 @@ impl Fold<'_> {
     }
 
     fn approval_request(&mut self, call: &str, approval: &str, descriptor: Option<&Value>) {
+        if self.replay && self.stream.continuation {
+            self.catch_up(call);
+        }
         let Some((_, tool)) = self.tool(call) else { return };
         if tool.state == ToolState::ApprovalResponded || tool.state.is_terminal() {
             return;
@@ -335,6 +350,24 @@ impl Fold<'_> {
         });
         // The agent stores the message at this point, so that the question survives.
         self.stream.stored = self.at().and_then(|at| self.list.get(at)).cloned().map(crate::stored::message);
+    }
+
+    /// A continuation is sent again from its first chunk, onto a copy that the agent stored in the middle of it. It stores one at
+    /// each question, so at a question that the copy has, the copy is what all chunks up to here make.
+    fn catch_up(&mut self, call: &str) {
+        let (Some(at), Some(stored)) = (self.at(), self.stream.stored.as_ref().filter(|stored| stored.tool(call).is_some())) else {
+            return;
+        };
+        let mut stored = stored.clone();
+        if let Some(current) = self.list.get(at) {
+            stored.metadata.clone_from(&current.metadata);
+            for tool in stored.parts.iter_mut().filter_map(Part::as_tool_mut) {
+                if let Some(ours) = current.tool(&tool.tool_call_id).filter(|ours| rank(ours) > rank(tool)) {
+                    tool.clone_from(ours);
+                }
+            }
+        }
+        self.list.replace(at, stored);
     }
 
     /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is.

@@ -94,6 +94,7 @@ impl Conversation {
         }
         self.invented.retain(|id| is_listed(&merged, id));
         self.completed.clear();
+        self.behind &= additive;
         self.list.become_list(merged);
     }
 
@@ -131,20 +132,22 @@ impl Conversation {
     /// and neither is a decision.
     fn reconcile(&mut self, local: &UiMessage, incoming: UiMessage, origin: Origin, reactions: &mut Vec<Reaction>) -> UiMessage {
         let mut result = incoming;
+        let mut copy = None;
         if let Some(stream) = self.stream_of(&result.id) {
             if !stream.finished {
                 stream.stored = Some(result.clone());
                 if !stream.detached && extends(local, &result) {
-                    result =
-                        UiMessage { parts: local.parts.clone(), metadata: result.metadata.or_else(|| local.metadata.clone()), ..result };
+                    let metadata = result.metadata.clone().or_else(|| local.metadata.clone());
+                    let kept = UiMessage { parts: local.parts.clone(), metadata, ..result.clone() };
+                    copy = Some(std::mem::replace(&mut result, kept));
                 } else if local.parts != result.parts {
                     stream.dirty = true;
                 }
             }
         } else if origin == Origin::Fetched && self.completed.contains(&local.id) && extends(local, &result) {
-            result.parts.clone_from(&local.parts);
+            let kept = UiMessage { parts: local.parts.clone(), ..result.clone() };
+            copy = Some(std::mem::replace(&mut result, kept));
         }
-        let copy = self.stream_of(&result.id).and_then(|stream| stream.stored.clone());
         for part in &mut result.parts {
             let Some(tool) = part.as_tool_mut() else { continue };
             let theirs = copy.as_ref().and_then(|copy| copy.tool(&tool.tool_call_id)).unwrap_or(tool).clone();

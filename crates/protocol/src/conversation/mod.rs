@@ -59,6 +59,8 @@ pub struct Conversation {
     invented: Vec<String>,
     /// Messages that were completed on this socket since the last transcript.
     completed: Vec<String>,
+    /// Messages are missing that only a list of the agent's can bring.
+    behind: bool,
     frames_sent: u64,
 }
 

@@ -141,6 +141,7 @@ impl Conversation {
         self.optimistic.clear();
         self.invented.clear();
         self.completed.clear();
+        self.behind = false;
         self.anonymous = None;
         self.recovering = None;
         while !self.running.is_empty() {

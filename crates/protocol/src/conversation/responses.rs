@@ -99,7 +99,7 @@ impl Conversation {
             return;
         }
         let request_id = &running.id;
-        Fold { list: &mut self.list, stream: &mut running.stream, request_id, invented: &mut self.invented }.apply(chunk);
+        Fold { list: &mut self.list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(chunk);
         if let Chunk::ToolOutputAvailable(crate::chunk::ToolOutputAvailable { tool_call_id, .. })
         | Chunk::ToolOutputError(crate::chunk::ToolOutputError { tool_call_id, .. })
         | Chunk::ToolOutputDenied(crate::chunk::ToolOutputDenied { tool_call_id, .. }) = chunk
@@ -114,6 +114,8 @@ impl Conversation {
         stream.begun = true;
         stream.continuation = continuation;
         if continuation {
+            // What it goes on with may be a message that is not here yet.
+            stream.detached = self.behind;
             let last = self.list.all().iter().rev().find(|message| message.role == Role::Assistant);
             stream.target = last.map(|message| message.id.clone());
             stream.stored = last.cloned();
@@ -129,10 +131,8 @@ impl Conversation {
         }
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
         let message = place.and_then(|place| self.list.get(place));
-        let mut remembered = std::mem::take(&mut stream.remembered);
-        for tool in message.iter().flat_map(|message| message.tools()).filter(|tool| super::merge::rank(tool) >= super::merge::DECIDED) {
-            remembered.retain(|known| known.tool_call_id != tool.tool_call_id);
-            remembered.push(tool.clone());
+        if let Some(message) = message {
+            stream.remember(message);
         }
         let base = stream.stored.take().filter(|_| stream.continuation);
         let begun_anew = Stream {
@@ -140,7 +140,7 @@ impl Conversation {
             continuation: stream.continuation,
             target: stream.target.take(),
             stored: base.clone(),
-            remembered,
+            remembered: std::mem::take(&mut stream.remembered),
             ..Stream::default()
         };
         *stream = begun_anew;
@@ -167,7 +167,9 @@ impl Conversation {
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let (place, message) = (message.0, stored::message(message.1.clone()));
             let empty = message.parts.is_empty();
-            self.completed.push(message.id.clone());
+            if !stream.continuation && !stream.detached && !stream.dirty {
+                self.completed.push(message.id.clone());
+            }
             self.list.replace(place, message);
             if empty && !stream.continuation {
                 // Nothing came of it, and the agent stores no empty message.
@@ -175,7 +177,9 @@ impl Conversation {
                 self.list.retain(|message| Some(&message.id) != target.as_ref());
             }
         }
-        self.ledger.push(Ended { id: request_id.clone(), failed });
+        if outcome != Outcome::Lost {
+            self.ledger.push(Ended { id: request_id.clone(), failed });
+        }
         if outcome == Outcome::Skipped && rolled_back {
             self.unconfirmed.retain(|id| !message_ids.contains(id));
             self.list.retain(|message| !message_ids.contains(&message.id));
@@ -187,6 +191,7 @@ impl Conversation {
         }
         let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
         let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
+        self.behind |= incomplete;
         if incomplete || own && invented || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
             reactions.push(Reaction::Refetch);
         }

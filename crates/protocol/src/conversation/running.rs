@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::message::UiMessage;
 use crate::tool::ToolPart;
 
+use super::merge::{DECIDED, rank};
 use super::turn::Turn;
 
 /// How far a turn has come.
@@ -88,6 +89,14 @@ pub(super) struct Arguments {
 }
 
 impl Stream {
+    /// Keeps the calls of a message that were decided or answered, before the message is built anew.
+    pub(super) fn remember(&mut self, message: &UiMessage) {
+        for tool in message.tools().filter(|tool| rank(tool) >= DECIDED) {
+            self.remembered.retain(|known| known.tool_call_id != tool.tool_call_id);
+            self.remembered.push(tool.clone());
+        }
+    }
+
     /// Whether a chunk with this number is new; takes note of it.
     pub(super) fn accept(&mut self, seq: Option<u64>) -> bool {
         let Some(seq) = seq else { return !self.detached };

@@ -8,7 +8,7 @@ use callbox_protocol::{ServerFrame, UiMessage};
 use serde_json::{Value, json};
 
 /// The recordings: name and text.
-pub fn recordings() -> Vec<(String, String)> {
+pub(crate) fn recordings() -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
@@ -17,45 +17,45 @@ pub fn recordings() -> Vec<(String, String)> {
 }
 
 /// A frame of the agent.
-pub fn frame(value: Value) -> ServerFrame {
+pub(crate) fn frame(value: Value) -> ServerFrame {
     ServerFrame::parse(&value.to_string()).unwrap()
 }
 
 /// A live, numbered chunk.
-pub fn chunk(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+pub(crate) fn chunk(request: &str, seq: u64, chunk: Value) -> ServerFrame {
     frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq}))
 }
 
 /// The same chunk, sent again.
-pub fn replayed(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+pub(crate) fn replayed(request: &str, seq: u64, chunk: Value) -> ServerFrame {
     frame(
         json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq, "replay": true}),
     )
 }
 
 /// A chunk of a continuation.
-pub fn continued(request: &str, seq: u64, chunk: Value) -> ServerFrame {
+pub(crate) fn continued(request: &str, seq: u64, chunk: Value) -> ServerFrame {
     frame(json!({
         "type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": seq, "continuation": true
     }))
 }
 
 /// The end of a turn.
-pub fn done(request: &str) -> ServerFrame {
+pub(crate) fn done(request: &str) -> ServerFrame {
     frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true}))
 }
 
 /// The end of a turn with an outcome.
-pub fn ended(request: &str, outcome: &str) -> ServerFrame {
+pub(crate) fn ended(request: &str, outcome: &str) -> ServerFrame {
     frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": outcome}))
 }
 
 /// A message from its JSON.
-pub fn message(value: Value) -> UiMessage {
+pub(crate) fn message(value: Value) -> UiMessage {
     serde_json::from_value(value).unwrap()
 }
 
 /// Messages as JSON.
-pub fn json_of(messages: &[UiMessage]) -> Value {
+pub(crate) fn json_of(messages: &[UiMessage]) -> Value {
     serde_json::to_value(messages).unwrap()
 }
