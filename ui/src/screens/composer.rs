@@ -45,8 +45,9 @@ pub(super) fn Composer() -> impl IntoView {
         }
         sending.set(true);
         refused.set(None);
+        let text = draft.get_untracked();
         spawn_local(async move {
-            let answer = send(app, shell, draft.get_untracked()).await;
+            let answer = send(app, shell, text).await;
             put(sending, false);
             put(refused, answer.err());
         });
@@ -78,11 +79,15 @@ pub(super) fn Composer() -> impl IntoView {
             stop();
         }
     };
-    // A box that can be written in again takes the focus when a conversation comes into view.
+    // When a conversation comes into view and can be written in, the box takes the focus, once.
+    let focused = StoredValue::new(None::<Option<String>>);
     Effect::new(move |_| {
-        app.open.track();
-        if let Some(area) = area.get() {
-            drop(area.focus());
+        let open = app.open.get();
+        let Some(area) = area.get() else { return };
+        if !blocked() && focused.with_value(|focused| focused.as_ref() != Some(&open)) {
+            focused.set_value(Some(open));
+            // The box is still disabled in the document until this has run.
+            request_animation_frame(move || drop(area.focus()));
         }
     });
     let hint = move || match allowed.get() {

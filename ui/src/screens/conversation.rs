@@ -91,15 +91,16 @@ fn Messages(thread: Thread) -> impl IntoView {
             content: f64::from(box_.scroll_height()),
         })
     };
+    let note = move || {
+        if let Some(place) = place() {
+            follow.update(|follow| *follow = follow.scrolled(place));
+        }
+    };
     let to_end = move || {
         if let Some(scroller) = scroller.get_untracked() {
             scroller.set_scroll_top(scroller.scroll_height());
         }
-    };
-    let scrolled = move |_| {
-        if let Some(place) = place() {
-            follow.update(|follow| *follow = follow.scrolled(place));
-        }
+        note();
     };
     let latest = move |_| {
         follow.update(|follow| *follow = follow.pin());
@@ -140,7 +141,7 @@ fn Messages(thread: Thread) -> impl IntoView {
     let status = thread.status.clone();
     view! {
         <div class="scroll-frame">
-            <div class="scroller" node_ref=scroller data-testid=testids::MESSAGES on:scroll=scrolled tabindex="-1">
+            <div class="scroller" node_ref=scroller data-testid=testids::MESSAGES on:scroll=move |_| note() tabindex="-1">
                 <div class="column" node_ref=column>
                     <Show when=move || empty.get()>
                         <Welcome />

@@ -96,7 +96,9 @@ fn a_part_that_changes_its_value_keeps_its_place_and_one_that_changes_its_kind_d
     let thread = open(hello());
     let message = thread.messages.get_untracked()[1].clone();
     let before = slot_keys(&message);
-    thread.apply(MessageOp::SetPart { message: 1, part: 1, value: part(json!({ "type": "text", "text": "Hello", "state": "done" })) }).unwrap();
+    thread
+        .apply(MessageOp::SetPart { message: 1, part: 1, value: part(json!({ "type": "text", "text": "Hello", "state": "done" })) })
+        .unwrap();
     assert_eq!(slot_keys(&message), before);
     thread.apply(MessageOp::SetPart { message: 1, part: 1, value: part(json!({ "type": "reasoning", "text": "Hm" })) }).unwrap();
     assert_eq!(slot_keys(&message)[0], before[0]);
@@ -169,19 +171,24 @@ fn the_delivery_of_a_message_is_found_by_its_id() {
 #[test]
 fn the_users_own_words_are_not_markdown() {
     let thread = open(json!([{ "id": "u1", "role": "user", "parts": [{ "type": "text", "text": "**no** <b>" }] }]));
-    assert!(matches!(&thread.messages.get_untracked()[0].slots.get_untracked()[0].content, Content::Plain(text) if text.get_untracked() == "**no** <b>"));
+    assert!(
+        matches!(&thread.messages.get_untracked()[0].slots.get_untracked()[0].content, Content::Plain(text) if text.get_untracked() == "**no** <b>")
+    );
 }
 
 #[test]
 fn a_finished_text_is_drawn_as_it_was_written() {
-    let thread = open(json!([{ "id": "a1", "role": "assistant", "parts": [{ "type": "text", "text": "some **bo", "state": "streaming" }] }]));
+    let thread =
+        open(json!([{ "id": "a1", "role": "assistant", "parts": [{ "type": "text", "text": "some **bo", "state": "streaming" }] }]));
     let message = thread.messages.get_untracked()[0].clone();
     let drawn = |message: &Message| match blocks(message, 0)[0].block.get_untracked() {
         Block::Paragraph(content) => content.len(),
         _ => 0,
     };
     assert_eq!(drawn(&message), 2, "completed for the eye");
-    thread.apply(MessageOp::SetPart { message: 0, part: 0, value: part(json!({ "type": "text", "text": "some **bo", "state": "done" })) }).unwrap();
+    thread
+        .apply(MessageOp::SetPart { message: 0, part: 0, value: part(json!({ "type": "text", "text": "some **bo", "state": "done" })) })
+        .unwrap();
     assert_eq!(drawn(&message), 1);
 }
 

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_a_denial_before_the_agent_has_acted_on_it() {
-        let refused = json!({ "type": "tool-x", "toolCallId": "1", "state": "approval-responded", "approval": { "id": "p", "approved": false } });
+        let refused =
+            json!({ "type": "tool-x", "toolCallId": "1", "state": "approval-responded", "approval": { "id": "p", "approved": false } });
         assert_eq!(phase(&tool(refused), None, TurnView::Streaming), Phase::Denied);
     }
 
