@@ -1,8 +1,8 @@
 //! The actor: carries out what the machine decides, and tells it what comes of it.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 
-use callbox_identity::{AccessToken, Entropy, Session, SessionState, TokenError};
+use callbox_identity::{AccessToken, Session, SessionState, TokenError};
 use callbox_protocol::{ServerFrame, UiMessage};
 use futures_util::FutureExt;
 use tokio::{
@@ -15,7 +15,7 @@ use crate::{
     CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
     link::Command,
     machine::{Effect, Machine, Moment, Presence},
-    net::{self, Socket, SocketEvent},
+    net::{self, Road, Socket, SocketEvent},
     updates::Subscribers,
 };
 
@@ -34,11 +34,10 @@ pub(crate) struct Actor {
     machine: Machine,
     session: Session,
     http: reqwest::Client,
-    entropy: Arc<dyn Entropy>,
+    road: Road,
     timing: Timing,
     socket_url: Url,
     messages_url: Url,
-    local: bool,
     started: Instant,
     /// The last token that was used.
     token: Option<AccessToken>,
@@ -64,18 +63,17 @@ enum Event {
 
 impl Actor {
     pub(crate) fn new(config: LinkConfig, status: watch::Sender<Status>) -> Self {
-        let LinkConfig { address, conversation, session, http, entropy, timing } = config;
+        let LinkConfig { address, conversation, session, http, tls, entropy, timing } = config;
         // One for the life of the link: the agent tells connections apart by it, over reconnects, too.
         let connection = ids::connection(&*entropy);
         Self {
             machine: Machine::new(timing.clone(), entropy.clone()),
             session,
             http,
-            entropy,
+            road: Road { local: address.is_local(), tls, entropy, patience: timing.handshake },
             timing,
             socket_url: address.socket_url(&conversation, &connection),
             messages_url: address.messages_url(&conversation),
-            local: address.is_local(),
             started: Instant::now(),
             token: None,
             socket: None,
@@ -214,9 +212,8 @@ impl Actor {
                 }
                 Effect::Connect => {
                     let Some(token) = self.token.clone() else { continue };
-                    let (url, local, entropy, patience) =
-                        (self.socket_url.clone(), self.local, self.entropy.clone(), self.timing.handshake);
-                    self.step = Some(Box::pin(async move { Step::Socket(net::open_socket(url, token, local, entropy, patience).await) }));
+                    let (url, road) = (self.socket_url.clone(), self.road.clone());
+                    self.step = Some(Box::pin(async move { Step::Socket(net::open_socket(url, token, road).await) }));
                 }
                 Effect::History => {
                     let Some(token) = self.token.clone() else { continue };

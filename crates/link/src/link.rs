@@ -15,17 +15,19 @@ pub struct LinkConfig {
     pub conversation: String,
     /// Where tokens come from. When it is signed out, the link closes its socket.
     pub session: Session,
-    /// Fetches the messages. Must not follow redirects.
+    /// Fetches the messages. Must not follow redirects; best made with [`crate::tls_config`], so that it trusts whom the socket trusts.
     pub http: reqwest::Client,
+    /// How the socket speaks TLS; `None` is [`crate::tls_config`]. Must not offer any protocol by ALPN but `http/1.1`.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     pub entropy: Arc<dyn Entropy>,
     pub timing: Timing,
 }
 
 impl LinkConfig {
-    /// With the usual timing and the system's randomness.
+    /// With the usual timing, the usual TLS, and the system's randomness.
     #[must_use]
     pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
-        Self { address, conversation, session, http, entropy: Arc::new(SystemEntropy), timing: Timing::default() }
+        Self { address, conversation, session, http, tls: None, entropy: Arc::new(SystemEntropy), timing: Timing::default() }
     }
 }
 

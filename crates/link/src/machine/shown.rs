@@ -47,3 +47,81 @@ impl Shown {
         conversation.iter().chain(&self.tail).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use callbox_protocol::apply;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A change of the conversation, or a message that comes into the outbox or goes from it.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Say(u8),
+        Grow(u8),
+        Truncate(u8),
+        Reset(Vec<u8>),
+        Queue(u8),
+        Unqueue(u8),
+    }
+
+    fn message(id: u8) -> UiMessage {
+        UiMessage::user(format!("m{id}"), "text")
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let id = 0..12u8;
+        prop_oneof![
+            id.clone().prop_map(Step::Say),
+            id.clone().prop_map(Step::Grow),
+            id.clone().prop_map(Step::Truncate),
+            prop::collection::vec(id.clone(), 0..4).prop_map(Step::Reset),
+            id.clone().prop_map(Step::Queue),
+            id.prop_map(Step::Unqueue),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_applies_the_changes_sees_the_conversation_and_behind_it_what_waits(batches in prop::collection::vec(prop::collection::vec(step(), 0..5), 0..20)) {
+            let (mut conversation, mut waiting): (Vec<UiMessage>, Vec<UiMessage>) = Default::default();
+            let (mut shown, mut mirror) = (Shown::default(), Vec::new());
+            for batch in batches {
+                let mut ops = Vec::new();
+                for step in batch {
+                    let len = conversation.len();
+                    let op = match step {
+                        Step::Say(id) => Some(MessageOp::Insert { index: usize::from(id) % (len + 1), message: message(id) }),
+                        Step::Grow(at) if len > 0 => {
+                            Some(MessageOp::AppendText { message: usize::from(at) % len, part: 0, delta: "more".to_owned() })
+                        }
+                        Step::Truncate(at) => Some(MessageOp::Truncate { len: usize::from(at) % (len + 1) }),
+                        Step::Reset(ids) => Some(MessageOp::Reset { messages: ids.into_iter().map(message).collect() }),
+                        Step::Queue(id) if !waiting.iter().any(|known| known.id == message(id).id) => {
+                            waiting.push(message(id));
+                            None
+                        }
+                        Step::Unqueue(id) => {
+                            waiting.retain(|known| known.id != message(id).id);
+                            None
+                        }
+                        Step::Grow(_) | Step::Queue(_) => None,
+                    };
+                    if let Some(op) = op {
+                        apply(&mut conversation, op.clone()).unwrap();
+                        ops.push(op);
+                    }
+                }
+                for op in shown.ops(ops, &conversation, waiting.iter()) {
+                    apply(&mut mirror, op).unwrap();
+                }
+                prop_assert_eq!(&mirror, &shown.messages(&conversation));
+                prop_assert_eq!(&mirror[..conversation.len()], &conversation[..]);
+                let is_new = |message: &&UiMessage| !conversation.iter().any(|known| known.id == message.id);
+                let tail: Vec<&UiMessage> = waiting.iter().filter(is_new).collect();
+                prop_assert_eq!(mirror[conversation.len()..].iter().collect::<Vec<_>>(), tail);
+            }
+        }
+    }
+}

@@ -111,14 +111,14 @@ impl Table {
         kinds(&self.written())
     }
 
-    fn frame(&mut self, frame: Value) {
+    fn frame(&mut self, frame: &Value) {
         self.machine.frame(&ServerFrame::parse(&frame.to_string()).unwrap(), self.now);
     }
 
     /// The agent answers the probe that is open: nothing runs.
     fn idle(&mut self) {
         let probe = self.machine.questions_probe().expect("a question is open").to_owned();
-        self.frame(json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": probe}));
+        self.frame(&json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": probe}));
     }
 
     fn link(&self) -> LinkState {

@@ -48,6 +48,8 @@ pub(super) struct Questions {
     next: Option<Moment>,
     probe: Option<Probe>,
     unanswered: u32,
+    /// A turn that was cancelled; the oldest agents do not say that it has ended.
+    cancelled: Option<String>,
     refetch: Option<Refetch>,
 }
 
@@ -139,6 +141,7 @@ impl Machine {
     fn expect_more(&mut self, frame: &ServerFrame, now: Moment) {
         if !self.conversation.turn().is_active() {
             self.questions.next = None;
+            self.questions.cancelled = None;
             return;
         }
         match frame {
@@ -185,6 +188,9 @@ impl Machine {
                 return;
             }
             self.questions.unanswered += 1;
+            if let Some(request) = self.questions.cancelled.take() {
+                drop(self.conversation.abandon(&request));
+            }
             self.questions.expect(now + self.timing.next_answer);
             if self.questions.unanswered >= MAX_UNANSWERED {
                 self.give_turn_up(unanswered, now);
@@ -209,7 +215,8 @@ impl Machine {
 
     /// Stops a turn at the agent.
     pub(super) fn cancel_turn(&mut self, request: String, now: Moment) {
-        self.write(&ClientFrame::cancel(request));
+        self.write(&ClientFrame::cancel(request.clone()));
+        self.questions.cancelled = Some(request);
         self.questions.expect(now + self.timing.cancelled);
     }
 

@@ -1,6 +1,6 @@
 //! What an HTTP answer of an agent means: one table for handshakes and for `get-messages`.
 
-use std::time::Duration;
+use std::{error::Error, io, time::Duration};
 
 use http::{HeaderMap, StatusCode, header};
 
@@ -53,16 +53,18 @@ pub(crate) fn failure(error: &reqwest::Error) -> LinkError {
     if error.is_timeout() {
         return LinkError::TimedOut;
     }
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        // An I/O error keeps what caused it to itself, out of the chain.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if cause.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return LinkError::Insecure;
-        }
-        source = cause.source();
+    match error {
+        _ if is_about_tls(error) => LinkError::Insecure,
+        _ if error.is_connect() => LinkError::Unreachable,
+        _ => LinkError::Broken,
     }
-    if error.is_connect() { LinkError::Unreachable } else { LinkError::Broken }
+}
+
+/// Whether TLS is among the causes.
+fn is_about_tls(error: &(dyn Error + 'static)) -> bool {
+    // An I/O error keeps what it was made of to itself, out of the chain of causes.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_about_tls(inner)) || error.source().is_some_and(is_about_tls)
 }
 
 /// Seconds to wait (RFC 9110 §10.2.3). Dates are not worth a clock: the usual pause applies.

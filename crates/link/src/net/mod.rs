@@ -6,5 +6,5 @@ mod socket;
 mod tls;
 
 pub(crate) use history::fetch as fetch_history;
-pub(crate) use socket::{Socket, SocketEvent, open as open_socket};
+pub(crate) use socket::{Road, Socket, SocketEvent, open as open_socket};
 pub use tls::tls_config;

@@ -10,6 +10,7 @@ use futures_util::{
 };
 use http::{HeaderMap, StatusCode, header};
 use reqwest::Upgraded;
+use rustls::ClientConfig;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
@@ -54,34 +55,46 @@ pub(crate) struct Socket {
     writer: JoinHandle<()>,
 }
 
-/// An HTTP client that can become a socket: HTTP/1.1 (no other version can be upgraded), no redirects, the one TLS configuration.
-fn client(local: bool) -> Result<reqwest::Client, LinkError> {
-    let tls = tls_config().map_err(|_| LinkError::Insecure)?;
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured((*tls).clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .http1_only()
-        .tcp_nodelay(true)
-        // Each socket is a connection of its own.
-        .pool_max_idle_per_host(0);
-    let builder = if local { builder.no_proxy() } else { builder };
-    builder.build().map_err(|_| LinkError::Insecure)
+/// How to get to an agent.
+#[derive(Clone)]
+pub(crate) struct Road {
+    /// The agent is on this computer: no proxy is asked.
+    pub(crate) local: bool,
+    /// `None`: the usual one.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// For the handshake, all in all.
+    pub(crate) patience: Duration,
 }
 
-/// Opens a socket with this token. `local`: the agent is on this computer, no proxy is asked.
+impl Road {
+    /// An HTTP client that can become a socket: HTTP/1.1 (no other version can be upgraded), no redirects.
+    fn client(self) -> Result<reqwest::Client, LinkError> {
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => tls_config().map_err(|_| LinkError::Insecure)?,
+        };
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured((*tls).clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tcp_nodelay(true)
+            // Each socket is a connection of its own.
+            .pool_max_idle_per_host(0);
+        let builder = if self.local { builder.no_proxy() } else { builder };
+        builder.build().map_err(|_| LinkError::Insecure)
+    }
+}
+
+/// Opens a socket with this token.
 ///
 /// # Errors
 /// See [`LinkError`].
-pub(crate) async fn open(
-    url: Url,
-    token: AccessToken,
-    local: bool,
-    entropy: Arc<dyn Entropy>,
-    patience: Duration,
-) -> Result<Socket, LinkError> {
+pub(crate) async fn open(url: Url, token: AccessToken, road: Road) -> Result<Socket, LinkError> {
+    let (entropy, patience) = (road.entropy.clone(), road.patience);
     // The system's certificates are read from the disk, the first time.
-    let client = tokio::task::spawn_blocking(move || client(local)).await.map_err(|_| LinkError::Broken)??;
+    let client = tokio::task::spawn_blocking(move || road.client()).await.map_err(|_| LinkError::Broken)??;
     timeout(patience, handshake(&client, url, token, &*entropy)).await.map_err(|_| LinkError::TimedOut)?
 }
 

@@ -6,4 +6,5 @@ mod connect;
 mod decide;
 mod lifetime;
 mod talk;
+mod tls;
 mod world;

@@ -245,6 +245,6 @@ fn what_comes_late_from_something_that_was_dropped_changes_nothing() {
     table.machine.history(Ok(vec![user("u1", "x")]), table.now);
     table.machine.lost(LinkError::Broken, table.now);
     table.machine.closed(4000, "", table.now);
-    table.frame(json!({"type": "cf_agent_chat_messages", "messages": [{"id": "u1", "role": "user", "parts": []}]}));
+    table.frame(&json!({"type": "cf_agent_chat_messages", "messages": [{"id": "u1", "role": "user", "parts": []}]}));
     assert_eq!((table.link(), table.effects(), table.shown().len()), (LinkState::SignInNeeded, vec![], 0));
 }

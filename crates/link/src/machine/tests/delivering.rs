@@ -21,7 +21,7 @@ fn a_message_is_written_alone_and_is_a_delivery_until_the_agent_answers() {
         (table.deliveries(), table.shown()),
         (vec![DeliveryState::Sending], vec!["hello".into(), "Hello.".into(), "what time is it".into()])
     );
-    table.frame(chunk(&request, 0, &json!({"type": "start", "messageId": "a2"})));
+    table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a2"})));
     assert_eq!((table.deliveries(), table.wrote()), (vec![], vec![]));
 }
 
@@ -29,7 +29,7 @@ fn a_message_is_written_alone_and_is_a_delivery_until_the_agent_answers() {
 fn what_cannot_be_sent_is_told_at_once() {
     let mut table = Table::online(vec![]);
     assert_eq!(table.machine.send(" \n\t".to_owned(), table.now), Err(CommandError::Empty));
-    let error = table.machine.send("\"".repeat(9 << 20), table.now).unwrap_err();
+    let error = table.machine.send("\u{1}".repeat(5 << 20), table.now).unwrap_err();
     assert!(matches!(error, CommandError::TooLong { len, max } if len > max), "escaped twice, it is longer than it looks: {error}");
     assert_eq!((table.deliveries(), table.wrote()), (vec![], vec![]));
 }
@@ -126,8 +126,8 @@ fn a_message_that_the_agent_skipped_has_failed() {
     let mut table = Table::online(vec![]);
     table.machine.send("hello".to_owned(), table.now).unwrap();
     let (request, _) = submitted(&table.written()[0]);
-    table.frame(json!({"type": "cf_agent_chat_messages", "messages": []}));
-    table.frame(json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "skipped"}));
+    table.frame(&json!({"type": "cf_agent_chat_messages", "messages": []}));
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "skipped"}));
     assert_eq!(table.deliveries(), [DeliveryState::Failed(DeliveryError::Skipped)]);
     table.effects();
     assert_eq!(table.shown(), ["hello"], "its text is not lost");
@@ -174,7 +174,7 @@ fn a_decision_is_followed_by_a_question_and_kept_until_it_shows() {
         assert_eq!(table.machine.status().decisions.len(), 1);
         table.machine.decide("call-1", false, table.now).unwrap();
         assert_eq!(table.wrote(), Vec::<String>::new(), "the first decision stands");
-        table.frame(frame);
+        table.frame(&frame);
         assert_eq!(table.machine.status().decisions, []);
     }
     let mut table = Table::online(vec![]);
@@ -234,7 +234,7 @@ fn that_nothing_runs_is_no_news_about_what_was_sent_after_the_question() {
     let written = table.connect(vec![]);
     table.machine.send("hello".to_owned(), table.now).unwrap();
     table.effects();
-    table.frame(json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": written[0]["probeId"]}));
+    table.frame(&json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": written[0]["probeId"]}));
     assert!(table.machine.status().turn.is_active(), "{:?}", table.machine.status().turn);
     assert_eq!((table.effects(), table.deliveries()), (vec![], vec![DeliveryState::Sending]));
 }
@@ -277,9 +277,9 @@ fn a_silent_turn_is_asked_after_and_ends_when_nobody_answers() {
     let mut table = Table::online(vec![]);
     let id = table.machine.send("hello".to_owned(), table.now).unwrap();
     let (request, _) = submitted(&table.written()[0]);
-    table.frame(chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
-    table.frame(chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
-    table.frame(chunk(&request, 2, &json!({"type": "text-delta", "id": "t", "delta": "par"})));
+    table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
+    table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
+    table.frame(&chunk(&request, 2, &json!({"type": "text-delta", "id": "t", "delta": "par"})));
     table.effects();
     let mut asked = 0;
     let begun = table.now;
@@ -305,13 +305,13 @@ fn a_turn_that_goes_on_is_not_asked_after() {
     let mut table = Table::online(vec![]);
     let id = table.machine.send("hello".to_owned(), table.now).unwrap();
     let (request, _) = submitted(&table.written()[0]);
-    table.frame(chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
-    table.frame(chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
+    table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
+    table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
     for seq in 2..20 {
         table.pass(secs(29));
-        table.frame(chunk(&request, seq, &json!({"type": "text-delta", "id": "t", "delta": "word "})));
+        table.frame(&chunk(&request, seq, &json!({"type": "text-delta", "id": "t", "delta": "word "})));
     }
-    table.frame(done(&request, &[&id]));
+    table.frame(&done(&request, &[&id]));
     table.pass(secs(15));
     let frames: Vec<Effect> = table.effects().into_iter().filter(|effect| *effect != Effect::Ping).collect();
     assert_eq!(frames, []);
@@ -323,12 +323,28 @@ fn a_failure_is_told_once_and_gone_with_the_next_message() {
     let id = table.machine.send("hello".to_owned(), table.now).unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.frame(
-        json!({"type": "cf_agent_use_chat_response", "id": request, "body": "provider\u{7} exploded", "error": true, "done": false}),
+        &json!({"type": "cf_agent_use_chat_response", "id": request, "body": "provider\u{7} exploded", "error": true, "done": false}),
     );
     table.frame(
-        json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "error", "messageIds": [id]}),
+        &json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "error", "messageIds": [id]}),
     );
     assert_eq!(table.machine.status().error, Some(TurnError::Failed { text: "provider exploded".to_owned() }));
     table.machine.send("again".to_owned(), table.now).unwrap();
     assert_eq!(table.machine.status().error, None);
+}
+
+#[test]
+fn a_cancelled_turn_ends_even_if_the_agent_never_says_so() {
+    let mut table = Table::online(vec![]);
+    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    table.effects();
+    table.machine.cancel(table.now).unwrap();
+    assert_eq!(table.wrote(), ["chat_request_cancel"]);
+    table.pass(secs(3));
+    assert_eq!(table.wrote(), ["stream_resume_request"]);
+    table.pass(secs(5));
+    assert!(!table.machine.status().turn.is_active());
+    assert_eq!(table.effects(), [Effect::History]);
+    table.machine.history(Ok(vec![user(&id, "hello")]), table.now);
+    assert_eq!(table.deliveries(), []);
 }
