@@ -147,12 +147,19 @@ impl Fold<'_> {
         if let Some(at) = self.at() {
             return at;
         }
-        let id = self.stream.target.get_or_insert_with(|| {
-            let id = format!("local-{}", self.request_id);
-            self.invented.push(id.clone());
-            id
-        });
-        let message = UiMessage { metadata: self.stream.metadata.take(), ..UiMessage::assistant(id.clone()) };
+        let id = match &self.stream.target {
+            Some(id) => id.clone(),
+            None => {
+                let id = format!("local-{}", self.request_id);
+                self.named(&id);
+                if let Some(at) = self.at() {
+                    return at;
+                }
+                self.invented.push(id.clone());
+                id
+            }
+        };
+        let message = UiMessage { metadata: self.stream.metadata.take(), ..UiMessage::assistant(id) };
         let end = self.list.all().len();
         self.list.insert(end, message);
         end

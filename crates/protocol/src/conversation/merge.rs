@@ -1,7 +1,9 @@
 //! Messages that come whole: transcripts, `get-messages`, updates of one message (notes 6.3).
 
+use std::collections::HashMap;
+
 use crate::message::{Role, UiMessage};
-use crate::part::Part;
+use crate::part::{Part, StreamState};
 use crate::server::{MessageUpdated, Messages};
 use crate::tool::{ToolPart, ToolState};
 
@@ -39,26 +41,28 @@ impl Conversation {
     }
 
     pub(super) fn merge(&mut self, incoming: Vec<UiMessage>, origin: Origin, connect: bool, reactions: &mut Vec<Reaction>) {
-        let is_listed = |incoming: &[UiMessage], id: &str| incoming.iter().any(|message| message.id == id);
+        let places: HashMap<String, usize> = self.list.all().iter().enumerate().map(|(at, message)| (message.id.clone(), at)).collect();
         // The agent broadcasts a submit as it came. A client that sent only its new message did not delete the others by that: the
         // agent deletes only if every id was known to it.
-        let adds = |message: &UiMessage| self.list.position(&message.id).is_none();
-        let additive = origin == Origin::Broadcast && !connect && incoming.iter().any(adds);
+        let adds = incoming.iter().any(|message| !places.contains_key(&message.id));
+        let additive = origin == Origin::Broadcast && !connect && adds;
         let mut merged = Vec::with_capacity(incoming.len() + 1);
-        let mut replaced = Vec::new();
+        // By the id here, the place in the new list.
+        let mut listed = HashMap::new();
         for message in incoming {
-            let local = self.counterpart(&message).cloned();
+            let place = places.get(&message.id).copied().or_else(|| self.invented_place(&message));
+            let local = place.and_then(|place| self.list.get(place)).cloned();
             if let Some(local) = &local {
                 self.rename(&local.id, &message.id);
-                replaced.push((local.id.clone(), message.id.clone()));
+                listed.insert(local.id.clone(), merged.len());
             }
             merged.push(match local {
+                Some(local) if local == message => message,
                 Some(local) => self.reconcile(&local, message, origin, reactions),
                 None => message,
             });
         }
-        let kept: Vec<UiMessage> =
-            self.list.all().iter().filter(|local| !replaced.iter().any(|(here, _)| *here == local.id)).cloned().collect();
+        let kept: Vec<UiMessage> = self.list.all().iter().filter(|local| !listed.contains_key(&local.id)).cloned().collect();
         let (mut tail, mut before) = (Vec::new(), Vec::new());
         let mut lacking = Vec::new();
         for local in kept {
@@ -74,7 +78,7 @@ impl Conversation {
             }
         }
         if additive && !before.is_empty() {
-            merged = fill_in(self.list.all(), &replaced, &before, merged);
+            merged = fill_in(self.list.all(), &listed, merged, &before);
         } else {
             // Completed while the answer was on its way.
             merged.extend(before);
@@ -86,13 +90,12 @@ impl Conversation {
                 running.rolled_back = !running.message_ids.is_empty() && running.message_ids.iter().all(|id| lacking.contains(id));
             }
         }
-        let (confirmed, open): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.unconfirmed).into_iter().partition(|id| is_listed(&merged, id) && !lacking.contains(id));
+        let (confirmed, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unconfirmed).into_iter().partition(|id| listed.contains_key(id));
         self.unconfirmed = open;
         if !confirmed.is_empty() {
             reactions.push(Reaction::Delivered { message_ids: confirmed });
         }
-        self.invented.retain(|id| is_listed(&merged, id));
+        self.invented.retain(|id| merged.iter().any(|message| message.id == *id));
         self.completed.clear();
         self.behind &= additive;
         self.list.become_list(merged);
@@ -102,16 +105,14 @@ impl Conversation {
         self.running.iter().any(|running| running.stream.target.as_deref() == Some(id))
     }
 
-    /// The message here that this one is: by id, else, for one whose id was made up here, by a call or by what it says.
-    fn counterpart(&self, message: &UiMessage) -> Option<&UiMessage> {
-        let local = self.list.position(&message.id).and_then(|at| self.list.get(at));
-        if local.is_some() || message.role != Role::Assistant {
-            return local;
+    /// The place of a message whose id was made up here, by a call or by what it says.
+    fn invented_place(&self, message: &UiMessage) -> Option<usize> {
+        if message.role != Role::Assistant || self.invented.is_empty() {
+            return None;
         }
-        let mut invented = self.list.all().iter().rev().filter(|local| self.invented.contains(&local.id));
-        invented.find(|local| {
-            let same_call = message.tools().any(|tool| local.tool(&tool.tool_call_id).is_some());
-            same_call || extends(local, message) || extends(message, local)
+        self.list.all().iter().rposition(|local| {
+            let same_call = || message.tools().any(|tool| local.tool(&tool.tool_call_id).is_some());
+            self.invented.contains(&local.id) && (same_call() || extends(local, message) || extends(message, local))
         })
     }
 
@@ -134,7 +135,8 @@ impl Conversation {
         let mut result = incoming;
         let mut copy = None;
         if let Some(stream) = self.stream_of(&result.id) {
-            if !stream.finished {
+            // The end of the chunks is not the end of storing: only a broadcast that comes after it has all of them.
+            if !stream.finished || origin == Origin::Fetched {
                 stream.stored = Some(result.clone());
                 if !stream.detached && extends(local, &result) {
                     let metadata = result.metadata.clone().or_else(|| local.metadata.clone());
@@ -203,11 +205,14 @@ impl Conversation {
     }
 }
 
-/// Whether `longer` is `shorter` with more at its end.
+/// Whether `longer` is `shorter`, or that with more at its end.
 fn extends(longer: &UiMessage, shorter: &UiMessage) -> bool {
+    let text = |longer: &str, longer_state, shorter: &str, shorter_state| {
+        longer.starts_with(shorter) && !(shorter_state == Some(StreamState::Done) && longer_state == Some(StreamState::Streaming))
+    };
     let grows = |(longer, shorter): (&Part, &Part)| match (longer, shorter) {
-        (Part::Text(longer), Part::Text(shorter)) => longer.text.starts_with(&shorter.text),
-        (Part::Reasoning(longer), Part::Reasoning(shorter)) => longer.text.starts_with(&shorter.text),
+        (Part::Text(longer), Part::Text(shorter)) => text(&longer.text, longer.state, &shorter.text, shorter.state),
+        (Part::Reasoning(longer), Part::Reasoning(shorter)) => text(&longer.text, longer.state, &shorter.text, shorter.state),
         (Part::Tool(longer), Part::Tool(shorter)) => longer.tool_call_id == shorter.tool_call_id,
         (longer, shorter) => longer == shorter,
     };
@@ -215,16 +220,15 @@ fn extends(longer: &UiMessage, shorter: &UiMessage) -> bool {
 }
 
 /// A transcript that lists only some of what there is: what it lists stands where it stood, what is new comes at the end.
-fn fill_in(local: &[UiMessage], replaced: &[(String, String)], lacking: &[UiMessage], mut incoming: Vec<UiMessage>) -> Vec<UiMessage> {
-    let mut result = Vec::with_capacity(lacking.len() + incoming.len());
+fn fill_in(local: &[UiMessage], listed: &HashMap<String, usize>, incoming: Vec<UiMessage>, kept: &[UiMessage]) -> Vec<UiMessage> {
+    let mut incoming: Vec<_> = incoming.into_iter().map(Some).collect();
+    let mut result = Vec::with_capacity(kept.len() + incoming.len());
     for message in local {
-        let listed = replaced.iter().find(|(here, _)| *here == message.id).map(|(_, there)| there);
-        if let Some(at) = listed.and_then(|id| incoming.iter().position(|message| message.id == *id)) {
-            result.push(incoming.remove(at));
-        } else if lacking.iter().any(|known| known.id == message.id) {
-            result.push(message.clone());
+        match listed.get(&message.id) {
+            Some(place) => result.extend(incoming.get_mut(*place).and_then(Option::take)),
+            None => result.extend(kept.iter().find(|known| known.id == message.id).cloned()),
         }
     }
-    result.extend(incoming);
+    result.extend(incoming.into_iter().flatten());
     result
 }

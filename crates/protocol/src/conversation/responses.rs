@@ -164,10 +164,11 @@ impl Conversation {
         let running = self.running.remove(at);
         let Running { id: request_id, message_ids, rolled_back, own, stream, .. } = running;
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
+        let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let (place, message) = (message.0, stored::message(message.1.clone()));
             let empty = message.parts.is_empty();
-            if !stream.continuation && !stream.detached && !stream.dirty {
+            if !stream.continuation && !incomplete && outcome != Outcome::Lost {
                 self.completed.push(message.id.clone());
             }
             self.list.replace(place, message);
@@ -190,7 +191,6 @@ impl Conversation {
             self.recovering = Some(Some(request_id));
         }
         let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
-        let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         self.behind |= incomplete;
         if incomplete || own && invented || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
             reactions.push(Reaction::Refetch);
