@@ -73,12 +73,19 @@ async fn no_token_is_in_any_log_or_debug_output() {
     sandbox.control().until_requests(Endpoint::Turn, 1).await;
     until(&link, |status| !status.turn.is_active() && status.deliveries.is_empty()).await;
     // Every way to be refused, and every way to lose a socket.
-    for fault in [Fault::status(401), Fault::html(), Fault::status(503), Fault::Drop] {
-        sandbox.control().once(Endpoint::Socket, fault.clone());
-        sandbox.control().once(Endpoint::Messages, fault);
-        let (accepted, _) = sandbox.control().handshakes();
-        sandbox.control().drop_sockets();
-        sandbox.control().until(|| sandbox.control().handshakes().0 > accepted).await;
+    let control = sandbox.control();
+    for (endpoint, fault) in [
+        (Endpoint::Messages, Fault::status(401)),
+        (Endpoint::Socket, Fault::html()),
+        (Endpoint::Messages, Fault::status(503)),
+        (Endpoint::Socket, Fault::Drop),
+        (Endpoint::Messages, Fault::Drop),
+        (Endpoint::Socket, Fault::SetupError),
+    ] {
+        control.once(endpoint, fault);
+        let loaded = control.requests(Endpoint::Messages) + u64::from(endpoint == Endpoint::Messages);
+        control.drop_sockets();
+        control.until_requests(Endpoint::Messages, loaded + 1).await;
         until(&link, |status| status.link == LinkState::Online).await;
     }
     tokens.push(session.access_token().await.unwrap());
