@@ -1,4 +1,29 @@
-//! The Agents chat protocol: frames in, messages out. No I/O, no clock.
+//! The Agents chat protocol: frames in, messages out. No I/O, no clock, no randomness; runs in a browser too.
+//!
+//! - [`ServerFrame`] and [`ClientFrame`] are the frames in both directions, of all server generations. What is not known here is
+//!   kept and written back as it came.
+//! - [`UiMessage`], [`Part`] and [`ToolPart`] are the messages. Reading and writing one gives the same JSON.
+//! - [`Conversation`] folds frames into messages and says what its owner shall do ([`Reaction`]).
+//! - [`MessageOp`], [`apply`] and [`coalesce`] carry what changed to a mirror elsewhere.
+//! - [`replay`] plays recorded frames into the fold.
+//!
+//! ```
+//! use callbox_protocol::{ClientFrame, Conversation, ServerFrame, UiMessage};
+//!
+//! let mut conversation = Conversation::new();
+//! conversation.connected();
+//! conversation.sent(&ClientFrame::submit("request-1", vec![UiMessage::user("message-1", "hello")]));
+//! for body in [
+//!     r#"{\"type\":\"start\",\"messageId\":\"message-2\"}"#,
+//!     r#"{\"type\":\"text-start\",\"id\":\"0\"}"#,
+//!     r#"{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"Hello!\"}"#,
+//! ] {
+//!     let frame = format!(r#"{{"type":"cf_agent_use_chat_response","id":"request-1","body":"{body}","done":false}}"#);
+//!     conversation.receive(&ServerFrame::parse(&frame)?);
+//! }
+//! assert_eq!(conversation.messages()[1].text(), "Hello!");
+//! # Ok::<(), callbox_protocol::FrameError>(())
+//! ```
 
 mod chunk;
 mod client;

@@ -161,12 +161,10 @@ impl Response {
         if body.is_empty() {
             return Content::Nothing;
         }
-        if self.error != Some(true) {
-            if let Ok(value @ Value::Object(_)) = serde_json::from_str(body) {
-                return Content::Chunk(Chunk::from_value(value));
-            }
+        match serde_json::from_str(body) {
+            Ok(value @ Value::Object(_)) if self.error != Some(true) => Content::Chunk(Chunk::from_value(value)),
+            _ => Content::Text(body.to_owned()),
         }
-        Content::Text(body.to_owned())
     }
 }
 

@@ -1,4 +1,5 @@
 //! Recorded conversations with a real agent fold to exactly what the agent itself shows.
+#![allow(clippy::unwrap_used, reason = "functions that only tests call")]
 
 mod support;
 

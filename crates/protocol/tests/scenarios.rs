@@ -1,4 +1,5 @@
 //! The life of a conversation, case by case: what users of comparable clients complain about (notes 10), turned into tests.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "functions that only tests call, with literals")]
 
 mod support;
 

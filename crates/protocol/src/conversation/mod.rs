@@ -11,6 +11,7 @@
 //! - **A mirror** that applies [`Conversation::take_ops`] always equals [`Conversation::messages`].
 //! - **Linear cost.** Appending never copies the text so far.
 
+mod calls;
 mod chunks;
 mod list;
 mod merge;

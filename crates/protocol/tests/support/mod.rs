@@ -1,5 +1,10 @@
 //! What several test files need.
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "only tests call it, with literals")]
+
+pub(crate) mod agent;
+pub(crate) mod arbitrary_json;
+pub(crate) mod happenings;
 
 use std::fs;
 use std::path::PathBuf;

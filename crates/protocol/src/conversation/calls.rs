@@ -1,0 +1,202 @@
+//! Tool calls: from the first piece of the arguments to the end. No chunk takes back a decision or opens a call that has ended.
+
+use serde_json::Value;
+
+use crate::chunk::{ToolInputAvailable, ToolInputError, ToolInputStart};
+use crate::json::Object;
+use crate::message::Role;
+use crate::part::Part;
+use crate::preview::partial;
+use crate::stored::{arguments, arguments_text};
+use crate::tool::{Approval, ToolPart, ToolState};
+
+use super::chunks::Fold;
+use super::merge::rank;
+
+impl Fold<'_> {
+    fn tool(&self, call: &str) -> Option<(usize, &ToolPart)> {
+        let part = self.parts().iter().rposition(|part| part.as_tool().is_some_and(|tool| tool.tool_call_id == call))?;
+        self.parts().get(part)?.as_tool().map(|tool| (part, tool))
+    }
+
+    fn change_tool(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
+        let (Some(at), Some((part, tool))) = (self.at(), self.tool(call)) else { return };
+        let mut tool = tool.clone();
+        change(&mut tool);
+        self.list.set_part(at, part, Part::Tool(tool));
+    }
+
+    /// A new call, or what was known of it before the message was built anew.
+    fn add_tool(&mut self, tool: ToolPart) {
+        let known = self.stream.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id);
+        let tool = known.cloned().unwrap_or(tool);
+        self.push(Part::Tool(tool));
+    }
+
+    pub(super) fn input_start(&mut self, chunk: &ToolInputStart) {
+        if self.tool(&chunk.tool_call_id).is_none() {
+            let mut tool = new_tool(&chunk.tool_call_id, &chunk.tool_name);
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            self.add_tool(tool);
+        }
+    }
+
+    pub(super) fn input_delta(&mut self, call: &str, delta: &str, whole: Option<&Value>) {
+        if self.tool(call).is_none_or(|(_, tool)| tool.state != ToolState::InputStreaming) {
+            return;
+        }
+        let written = self.stream.arguments.entry(call.to_owned()).or_default();
+        written.text.push_str(delta);
+        let readable = if let Some(whole) = whole {
+            Some(whole.clone())
+        } else if written.text.len() >= 2 * written.read {
+            written.read = written.text.len();
+            partial(&written.text).filter(Value::is_object)
+        } else {
+            None
+        };
+        if let Some(input) = readable {
+            self.stream.provisional.insert(call.to_owned());
+            self.change_tool(call, |tool| tool.input = Some(input));
+        }
+    }
+
+    pub(super) fn input_available(&mut self, chunk: &ToolInputAvailable) {
+        let call = &chunk.tool_call_id;
+        let input = arguments(chunk.input.as_ref());
+        let Some((_, tool)) = self.tool(call) else {
+            let mut tool = new_tool(call, &chunk.tool_name);
+            tool.state = ToolState::InputAvailable;
+            tool.input = Some(input);
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            return self.add_tool(tool);
+        };
+        // Arguments that the user has been asked about are never exchanged, unless they were only what could be read so far.
+        let state = match tool.state {
+            ToolState::InputStreaming => ToolState::InputAvailable,
+            ToolState::ApprovalRequested | ToolState::ApprovalResponded
+                if tool.input.is_none() || self.stream.provisional.contains(call) =>
+            {
+                tool.state.clone()
+            }
+            _ => return,
+        };
+        self.stream.arguments.remove(call);
+        self.stream.provisional.remove(call);
+        self.change_tool(call, |tool| {
+            tool.state = state;
+            tool.input = Some(input);
+            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+        });
+    }
+
+    pub(super) fn input_error(&mut self, chunk: &ToolInputError) {
+        let call = &chunk.tool_call_id;
+        let fail = |tool: &mut ToolPart| {
+            tool.state = ToolState::OutputError;
+            tool.error_text = Some(chunk.error_text.clone());
+            tool.input = Some(arguments(chunk.input.as_ref()));
+            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), None);
+        };
+        match self.tool(call) {
+            Some((_, tool)) if tool.state.is_terminal() => {}
+            Some(_) => self.change_tool(call, fail),
+            None => {
+                let mut tool = new_tool(call, &chunk.tool_name);
+                fail(&mut tool);
+                self.add_tool(tool);
+            }
+        }
+    }
+
+    pub(super) fn approval_request(&mut self, call: &str, approval: &str, descriptor: Option<&Value>) {
+        if self.replay && self.stream.continuation {
+            self.catch_up(call);
+        }
+        let Some((_, tool)) = self.tool(call) else { return };
+        if tool.state == ToolState::ApprovalResponded || tool.state.is_terminal() {
+            return;
+        }
+        let (being_written, unread) = (tool.state == ToolState::InputStreaming, tool.input.is_none());
+        let written = self.stream.arguments.remove(call);
+        let read = match written {
+            // Unless the arguments came whole with the pieces.
+            Some(written) if being_written && (written.read > 0 || unread) => {
+                self.stream.provisional.insert(call.to_owned());
+                Some(arguments_text(&written.text))
+            }
+            _ => None,
+        };
+        self.change_tool(call, |tool| {
+            if read.is_some() {
+                tool.input = read;
+            }
+            tool.state = ToolState::ApprovalRequested;
+            let mut extra = Object::new();
+            extra.extend(descriptor.map(|descriptor| ("descriptor".to_owned(), descriptor.clone())));
+            tool.approval = Some(Approval { id: approval.to_owned(), extra, ..Approval::default() });
+        });
+        // The agent stores the message at this point, so that the question survives.
+        self.stream.stored = self.at().and_then(|at| self.list.get(at)).cloned().map(crate::stored::message);
+    }
+
+    /// A continuation is sent again from its first chunk, onto a copy that the agent stored in the middle of it. It stores one at
+    /// each question, so at a question that the copy has, the copy is what all chunks up to here make.
+    fn catch_up(&mut self, call: &str) {
+        let (Some(at), Some(stored)) = (self.at(), self.stream.stored.as_ref().filter(|stored| stored.tool(call).is_some())) else {
+            return;
+        };
+        let mut stored = stored.clone();
+        if let Some(current) = self.list.get(at) {
+            stored.metadata.clone_from(&current.metadata);
+            for tool in stored.parts.iter_mut().filter_map(Part::as_tool_mut) {
+                if let Some(ours) = current.tool(&tool.tool_call_id).filter(|ours| rank(ours) > rank(tool)) {
+                    tool.clone_from(ours);
+                }
+            }
+        }
+        self.list.replace(at, stored);
+    }
+
+    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is.
+    pub(super) fn settle(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
+        if let Some((_, tool)) = self.tool(call) {
+            if !tool.is_settled() {
+                self.stream.arguments.remove(call);
+                self.change_tool(call, change);
+            }
+            return;
+        }
+        for (at, message) in self.list.all().iter().enumerate().filter(|(_, message)| message.role == Role::Assistant) {
+            let found = message.parts.iter().enumerate().find_map(|(part, value)| {
+                let tool = value.as_tool().filter(|tool| tool.tool_call_id == call)?;
+                Some((part, tool))
+            });
+            if let Some((part, tool)) = found {
+                if !tool.state.is_terminal() {
+                    let mut tool = tool.clone();
+                    change(&mut tool);
+                    self.list.set_part(at, part, Part::Tool(tool));
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// A call in the agent's form: never `dynamic-tool`, and the name twice.
+fn new_tool(call: &str, name: &str) -> ToolPart {
+    let mut tool = ToolPart::new(call, name);
+    tool.extra.insert("toolName".to_owned(), Value::String(name.to_owned()));
+    tool
+}
+
+fn describe(tool: &mut ToolPart, provider_executed: Option<bool>, metadata: Option<&Value>, title: Option<&String>) {
+    tool.provider_executed = provider_executed.or(tool.provider_executed);
+    if let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) {
+        tool.extra.insert("callProviderMetadata".to_owned(), metadata.clone());
+    }
+    if let Some(title) = title {
+        tool.title = Some(title.clone());
+    }
+}
