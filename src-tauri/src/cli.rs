@@ -6,12 +6,12 @@ use clap::Parser;
 use url::Url;
 
 /// The scheme of the links with which a browser hands a sign-in back.
-pub const SCHEME: &str = "dev.callbox.desktop";
+pub(crate) const SCHEME: &str = "dev.callbox.desktop";
 
 /// A desktop chat client for AI agents that stand behind a login.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "callbox", version)]
-pub struct Args {
+pub(crate) struct Args {
     /// Try Callbox with the tenant and the agent that are built in; needs no account, no key and no network.
     #[arg(long)]
     pub sandbox: bool,
@@ -37,14 +37,10 @@ pub struct Args {
 ///
 /// Browsers and desktops hand a link over as an argument of a new process, some with flags of their own beside it. The scheme is compared
 /// without regard to case (RFC 3986 §3.1); everything else is the link's business.
-pub fn links<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn links<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     arguments
         .into_iter()
-        .filter(|argument| {
-            argument
-                .split_once(':')
-                .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME))
-        })
+        .filter(|argument| argument.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME)))
         .map(str::to_owned)
         .collect()
 }

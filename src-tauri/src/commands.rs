@@ -27,7 +27,7 @@ macro_rules! handlers {
         )*
 
         /// The registry of all handlers.
-        pub fn registry<R: tauri::Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + Sync + 'static {
+        pub(crate) fn registry<R: tauri::Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + Sync + 'static {
             tauri::generate_handler![subscribe, $($name),*]
         }
     };

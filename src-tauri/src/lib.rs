@@ -108,15 +108,22 @@ fn run(args: Args) -> Result<(), StartError> {
             Ok(())
         })
         .build(tauri::generate_context!())?;
-    app.run(|app, event| {
-        if let RunEvent::Opened { urls } = &event {
-            for link in cli::links(urls.iter().map(tauri::Url::as_str)) {
-                deliver(app, link);
-            }
-        }
-    });
+    app.run(on_event);
     Ok(())
 }
+
+/// macOS hands links over as events of the running app; the other systems start a second process.
+#[cfg(target_os = "macos")]
+fn on_event(app: &AppHandle, event: RunEvent) {
+    if let RunEvent::Opened { urls } = event {
+        for link in cli::links(urls.iter().map(tauri::Url::as_str)) {
+            deliver(app, link);
+        }
+    }
+}
+
+#[cfg(not(target_os = "macos"))]
+fn on_event(_app: &AppHandle, _event: RunEvent) {}
 
 fn start(args: &Args) -> Start {
     if args.sandbox {

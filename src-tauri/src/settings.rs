@@ -11,21 +11,30 @@ use serde::{Deserialize, Serialize};
 /// The content of `settings.json`. Unknown fields of a newer version are dropped, missing ones have their defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub preferences: Preferences,
     /// The built-in tenant and agent were the last profile in use.
     pub sandbox: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     #[error("The settings file {path} could not be written ({source}). Your choice holds until Callbox is closed.")]
     Write { path: PathBuf, source: io::Error },
 }
 
+impl SettingsError {
+    /// A stable name for translation and tests.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Write { .. } => "settings-write",
+        }
+    }
+}
+
 impl Settings {
     /// Reads the file; defaults where there is none or where it cannot be understood (which is logged, and the file kept aside).
-    pub fn load(path: &Path) -> Self {
+    pub(crate) fn load(path: &Path) -> Self {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::default(),
@@ -45,7 +54,7 @@ impl Settings {
     }
 
     /// Replaces the file as a whole, so that a crash leaves the old or the new.
-    pub fn save(&self, path: &Path) -> Result<(), SettingsError> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), SettingsError> {
         let failed = |source| SettingsError::Write { path: path.to_owned(), source };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(failed)?;

@@ -2,16 +2,16 @@
 
 use tauri::{App, AppHandle, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
-pub const LABEL: &str = "main";
+pub(crate) const LABEL: &str = "main";
 
 /// Opens the window. It leads nowhere but to the app's own pages, and whatever wants to open another window is refused.
-pub fn open<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
+pub(crate) fn open<R: Runtime>(app: &App<R>) -> tauri::Result<()> {
     WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Callbox")
         .inner_size(1100.0, 760.0)
         .min_inner_size(560.0, 420.0)
         .center()
-        .on_navigation(|url| is_own_page(url))
+        .on_navigation(is_own_page)
         .build()?;
     Ok(())
 }
@@ -26,7 +26,7 @@ fn is_own_page(url: &tauri::Url) -> bool {
 }
 
 /// Shows the window and gives it the keyboard, as far as the system lets us.
-pub fn summon<R: Runtime>(app: &AppHandle<R>) {
+pub(crate) fn summon<R: Runtime>(app: &AppHandle<R>) {
     let Some(window) = app.get_webview_window(LABEL) else { return };
     for result in [window.unminimize(), window.show(), window.set_focus()] {
         if let Err(error) = result {

@@ -1,6 +1,6 @@
 //! The state of the app, owned by one task.
 
-use callbox_identity::{Session, SessionState};
+use callbox_identity::{Session, SessionState, SignOut};
 use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
 use callbox_link::Link;
 use callbox_store::Store;
@@ -103,17 +103,25 @@ impl Desk {
         let mut states = session.state();
         self.emit(Event::Profile(place.view()));
         self.place = Some(place);
-        self.session_changed(states.borrow_and_update().clone());
+        let now = states.borrow_and_update().clone();
+        self.session_changed(&now);
         let jobs = self.jobs.clone();
         tokio::spawn(async move {
             while states.changed().await.is_ok() {
                 let state = states.borrow_and_update().clone();
-                jobs.post(move |desk| desk.session_changed(state)).await;
+                jobs.post(move |desk| desk.session_changed(&state)).await;
             }
         });
         for link in std::mem::take(&mut self.early) {
             self.deliver(link);
         }
+    }
+
+    /// Gives up the place in use: its session's actor and its sandbox end, and what they held is free for the next one.
+    pub(super) fn leave_place(&mut self) {
+        self.close_thread();
+        self.shelf = None;
+        self.place = None;
     }
 
     pub(super) fn vault(&self) -> Vault {
@@ -154,7 +162,11 @@ impl Desk {
             session: self.shown.clone(),
             profile: self.place.as_ref().map(Place::view),
             conversations: self.conversations(),
-            open: self.open.as_ref().map(|open| open.conversation.clone()).or_else(|| self.conversations().first().map(|first| first.id.clone())),
+            open: self
+                .open
+                .as_ref()
+                .map(|open| open.conversation.clone())
+                .or_else(|| self.conversations().first().map(|first| first.id.clone())),
             preferences: self.settings.preferences,
         }
     }
@@ -209,16 +221,16 @@ impl Desk {
         });
     }
 
-    fn session_changed(&mut self, state: SessionState) {
+    fn session_changed(&mut self, state: &SessionState) {
         if !matches!(state, SessionState::SigningIn { .. }) {
             self.page = None;
         }
-        match &state {
+        match state {
             SessionState::SignedIn { account, .. } => {
                 let key = place::account_key(account);
                 if self.shelf.as_ref().is_none_or(|shelf| shelf.account != key) {
                     // The window learns of the account together with its conversations, so that it need not jump twice.
-                    self.open_shelf(key, view::session(&state));
+                    self.open_shelf(key, view::session(state));
                     return;
                 }
             }
@@ -228,7 +240,7 @@ impl Desk {
             }
             SessionState::Restoring | SessionState::SigningIn { .. } => {}
         }
-        self.show_session(view::session(&state));
+        self.show_session(view::session(state));
     }
 
     fn open_shelf(&mut self, account: String, shown: SessionView) {
@@ -268,8 +280,10 @@ impl Desk {
         Ok(session)
     }
 
-    pub(super) fn left(&mut self, revoked: bool) {
-        if !revoked {
+    pub(super) fn left(&mut self, left: &SignOut) {
+        if let Some(why) = &left.left_in_keychain {
+            self.notify(NoticeKind::Error, view::error(why));
+        } else if !left.revoked {
             self.notify(NoticeKind::Warning, view::not_revoked());
         }
     }
@@ -328,11 +342,7 @@ impl Desk {
     }
 
     pub(super) fn link(&self, conversation: &str) -> Result<Link, UserError> {
-        self.open
-            .as_ref()
-            .filter(|open| open.conversation == conversation)
-            .map(|open| open.link.clone())
-            .ok_or_else(view::no_conversation)
+        self.open.as_ref().filter(|open| open.conversation == conversation).map(|open| open.link.clone()).ok_or_else(view::no_conversation)
     }
 
     /// Something was said in a conversation: it moves to the top, and is named after the first words if it had no name.

@@ -17,16 +17,16 @@ use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use self::desk::Desk;
-pub use self::place::PlaceError;
+pub(crate) use self::place::PlaceError;
 
 /// Where the window's events go.
-pub type Sink = Box<dyn Fn(Event) + Send>;
+pub(crate) type Sink = Box<dyn Fn(Event) + Send>;
 
 /// Opens a web page for the user.
-pub type Browser = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
+pub(crate) type Browser = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
 
 /// What the core needs of its surroundings.
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Conversations, the sandbox's own files.
     pub data: PathBuf,
     /// Settings and profiles.
@@ -39,7 +39,7 @@ pub struct Surroundings {
 
 /// What to talk to at the start.
 #[derive(Debug, Clone)]
-pub enum Start {
+pub(crate) enum Start {
     /// The profile file that was installed with the app or put into the configuration folder; the sandbox if it was used last; else nothing.
     Remembered,
     /// A profile file named on the command line.
@@ -75,13 +75,13 @@ impl Jobs {
 
 /// The running core. Cheap to clone.
 #[derive(Clone)]
-pub struct Core {
+pub(crate) struct Core {
     jobs: Jobs,
 }
 
 impl Core {
     /// Starts the core on the current tokio runtime; returns at once, whatever the keychain or the network do.
-    pub fn spawn(surroundings: Surroundings, start: Start) -> Self {
+    pub(crate) fn spawn(surroundings: Surroundings, start: Start) -> Self {
         let (sender, mut receiver) = mpsc::channel::<Job>(64);
         let jobs = Jobs(sender);
         let mut desk = Desk::new(surroundings, jobs.clone());
@@ -95,7 +95,7 @@ impl Core {
     }
 
     /// A link from the browser. Never fails: what it leads to is shown in the window.
-    pub async fn deliver(&self, link: String) {
+    pub(crate) async fn deliver(&self, link: String) {
         self.jobs.post(move |desk| desk.deliver(link)).await;
     }
 
@@ -127,18 +127,19 @@ impl Core {
 
     pub(crate) async fn cancel_sign_in(&self) -> Result<(), UserError> {
         let session = self.jobs.run(|desk| desk.session()).await??;
-        session.cancel_sign_in();
+        session.cancel_sign_in().await;
         Ok(())
     }
 
     pub(crate) async fn sign_out(&self) -> Result<(), UserError> {
         let session = self.jobs.run(|desk| desk.leave()).await??;
         let left = session.sign_out().await;
-        self.jobs.run(move |desk| desk.left(left.revoked)).await?;
+        self.jobs.run(move |desk| desk.left(&left)).await?;
         store_key::forget(&self.jobs).await
     }
 
     pub(crate) async fn use_sandbox(&self) -> Result<(), UserError> {
+        self.jobs.run(|desk| desk.leave_place()).await?;
         place::use_sandbox(&self.jobs, None, None).await
     }
 

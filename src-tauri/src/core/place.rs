@@ -4,9 +4,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use callbox_identity::{Account, Config, Entropy, Profile, Session, SystemClock, SystemEntropy};
+use callbox_identity::{Account, Config, Entropy, Issuer, Profile, ProfileError, Session, SystemClock, SystemEntropy};
 use callbox_ipc::{ProfileView, UserError};
 use callbox_link::AgentAddress;
 use callbox_sandbox::{Model, Sandbox, SandboxConfig};
@@ -14,6 +15,11 @@ use callbox_vault::Vault;
 use url::Url;
 
 use super::{Jobs, view};
+
+/// How long a connection may take to stand.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
+const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
 
 pub(super) struct Place {
     pub(super) profile: Profile,
@@ -25,15 +31,19 @@ pub(super) struct Place {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub(crate) enum PlaceError {
     #[error("The profile {path} could not be read ({source}). Check that the file is there and that you may read it.")]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("The profile {path} is not valid: {message}")]
     Invalid { path: PathBuf, message: String },
     #[error("The network could not be set up ({0}). Check the proxy settings and the certificates of this system.")]
     Network(#[source] reqwest::Error),
+    #[error("Safe connections could not be set up ({0}). Install Callbox again.")]
+    Tls(#[source] rustls::Error),
     #[error("The agent's address {0} cannot be used. It must be an https address, or http on this computer.")]
     Agent(Url),
+    #[error(transparent)]
+    Issuer(#[from] ProfileError),
     #[error("The built-in sandbox could not be started: {0}")]
     Sandbox(#[from] callbox_sandbox::SandboxError),
 }
@@ -44,7 +54,9 @@ impl PlaceError {
             Self::Unreadable { .. } => "profile-unreadable",
             Self::Invalid { .. } => "profile-invalid",
             Self::Network(_) => "network-setup",
+            Self::Tls(_) => "tls-setup",
             Self::Agent(_) => "agent-address",
+            Self::Issuer(error) => error.code(),
             Self::Sandbox(_) => "sandbox-start",
         }
     }
@@ -60,13 +72,7 @@ impl Place {
     }
 
     fn new(profile: Profile, vault: &Vault, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
-        // Redirects stay off: a token must not follow one to somewhere else.
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(std::time::Duration::from_secs(15))
-            .build()
-            .map_err(PlaceError::Network)?;
+        let http = http_client()?;
         let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
         let session = Session::spawn(Config {
             profile: profile.clone(),
@@ -86,10 +92,22 @@ impl Place {
         ProfileView {
             name: self.profile.name.clone(),
             agent_host: host(&self.profile.agent),
-            tenant_host: host(&self.profile.issuer),
+            tenant_host: self.profile.issuer.host(),
             sandbox: self.is_sandbox(),
         }
     }
+}
+
+/// The client for all requests. Redirects stay off: a token must not follow one to somewhere else. It trusts whom the socket trusts.
+fn http_client() -> Result<reqwest::Client, PlaceError> {
+    let tls = callbox_link::tls_config().map_err(PlaceError::Tls)?;
+    reqwest::Client::builder()
+        .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .tls_backend_preconfigured((*tls).clone())
+        .build()
+        .map_err(PlaceError::Network)
 }
 
 /// Starts the built-in tenant (and the built-in agent, unless another one is named) and moves there.
@@ -105,6 +123,7 @@ async fn sandbox(vault: &Vault, state: PathBuf, port: Option<u16>, agent: Option
         tenant: loopback(port.unwrap_or(0)),
         agent: agent.is_none().then(|| loopback(0)),
         state_dir: Some(state),
+        refresh_overlap: REFRESH_OVERLAP,
         model: Model::from_environment(),
         ..SandboxConfig::default()
     })
@@ -113,7 +132,7 @@ async fn sandbox(vault: &Vault, state: PathBuf, port: Option<u16>, agent: Option
         id: "sandbox".into(),
         name: "Sandbox".into(),
         agent: agent.unwrap_or_else(|| sandbox.agent_url()),
-        issuer: sandbox.issuer(),
+        issuer: Issuer::try_from(sandbox.issuer()).map_err(PlaceError::Issuer)?,
         client_id: sandbox.client_id().to_owned(),
         audience: Some(sandbox.audience().to_owned()),
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use callbox_identity::{Entropy, SystemEntropy};
 use callbox_ipc::UserError;
 use callbox_store::Store;
-use callbox_vault::{Health, Secret, Vault, VaultError};
+use callbox_vault::{Health, Kept, Secret, Vault, VaultError};
 
 use super::{Jobs, view};
 
@@ -34,7 +34,8 @@ async fn open_sealed(vault: &Vault, data: &Path) -> Result<Opened, Option<UserEr
         // The window already says that this session is not kept.
         return Err(None);
     }
-    let key = key(vault).await.map_err(|error| Some(view::error(&error)))?;
+    // A key that is not kept must not seal a file: nobody could open it tomorrow. The window already says so.
+    let key = key(vault).await.map_err(|error| Some(view::error(&error)))?.ok_or(None)?;
     let path = file(data);
     let opened = tokio::task::spawn_blocking(move || {
         if let Some(folder) = path.parent() {
@@ -46,7 +47,10 @@ async fn open_sealed(vault: &Vault, data: &Path) -> Result<Opened, Option<UserEr
     .await
     .map_err(|_| Some(view::closing()))?;
     match opened {
-        Ok(store) => Ok(Opened { store, trouble: None }),
+        Ok(store) => {
+            let trouble = store.replaced().map(view::error);
+            Ok(Opened { store, trouble })
+        }
         Err(error) => Err(Some(view::error(&error))),
     }
 }
@@ -55,30 +59,29 @@ fn in_memory(trouble: Option<UserError>) -> Opened {
     Opened { store: Store::in_memory(), trouble }
 }
 
-async fn key(vault: &Vault) -> Result<[u8; KEY_LENGTH], VaultError> {
+/// The key, made if there was none; `None` if the keychain did not take the new one.
+async fn key(vault: &Vault) -> Result<Option<[u8; KEY_LENGTH]>, VaultError> {
     if let Some(kept) = vault.get(ENTRY).await?
         && let Ok(key) = <[u8; KEY_LENGTH]>::try_from(kept.expose().as_slice())
     {
-        return Ok(key);
+        return Ok(Some(key));
     }
     let mut key = [0; KEY_LENGTH];
     SystemEntropy.fill(&mut key);
-    vault.set(ENTRY, Secret::new(key.to_vec())).await?;
-    Ok(key)
+    Ok(match vault.set(ENTRY, Secret::new(key.to_vec())).await? {
+        Kept::Protected => Some(key),
+        Kept::SessionOnly(_) => None,
+    })
 }
 
 /// Forgets the key and the file, so that nothing of the account is left on this computer.
 pub(super) async fn forget(jobs: &Jobs) -> Result<(), UserError> {
     let (vault, data) = jobs.run(|desk| (desk.vault(), desk.data())).await?;
     let path = file(&data);
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.clone().into_os_string();
-        name.push(suffix);
-        if let Err(error) = tokio::fs::remove_file(PathBuf::from(name)).await
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, "a file of the store was left behind");
-        }
+    match tokio::task::spawn_blocking(move || Store::erase(&path)).await {
+        Ok(Err(error)) => tracing::warn!(%error, "a file of the store was left behind"),
+        Ok(Ok(())) => {}
+        Err(_) => return Err(view::closing()),
     }
     vault.delete(ENTRY).await.map_err(|error| view::error(&error))
 }

@@ -8,7 +8,7 @@ mod linux;
 use tauri::{AppHandle, Runtime};
 
 /// Makes this executable the handler of our scheme, on a thread of its own because the system's tools take their time.
-pub fn register_in_background<R: Runtime>(app: &AppHandle<R>) {
+pub(crate) fn register_in_background<R: Runtime>(app: &AppHandle<R>) {
     let app = app.clone();
     let spawned = std::thread::Builder::new().name("scheme".into()).spawn(move || {
         if let Err(error) = register(&app) {

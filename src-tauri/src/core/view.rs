@@ -1,0 +1,276 @@
+//! From the core's words to the window's.
+
+use std::{
+    fmt::Display,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use callbox_identity::{Account, Ignored, SessionState, SignInError, SignedOutReason, Storage};
+use callbox_ipc::{
+    AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadStatus,
+    ThreadUpdate, ThreadView, TurnView, UserError,
+};
+use callbox_link::{LinkState, Status, ThreadSnapshot, Update};
+use callbox_protocol::Turn;
+
+/// An error that names itself: a stable code beside its sentence.
+pub(super) trait Coded: Display {
+    fn code(&self) -> &'static str;
+}
+
+macro_rules! coded {
+    ($($error:ty),* $(,)?) => {
+        $(impl Coded for $error {
+            fn code(&self) -> &'static str {
+                <$error>::code(self)
+            }
+        })*
+    };
+}
+coded!(
+    crate::settings::SettingsError,
+    super::PlaceError,
+    callbox_identity::SignInError,
+    callbox_link::CommandError,
+    callbox_link::DeliveryError,
+    callbox_link::LinkError,
+    callbox_link::TurnError,
+    callbox_store::Replaced,
+    callbox_store::StoreError,
+    callbox_vault::VaultError,
+);
+
+/// Any error, as the window shows it.
+pub(super) fn error(error: &impl Coded) -> UserError {
+    UserError::new(error.code(), error.to_string())
+}
+
+// --- Sentences that belong to the shell itself ----------------------------------------------------------------------------------------
+
+pub(super) fn closing() -> UserError {
+    UserError::new("session-closed", "The app is closing.")
+}
+
+pub(super) fn no_profile() -> UserError {
+    UserError::new("no-profile", "No agent is set up yet. Open Callbox with a profile, or try the sandbox.")
+}
+
+pub(super) fn no_sign_in() -> UserError {
+    UserError::new("no-sign-in", "No sign-in is waiting. Sign in again.")
+}
+
+pub(super) fn no_browser(why: &str) -> UserError {
+    let mut error =
+        UserError::new("no-browser", format!("The web browser could not be opened ({why}). Set a default browser, then try again."));
+    error.arguments.insert("why".into(), why.into());
+    error
+}
+
+pub(super) fn forbidden_link() -> UserError {
+    UserError::new("forbidden-link", "This link was not opened: only web pages and mail addresses are.")
+}
+
+pub(super) fn signed_out() -> UserError {
+    UserError::new("signed-out", "You are not signed in.")
+}
+
+pub(super) fn no_conversation() -> UserError {
+    UserError::new("no-conversation", "This conversation is not open any more. Choose it in the list again.")
+}
+
+pub(super) fn not_revoked() -> UserError {
+    UserError::new(
+        "not-revoked",
+        "You are signed out on this computer. The sign-in server could not be told; its own sign-in ends by itself after a while.",
+    )
+}
+
+/// Why a link was not taken. Nothing of the link is repeated.
+pub(super) fn ignored_link(reason: &Ignored) -> UserError {
+    let text = match reason {
+        Ignored::TooLong => "That is too long for a link from the browser. Copy the address alone.",
+        Ignored::Malformed => "That is not the whole address. Copy all of it from the browser.",
+        Ignored::NotOurs => "That is not the address of this sign-in. Copy the one that begins with dev.callbox.desktop.",
+        Ignored::Unknown => "This link belongs to another sign-in. Start again and use the newest page.",
+        Ignored::AlreadyUsed => "This link has been used already. If you are not signed in, start again.",
+        Ignored::Over => "This link is too old. Sign in again.",
+        Ignored::Closed => return closing(),
+    };
+    UserError::new(reason.code(), text)
+}
+
+// --- State --------------------------------------------------------------------------------------------------------------------------------
+
+pub(super) fn session(state: &SessionState) -> SessionView {
+    match state {
+        SessionState::Restoring => SessionView::Restoring,
+        SessionState::SignedOut { reason } => SessionView::SignedOut { reason: reason.as_ref().and_then(signed_out_reason) },
+        SessionState::SigningIn { stage, .. } => SessionView::SigningIn {
+            stage: match stage {
+                callbox_identity::SignInStage::Preparing => SignInStage::Preparing,
+                callbox_identity::SignInStage::WaitingForBrowser => SignInStage::WaitingForBrowser,
+                callbox_identity::SignInStage::Exchanging => SignInStage::Exchanging,
+            },
+        },
+        SessionState::SignedIn { account, storage } => SessionView::SignedIn {
+            account: AccountView { name: account.name.clone(), email: account.email.clone() },
+            storage: match storage {
+                Storage::Keychain => StorageView::Keychain,
+                Storage::SessionOnly(why) => StorageView::SessionOnly { reason: error(why) },
+            },
+        },
+    }
+}
+
+fn signed_out_reason(reason: &SignedOutReason) -> Option<UserError> {
+    let named = |code: &str, text: String, account: &Account| {
+        let mut error = UserError::new(code, text);
+        error.arguments.insert("name".into(), account.name.clone());
+        error
+    };
+    Some(match reason {
+        SignedOutReason::Ended { account } => named(
+            "session-ended",
+            format!("The sign-in of {} has ended. Sign in again to go on; your conversations are still there.", account.name),
+            account,
+        ),
+        SignedOutReason::AccountChanged { account } => named(
+            "account-changed",
+            format!("The sign-in server answered for somebody else than {}. Sign in again.", account.name),
+            account,
+        ),
+        SignedOutReason::Keychain(why) => error(why),
+        SignedOutReason::Unreadable => UserError::new(
+            "session-unreadable",
+            "The stored sign-in was written by another version of Callbox and cannot be read. Sign in again.",
+        ),
+        // The user's own wish needs no explanation.
+        SignedOutReason::SignInFailed(SignInError::Cancelled) => return None,
+        SignedOutReason::SignInFailed(why) => error(why),
+    })
+}
+
+pub(super) fn summary(conversation: callbox_store::Conversation) -> ConversationSummary {
+    ConversationSummary { id: conversation.id, title: conversation.title, updated_at: conversation.updated_at }
+}
+
+pub(super) fn thread(snapshot: ThreadSnapshot) -> ThreadView {
+    ThreadView { messages: snapshot.messages, status: status(snapshot.status) }
+}
+
+pub(super) fn update(update: Update) -> ThreadUpdate {
+    match update {
+        Update::Ops(ops) => ThreadUpdate::Ops(ops),
+        Update::Status(now) => ThreadUpdate::Status(status(now)),
+    }
+}
+
+fn status(status: Status) -> ThreadStatus {
+    ThreadStatus {
+        link: link(&status.link),
+        turn: match status.turn {
+            Turn::Idle => TurnView::Idle,
+            Turn::Waiting { .. } => TurnView::Waiting,
+            Turn::Streaming { .. } => TurnView::Streaming,
+            Turn::Recovering { .. } => TurnView::Recovering,
+            Turn::Interrupted { .. } => TurnView::Interrupted,
+        },
+        deliveries: status.deliveries.into_iter().map(delivery).collect(),
+        decisions: status
+            .decisions
+            .into_iter()
+            .map(|decision| DecisionView { tool_call: decision.tool_call_id, approved: decision.approved })
+            .collect(),
+        error: status.error.as_ref().map(error),
+    }
+}
+
+fn link(state: &LinkState) -> LinkView {
+    match state {
+        LinkState::Connecting => LinkView::Connecting,
+        LinkState::Online => LinkView::Online,
+        LinkState::Offline { retry_in, why } => {
+            LinkView::Offline { retry_in: retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)), reason: error(why) }
+        }
+        LinkState::SignInNeeded => LinkView::SignInNeeded,
+        LinkState::Refused(why) => LinkView::Refused { reason: error(why) },
+        LinkState::Closed => LinkView::Closed,
+    }
+}
+
+fn delivery(delivery: callbox_link::Delivery) -> Delivery {
+    Delivery {
+        message: delivery.message_id,
+        state: match delivery.state {
+            callbox_link::DeliveryState::Queued => DeliveryState::Queued,
+            callbox_link::DeliveryState::Sending => DeliveryState::Sending,
+            callbox_link::DeliveryState::Failed(why) => DeliveryState::Failed { reason: error(&why) },
+        },
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use callbox_identity::Trouble;
+
+    use super::*;
+
+    #[test]
+    fn a_cancelled_sign_in_needs_no_explanation_and_a_failed_one_does() {
+        let signed_out = |why| session(&SessionState::SignedOut { reason: Some(SignedOutReason::SignInFailed(why)) });
+        assert_eq!(signed_out(SignInError::Cancelled), SessionView::SignedOut { reason: None });
+        let SessionView::SignedOut { reason: Some(reason) } = signed_out(SignInError::Trouble(Trouble::Unreachable)) else {
+            panic!("a reason")
+        };
+        assert_eq!(reason.code, "tenant-unreachable");
+    }
+
+    /// The codes in the sources: every `=> "kebab-case"` of a function named `code`, and every literal first argument of `UserError::new`.
+    fn codes() -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = BTreeSet::new();
+        for source in ["crates/identity/src", "crates/link/src", "crates/store/src", "crates/vault/src", "src-tauri/src"] {
+            collect(&root.join(source), &mut found);
+        }
+        found
+    }
+
+    fn collect(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                let functions = code.split("fn code(&self)").skip(1).map(|after| after.split("\n    }").next().unwrap());
+                for literal in functions.flat_map(|body| body.split("=> \"").skip(1)) {
+                    found.insert(literal.split('"').next().unwrap().to_owned());
+                }
+                for call in code.split("UserError::new(").skip(1) {
+                    if let Some(literal) = call.trim_start().strip_prefix('"') {
+                        found.insert(literal.split('"').next().unwrap().to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_error_that_can_reach_the_window_has_a_japanese_sentence() {
+        let file = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/locales/ja.ftl")).unwrap();
+        let known: BTreeSet<&str> =
+            file.lines().filter_map(|line| line.strip_prefix("error-")?.split_once(" =").map(|(code, _)| code)).collect();
+        let codes = codes();
+        assert!(codes.len() > 60 && codes.contains("keychain-locked") && codes.contains("no-browser"), "the search found {codes:?}");
+        let missing: Vec<_> = codes.iter().filter(|code| !known.contains(code.as_str())).collect();
+        assert!(missing.is_empty(), "without a sentence in ja.ftl: {missing:#?}");
+    }
+}
