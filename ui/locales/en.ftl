@@ -174,41 +174,7 @@ live-started = The agent is answering.
 live-finished = The answer is complete.
 live-asked = The agent asks to use { $tool }. It waits for your decision.
 
-## Errors. The shell sends its own English sentence; these stand in where it sends none.
+## Errors. The shell says its own in English; these are the window's.
 
 error-unknown = Something went wrong ({ $code }). Try again.
 error-shell-unreadable = The window and the app do not understand each other. Restart Callbox; if that does not help, install it again.
-error-tenant-unreachable = The sign-in server could not be reached. Check the network connection.
-error-tenant-timed-out = The sign-in server did not answer in time. Try again in a moment.
-error-tenant-reply-lost = The connection to the sign-in server broke. Try again in a moment.
-error-tenant-rate-limited = The sign-in server asks for a pause. Try again in a moment.
-error-tenant-unwell = The sign-in server is not well. Try again in a moment.
-error-tenant-intercepted = Something between this computer and the sign-in server answered in its place. Does this network want a sign-in of its own?
-error-internal-step-failed = An internal step failed. Try again; if it happens again, please report it.
-error-discovery-not-found = No sign-in server answers at this address. Check the issuer in the profile.
-error-discovery-insecure = The sign-in server names an address without https. That is not safe to use.
-error-sign-in-declined = The sign-in was declined.
-error-sign-in-wrong-issuer = The answer came from another sign-in server than the one that was asked. Sign in again.
-error-sign-in-code-rejected = The sign-in server did not accept the sign-in that came back from the browser. Sign in again.
-error-sign-in-expired = The sign-in took too long. Sign in again.
-error-sign-in-cancelled = The sign-in was cancelled.
-error-session-closed = The app is closing.
-error-signed-out = You are not signed in.
-error-link-too-long = That is too long to be the link from your browser. Copy only the address.
-error-link-malformed = That is not an address. Copy the whole address from your browser.
-error-link-not-ours = That address does not belong to this sign-in. Copy the one that begins with dev.callbox.desktop.
-error-link-unknown = That link belongs to another sign-in. Start again, and use the newest page.
-error-link-already-used = That link has been used already. Start again if you are not signed in.
-error-link-over = That link has expired. Start the sign-in again.
-error-keychain-denied = The system’s keychain refused access. Allow Callbox to use it, then try again.
-error-keychain-locked = The system’s keychain is locked. Unlock it, then try again.
-error-keychain-unavailable = No keychain is available on this system. Start or install one (for example GNOME Keyring or KWallet), then try again.
-error-keychain-timed-out = The system’s keychain did not answer. Look for a prompt that asks to unlock it, then try again.
-error-keychain-not-used = No keychain is in use in this session. Nothing is kept after it.
-error-store-disk-full = The disk is full. Make room, then try again; the change was not kept.
-error-store-read-only = The list of conversations may not be written to. Check the permissions of the app’s data folder.
-error-store-cannot-open = The list of conversations could not be opened. Check that the app’s data folder exists and that you may use it.
-error-store-busy = The list of conversations is in use by another program. Try again in a moment.
-error-store-newer = The list of conversations was written by a newer version of the app. Update the app to see it.
-error-store-replaced-wrong-key = The list of conversations on this computer is locked with a key that is no longer there. A new list was begun; the conversations themselves are still with the agent.
-error-store-replaced-corrupt = The list of conversations on this computer is damaged. A new list was begun; the conversations themselves are still with the agent.

@@ -5,44 +5,64 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use callbox_identity::{Account, Ignored, SessionState, SignInError, SignedOutReason, Storage};
+use callbox_identity::{Account, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
 use callbox_ipc::{
     AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadStatus,
     ThreadUpdate, ThreadView, TurnView, UserError,
 };
-use callbox_link::{LinkState, Status, ThreadSnapshot, Update};
+use callbox_link::{LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
 use callbox_protocol::Turn;
 
 /// An error that names itself: a stable code beside its sentence.
 pub(super) trait Coded: Display {
     fn code(&self) -> &'static str;
+
+    /// What a translated sentence cannot know: the words of somebody else, or the whole sentence in English.
+    fn detail(&self) -> String {
+        self.to_string()
+    }
 }
 
 macro_rules! coded {
-    ($($error:ty),* $(,)?) => {
+    ($($error:ty $({ $($pattern:pat => $detail:expr),* $(,)? })?;)*) => {
         $(impl Coded for $error {
             fn code(&self) -> &'static str {
                 <$error>::code(self)
             }
+
+            $(fn detail(&self) -> String {
+                match self {
+                    $($pattern => $detail,)*
+                    other => other.to_string(),
+                }
+            })?
         })*
     };
 }
-coded!(
-    crate::settings::SettingsError,
-    super::PlaceError,
-    callbox_identity::SignInError,
-    callbox_link::CommandError,
-    callbox_link::DeliveryError,
-    callbox_link::LinkError,
-    callbox_link::TurnError,
-    callbox_store::Replaced,
-    callbox_store::StoreError,
-    callbox_vault::VaultError,
-);
+coded! {
+    crate::settings::SettingsError;
+    super::PlaceError { super::PlaceError::Sandbox(why) => why.to_string() };
+    SignInError { SignInError::Interaction(said) | SignInError::Configuration(said) => said.to_string() };
+    callbox_link::CommandError;
+    callbox_link::DeliveryError;
+    LinkError {
+        LinkError::Forbidden { text } | LinkError::NoSuchAgent { text, .. } | LinkError::Closed { reason: text, .. } => text.clone(),
+        LinkError::Token(TokenError::Interaction(said) | TokenError::Configuration(said)) => said.to_string(),
+    };
+    TurnError { TurnError::Failed { text } => text.clone() };
+    callbox_store::Replaced;
+    callbox_store::StoreError;
+    callbox_vault::VaultError;
+}
 
 /// Any error, as the window shows it.
 pub(super) fn error(error: &impl Coded) -> UserError {
-    UserError::new(error.code(), error.to_string())
+    with("detail", error.detail(), UserError::new(error.code(), error.to_string()))
+}
+
+fn with(name: &str, value: impl Into<String>, mut error: UserError) -> UserError {
+    error.arguments.insert(name.to_owned(), value.into());
+    error
 }
 
 // --- Sentences that belong to the shell itself ----------------------------------------------------------------------------------------
@@ -60,10 +80,8 @@ pub(super) fn no_sign_in() -> UserError {
 }
 
 pub(super) fn no_browser(why: &str) -> UserError {
-    let mut error =
-        UserError::new("no-browser", format!("The web browser could not be opened ({why}). Set a default browser, then try again."));
-    error.arguments.insert("why".into(), why.into());
-    error
+    let text = format!("The web browser could not be opened ({why}). Set a default browser, then try again.");
+    with("why", why, UserError::new("no-browser", text))
 }
 
 pub(super) fn forbidden_link() -> UserError {
@@ -123,22 +141,15 @@ pub(super) fn session(state: &SessionState) -> SessionView {
 }
 
 fn signed_out_reason(reason: &SignedOutReason) -> Option<UserError> {
-    let named = |code: &str, text: String, account: &Account| {
-        let mut error = UserError::new(code, text);
-        error.arguments.insert("name".into(), account.name.clone());
-        error
-    };
     Some(match reason {
-        SignedOutReason::Ended { account } => named(
-            "session-ended",
-            format!("The sign-in of {} has ended. Sign in again to go on; your conversations are still there.", account.name),
-            account,
-        ),
-        SignedOutReason::AccountChanged { account } => named(
-            "account-changed",
-            format!("The sign-in server answered for somebody else than {}. Sign in again.", account.name),
-            account,
-        ),
+        SignedOutReason::Ended { account: Account { name, .. } } => {
+            let text = format!("The sign-in of {name} has ended. Sign in again to go on; your conversations are still there.");
+            with("name", name, UserError::new("session-ended", text))
+        }
+        SignedOutReason::AccountChanged { account: Account { name, .. } } => {
+            let text = format!("The sign-in server answered for somebody else than {name}. Sign in again.");
+            with("name", name, UserError::new("account-changed", text))
+        }
         SignedOutReason::Keychain(why) => error(why),
         SignedOutReason::Unreadable => UserError::new(
             "session-unreadable",
