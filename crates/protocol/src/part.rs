@@ -8,6 +8,7 @@ use crate::json::{Object, take_string};
 use crate::tool::ToolPart;
 
 /// One piece of a message.
+#[allow(clippy::large_enum_variant, reason = "messages have few parts, and all code matches on them")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
     /// `text`

@@ -144,6 +144,7 @@ wire_struct! {
 }
 
 /// What a response frame carries.
+#[allow(clippy::large_enum_variant, reason = "one at a time, between parsing and folding")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Nothing but its flags.

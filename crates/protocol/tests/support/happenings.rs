@@ -9,6 +9,7 @@ use super::agent::{Event, play};
 use super::{ended, frame as frame_of, message};
 
 /// Frames and other happenings, in no order at all, about few enough things that they meet.
+#[allow(clippy::large_enum_variant, reason = "a handful in a test")]
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
     Event(Event),
