@@ -40,15 +40,23 @@ mod tests {
 
     use callbox_ipc::COMMANDS;
 
+    /// A struct, because its fields keep their order whatever features the JSON library is built with.
+    #[derive(serde::Serialize)]
+    struct Capability {
+        identifier: &'static str,
+        description: &'static str,
+        windows: [&'static str; 1],
+        permissions: Vec<String>,
+    }
+
     /// What the capability file must say: one permission for each command, and nothing else.
     fn expected() -> String {
-        let permissions: Vec<String> = COMMANDS.iter().map(|command| format!("allow-{}", command.replace('_', "-"))).collect();
-        let capability = serde_json::json!({
-            "identifier": "main",
-            "description": "What the one window may ask of the shell: the commands of crates/ipc, and nothing of any plugin.",
-            "windows": ["main"],
-            "permissions": permissions,
-        });
+        let capability = Capability {
+            identifier: "main",
+            description: "What the one window may ask of the shell: the commands of crates/ipc, and nothing of any plugin.",
+            windows: ["main"],
+            permissions: COMMANDS.iter().map(|command| format!("allow-{}", command.replace('_', "-"))).collect(),
+        };
         format!("{}\n", serde_json::to_string_pretty(&capability).unwrap())
     }
 

@@ -143,7 +143,7 @@ mod tests {
         let input = json!({ "mail": { "to": ["a@example.com", "b\u{202E}@example.com"], "body": "hi\u{200B}\u{E0041}" } });
         assert_eq!(
             warnings("send", &input),
-            vec![Warning::Hidden { place: "mail.body".into(), count: 2 }, Warning::Direction { place: "mail.to.2".into() }]
+            vec![Warning::Direction { place: "mail.to.2".into() }, Warning::Hidden { place: "mail.body".into(), count: 2 }]
         );
     }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{
-    io::{self, Write as _},
+    io,
     sync::{Arc, Mutex},
 };
 
@@ -28,18 +28,6 @@ impl io::Write for Log {
     }
 }
 
-impl log::Log for Log {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        writeln!(self.clone(), "{} {}", record.target(), record.args()).unwrap();
-    }
-
-    fn flush(&self) {}
-}
-
 async fn until(link: &Link, condition: impl FnMut(&Status) -> bool) {
     let mut status = link.status();
     tokio::time::timeout(std::time::Duration::from_secs(30), status.wait_for(condition)).await.unwrap().unwrap();
@@ -50,8 +38,6 @@ async fn no_token_is_in_any_log_or_debug_output() {
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish().init();
-    log::set_boxed_logger(Box::new(log.clone())).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
 
     let sandbox = Sandbox::start(SandboxConfig { pace: std::time::Duration::ZERO, ..SandboxConfig::default() }).await.unwrap();
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
