@@ -10,8 +10,7 @@ mod window;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser as _;
-use directories::ProjectDirs;
-use tauri::{AppHandle, Manager, RunEvent};
+use tauri::{App, AppHandle, Manager, RunEvent};
 use tauri_plugin_opener::OpenerExt;
 
 use crate::{
@@ -47,8 +46,6 @@ pub fn main() -> ExitCode {
 enum StartError {
     #[error("Callbox needs a display, and neither WAYLAND_DISPLAY nor DISPLAY is set. Start it from a desktop session.")]
     NoDisplay,
-    #[error("This account has no home directory, so there is no place for Callbox's files. Set HOME and start again.")]
-    NoHome,
     #[error("Callbox could not start: {0}")]
     Tauri(#[from] tauri::Error),
     #[error("Callbox could not start: {0}")]
@@ -73,7 +70,6 @@ fn run(args: Args) -> Result<(), StartError> {
     if cfg!(target_os = "linux") && std::env::var_os("WAYLAND_DISPLAY").is_none() && std::env::var_os("DISPLAY").is_none() {
         return Err(StartError::NoDisplay);
     }
-    let folders = ProjectDirs::from("dev", "callbox", "desktop").ok_or(StartError::NoHome)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("core").build()?;
     tauri::async_runtime::set(runtime.handle().clone());
 
@@ -84,31 +80,40 @@ fn run(args: Args) -> Result<(), StartError> {
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
         .invoke_handler(commands::registry())
         .setup(move |app| {
-            let handle = app.handle().clone();
-            let surroundings = Surroundings {
-                data: folders.data_local_dir().to_owned(),
-                config: folders.config_dir().to_owned(),
-                vault: callbox_vault::Vault::system(IDENTIFIER),
-                browser: {
-                    let handle = handle.clone();
-                    Arc::new(move |url| handle.opener().open_url(url.as_str(), None::<&str>).map_err(|error| error.to_string()))
-                },
-                summon: {
-                    let handle = handle.clone();
-                    Arc::new(move || window::summon(&handle))
-                },
-            };
-            let core = tauri::async_runtime::block_on(async { Core::spawn(surroundings, start(&args)) });
-            app.manage(core);
-            window::open(app)?;
-            deep_link::register_in_background(&handle);
-            for link in cli::links(args.links.iter().map(String::as_str)) {
-                deliver(&handle, link);
+            // An error that is returned from here would become a panic.
+            if let Err(error) = set_up(app, &args) {
+                complain(&error);
+                app.handle().exit(1);
             }
             Ok(())
         })
         .build(tauri::generate_context!())?;
     app.run(on_event);
+    Ok(())
+}
+
+fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
+    let handle = app.handle().clone();
+    let surroundings = Surroundings {
+        data: handle.path().app_local_data_dir()?,
+        config: handle.path().app_config_dir()?,
+        vault: callbox_vault::Vault::system(IDENTIFIER),
+        browser: {
+            let handle = handle.clone();
+            Arc::new(move |url| handle.opener().open_url(url.as_str(), None::<&str>).map_err(|error| error.to_string()))
+        },
+        summon: {
+            let handle = handle.clone();
+            Arc::new(move || window::summon(&handle))
+        },
+    };
+    let core = tauri::async_runtime::block_on(async { Core::spawn(surroundings, start(args)) });
+    app.manage(core);
+    window::open(app)?;
+    deep_link::register_in_background(&handle);
+    for link in cli::links(args.links.iter().map(String::as_str)) {
+        deliver(&handle, link);
+    }
     Ok(())
 }
 

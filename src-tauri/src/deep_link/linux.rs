@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use directories::BaseDirs;
+use tauri::{AppHandle, Manager, Runtime};
 
 use crate::cli::SCHEME;
 
@@ -18,8 +18,8 @@ const FILE: &str = "dev.callbox.desktop-handler.desktop";
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RegisterError {
-    #[error("this account has no home directory to register in")]
-    NoHome,
+    #[error("this account has no place to register in: {0}")]
+    NoHome(#[from] tauri::Error),
     #[error("the path of this program is unknown: {0}")]
     NoExecutable(#[source] io::Error),
     #[error("the handler file {path} could not be written: {source}")]
@@ -31,10 +31,9 @@ pub(super) enum RegisterError {
 }
 
 /// Makes this executable the default handler of our scheme for the user, unless an installed package already has done so.
-pub(super) fn register() -> Result<(), RegisterError> {
+pub(super) fn register<R: Runtime>(app: &AppHandle<R>) -> Result<(), RegisterError> {
     let executable = std::env::current_exe().map_err(RegisterError::NoExecutable)?;
-    let base = BaseDirs::new().ok_or(RegisterError::NoHome)?;
-    let applications = base.data_dir().join("applications");
+    let applications = app.path().data_dir()?.join("applications");
     if installed_handler_is(&executable) && !applications.join(FILE).exists() {
         return Ok(());
     }

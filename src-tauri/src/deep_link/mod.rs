@@ -21,8 +21,8 @@ pub(crate) fn register_in_background<R: Runtime>(app: &AppHandle<R>) {
 }
 
 #[cfg(target_os = "linux")]
-fn register<R: Runtime>(_app: &AppHandle<R>) -> Result<(), linux::RegisterError> {
-    linux::register()
+fn register<R: Runtime>(app: &AppHandle<R>) -> Result<(), linux::RegisterError> {
+    linux::register(app)
 }
 
 /// Windows: the plugin writes the user's own class. macOS: the bundle's Info.plist has registered the scheme already.
