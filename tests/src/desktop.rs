@@ -1,0 +1,130 @@
+//! The desktop of one test: folders of its own, a system browser that notes what it is asked to open, and the app to be tested.
+//!
+//! Display, message bus and keychain are those around the test; they are shared by all tests of a run, one after the other.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+use url::Url;
+
+use crate::{Error, Look, Result, error::While as _, wait};
+
+/// What must be there for a window, a keychain and their buses to work.
+const NEEDED: [&str; 3] = ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
+/// What would change how the app behaves.
+const HIDDEN: [&str; 7] =
+    ["BROWSER", "HTTP_PROXY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "XDG_CURRENT_DESKTOP", "http_proxy"];
+const BROWSER: &str = "noting-browser.desktop";
+
+/// Folders and the app. Everything in the folders is gone when this is dropped.
+#[derive(Debug)]
+pub struct Desktop {
+    top: TempDir,
+    app: PathBuf,
+}
+
+impl Desktop {
+    /// A desktop on which nobody has ever been, for the app that `CALLBOX_APP` names.
+    ///
+    /// # Errors
+    /// [`Error::NoDesktop`] outside of `cargo xtask`.
+    pub fn new() -> Result<Self> {
+        Self::for_app(env::var_os("CALLBOX_APP").map(PathBuf::from).ok_or(Error::NoDesktop("CALLBOX_APP"))?)
+    }
+
+    /// A desktop on which nobody has ever been, for this app.
+    ///
+    /// # Errors
+    /// [`Error::NoDesktop`] where there is no display, bus or keychain.
+    pub fn for_app(app: PathBuf) -> Result<Self> {
+        if let Some(missing) = NEEDED.into_iter().find(|name| env::var_os(name).is_none()) {
+            return Err(Error::NoDesktop(missing));
+        }
+        let app = fs::canonicalize(&app).doing(format!("the app {}", app.display()))?;
+        let top = tempfile::Builder::new().prefix("desktop-").tempdir().doing("folders for a desktop")?;
+        let desktop = Self { top, app };
+        for name in ["home", "config", "data/applications", "cache", "state", "tmp", "outside"] {
+            fs::create_dir_all(desktop.top.path().join(name)).doing("folders for a desktop")?;
+        }
+        desktop.install_browser()?;
+        Ok(desktop)
+    }
+
+    /// A browser like any other, as far as the desktop knows.
+    fn install_browser(&self) -> Result<()> {
+        let script = self.outside().join("browser");
+        let noted = self.noted();
+        fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", noted.display())).doing("the system browser")?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).doing("the system browser")?;
+        let entry =
+            format!("[Desktop Entry]\nType=Application\nName=Browser\nExec={} %u\nMimeType=x-scheme-handler/http;\n", script.display());
+        fs::write(self.top.path().join("data/applications").join(BROWSER), entry).doing("the system browser")?;
+        let schemes: String = ["http", "https"].map(|scheme| format!("x-scheme-handler/{scheme}={BROWSER}\n")).concat();
+        fs::write(self.top.path().join("config/mimeapps.list"), format!("[Default Applications]\n{schemes}")).doing("the system browser")
+    }
+
+    /// The app.
+    #[must_use]
+    pub fn app(&self) -> &Path {
+        &self.app
+    }
+
+    /// What belongs to the user: home folder, settings, data, caches.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        ["home", "config", "data", "cache", "state", "tmp"].map(|name| self.top.path().join(name)).to_vec()
+    }
+
+    /// Where the test keeps what is not the user's: logs, the browser's profile.
+    #[must_use]
+    pub fn outside(&self) -> PathBuf {
+        self.top.path().join("outside")
+    }
+
+    /// `program`, as the desktop would start it.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let variables = [
+            ("HOME", "home"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_STATE_HOME", "state"),
+            ("TMPDIR", "tmp"),
+        ];
+        command.envs(variables.map(|(name, folder)| (name, self.top.path().join(folder))));
+        for name in HIDDEN {
+            command.env_remove(name);
+        }
+        command.env("LANG", "C.UTF-8").current_dir(self.top.path().join("home"));
+        command
+    }
+
+    /// The pages that the system browser was asked to open, oldest first.
+    #[must_use]
+    pub fn opened_pages(&self) -> Vec<String> {
+        fs::read_to_string(self.noted()).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// The page that the system browser is asked to open after `known` others.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] if none is.
+    pub async fn opened_page(&self, known: usize) -> Result<Url> {
+        let page = wait::until("the system browser is asked to open a page", async || {
+            let pages = self.opened_pages();
+            Ok(Look::when(pages.get(known).cloned(), &pages))
+        });
+        let page = page.await?;
+        Url::parse(&page).map_err(|error| Error::unexpected(format!("the browser was given {page}: {error}")))
+    }
+
+    fn noted(&self) -> PathBuf {
+        self.outside().join("opened-pages")
+    }
+}

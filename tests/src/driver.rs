@@ -1,0 +1,138 @@
+//! A WebDriver server and its one session.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use serde_json::{Map, Value};
+use thirtyfour::{By, Capabilities, WebDriver, WebElement, error::WebDriverErrorInner};
+
+use crate::{Error, Look, Process, Result, error::While as _, wait};
+
+/// One command to the server may take this long; starting the program that it drives is one of them.
+const COMMAND: Duration = Duration::from_secs(60);
+
+/// A driven program. All of it ends when this is dropped.
+#[derive(Debug)]
+pub struct Driver {
+    session: Option<WebDriver>,
+    server: Process,
+}
+
+impl Driver {
+    /// Starts `server`, which has been told to listen on `port`, and the program that `capabilities` describe.
+    ///
+    /// # Errors
+    /// When one of the two does not start.
+    pub async fn start(server: Command, port: u16, capabilities: Map<String, Value>, log: &Path) -> Result<Self> {
+        let server = Process::start(server, log)?;
+        let address = format!("http://127.0.0.1:{port}");
+        wait::until("the WebDriver server listens", async || {
+            Ok(Look::when(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok(), "nobody listens"))
+        })
+        .await?;
+        let session = WebDriver::builder(address, Capabilities::from(capabilities)).request_timeout(COMMAND).connect().await;
+        let session = session.doing(format!("no session; see {}", log.display()))?;
+        Ok(Self { session: Some(session), server })
+    }
+
+    /// The process id of the server, from which everything that it drives descends.
+    #[must_use]
+    pub fn server(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// The session.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn session(&self) -> Result<&WebDriver> {
+        self.session.as_ref().ok_or_else(|| Error::unexpected("the session has ended"))
+    }
+
+    /// Ends the session and with it the driven program.
+    ///
+    /// # Errors
+    /// When the server does not know how.
+    pub async fn quit(&mut self) -> Result<()> {
+        match self.session.take() {
+            Some(session) => session.quit().await.doing("the session could not be ended"),
+            None => Ok(()),
+        }
+    }
+
+    /// Clicks what `css` finds, as soon as a person could.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with why not.
+    pub async fn click(&self, css: &str) -> Result<()> {
+        self.act(&format!("{css} can be clicked"), css, async |element| element.click().await).await
+    }
+
+    /// Types into what `css` finds, as soon as a person could.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with why not.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        self.act(&format!("{css} can be typed into"), css, async |element| element.send_keys(text).await).await
+    }
+
+    /// Empties the field that `css` finds, as soon as a person could.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with why not.
+    pub async fn clear(&self, css: &str) -> Result<()> {
+        self.act(&format!("{css} can be emptied"), css, async |element| element.clear().await).await
+    }
+
+    async fn act(
+        &self,
+        what: &str,
+        css: &str,
+        action: impl AsyncFn(&WebElement) -> Result<(), thirtyfour::error::WebDriverError>,
+    ) -> Result<()> {
+        let session = self.session()?;
+        wait::until(what, async || {
+            let done = match session.find(By::Css(css)).await {
+                Ok(element) => action(&element).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => Ok(Look::There(())),
+                // What is not there yet, is being drawn anew or lies under something else is worth another look.
+                Err(error) => match error.as_inner() {
+                    WebDriverErrorInner::NoSuchElement(_)
+                    | WebDriverErrorInner::StaleElementReference(_)
+                    | WebDriverErrorInner::ElementClickIntercepted(_)
+                    | WebDriverErrorInner::ElementNotInteractable(_) => Ok(Look::NotYet(error.to_string())),
+                    _ => Err(error).doing(what.to_owned()),
+                },
+            }
+        })
+        .await
+    }
+
+    /// Runs a function's body in the page and gives back what it returns.
+    ///
+    /// # Errors
+    /// When it throws.
+    pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        let answer = self.session()?.execute(script, arguments).await.doing("a script in the page")?;
+        Ok(answer.json().clone())
+    }
+
+    /// What a person sees now, as PNG.
+    ///
+    /// # Errors
+    /// When there is nothing to see.
+    pub async fn picture(&self) -> Result<Vec<u8>> {
+        self.session()?.screenshot_as_png().await.doing("a picture of the page")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // A session that is left over here belongs to a test that has failed; the process goes next, and the session with it.
+        if let Some(session) = self.session.take() {
+            let _ = session.leak();
+        }
+    }
+}

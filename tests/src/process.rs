@@ -1,0 +1,128 @@
+//! Programs that end with the test, and a look at those that run.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use crate::{Look, Result, error::While as _, wait};
+
+/// A program and everything that it has started in its process group; all of it ends when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// Starts `command` in a group of its own. What it and its children write goes to the end of `log`.
+    ///
+    /// # Errors
+    /// When the log or the program cannot be opened.
+    pub fn start(mut command: Command, log: &Path) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let output = || fs::File::options().create(true).append(true).open(log).doing(format!("the log {}", log.display()));
+        command.stdin(Stdio::null()).stdout(output()?).stderr(output()?).process_group(0);
+        let child = command.spawn().doing(format!("{name} could not be started"))?;
+        Ok(Self { child, name })
+    }
+
+    /// Its process id, which is also its group's.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns when it has ended by itself.
+    ///
+    /// # Errors
+    /// [`crate::Error::TimedOut`].
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        let what = format!("{} ends", self.name);
+        wait::until(&what, async || Ok(Look::when(self.child.try_wait().doing("its status")?, "it still runs"))).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The group, because drivers leave what they have started behind when they are killed.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// Ends a process at once.
+///
+/// # Errors
+/// When there is no such process or it is not ours.
+pub fn kill(pid: u32) -> Result<()> {
+    let status = Command::new("kill").args(["-KILL", &pid.to_string()]).status().doing("kill could not be started")?;
+    crate::error::ensure(status.success(), || format!("process {pid} could not be ended"))
+}
+
+/// A port of this computer that nobody listens on.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("a free port")?;
+    Ok(listener.local_addr().doing("a free port")?.port())
+}
+
+/// A program that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    pub pid: u32,
+    pub parent: u32,
+    /// What lies on the disk; empty if it cannot be told.
+    pub executable: PathBuf,
+    /// Its arguments, each ended by a zero byte, the program's own name first.
+    pub arguments: Vec<u8>,
+}
+
+/// Everything that runs on this computer and that we may look at.
+#[must_use]
+pub fn running() -> Vec<Running> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // A process may end between two looks at it.
+    pids.filter_map(look).collect()
+}
+
+fn look(pid: u32) -> Option<Running> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+    // The name stands in parentheses and may contain anything, even those.
+    let after_name = stat.rsplit_once(')')?.1;
+    let mut fields = after_name.split_whitespace();
+    let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
+    if state == "Z" {
+        return None;
+    }
+    let executable = fs::read_link(folder.join("exe")).unwrap_or_default();
+    Some(Running { pid, parent, executable, arguments: fs::read(folder.join("cmdline")).unwrap_or_default() })
+}
+
+/// Of `all`, those that descend from `ancestor`, itself excepted.
+#[must_use]
+pub fn descendants(all: &[Running], ancestor: u32) -> Vec<Running> {
+    let mut found: Vec<Running> = Vec::new();
+    let mut known = vec![ancestor];
+    while let Some(parent) = known.pop() {
+        for child in all.iter().filter(|process| process.parent == parent) {
+            known.push(child.pid);
+            found.push(child.clone());
+        }
+    }
+    found
+}
+
+/// The processes that run `program`.
+#[must_use]
+pub fn running_program(program: &Path) -> Vec<Running> {
+    running().into_iter().filter(|process| process.executable == program).collect()
+}

@@ -1,0 +1,234 @@
+//! The window, as a person uses it: seen by what is on it, worked by clicks and keys.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use thirtyfour::Key;
+
+use crate::{Driver, Error, Look, Result, error::ensure, testids, wait};
+
+const LOOK: &str = include_str!("window.js");
+
+/// Everything on the window that a test may want to know, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct View {
+    /// `starting`, `sign-in`, `waiting`, `main`; none before the first frame.
+    pub screen: Option<String>,
+    pub conversation: Option<String>,
+    pub conversations: Vec<String>,
+    pub turn: Option<String>,
+    pub connection: Option<String>,
+    pub messages: Vec<Message>,
+    /// The codes of what is said about no conversation.
+    pub notices: Vec<String>,
+    /// The codes of what has failed.
+    pub errors: Vec<String>,
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Message {
+    pub id: String,
+    pub role: String,
+    pub delivery: Option<String>,
+    /// What is said in it, tools left out.
+    pub text: String,
+    pub tools: Vec<Tool>,
+}
+
+/// A tool call in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Tool {
+    pub call: String,
+    pub name: String,
+    pub state: String,
+    /// The question whether it may be used stands there.
+    pub asks: bool,
+    /// The question can be answered with yes.
+    pub armed: bool,
+    /// Shown while the question stands, or when the card is unfolded.
+    pub input: Option<String>,
+    pub output: Option<String>,
+}
+
+impl View {
+    /// Whether the agent is done: the last word is its own, and nothing runs.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.turn.as_deref() == Some("idle") && self.messages.last().is_some_and(|message| message.role == "assistant")
+    }
+
+    /// All tool calls, oldest first.
+    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.messages.iter().flat_map(|message| &message.tools)
+    }
+
+    /// The call whose question stands there.
+    #[must_use]
+    pub fn asking(&self) -> Option<&Tool> {
+        self.tools().find(|tool| tool.asks)
+    }
+}
+
+/// The window of a running app.
+#[derive(Debug, Clone, Copy)]
+pub struct Window<'a> {
+    driver: &'a Driver,
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn new(driver: &'a Driver) -> Self {
+        Self { driver }
+    }
+
+    /// What drives it, for a test that wants more.
+    #[must_use]
+    pub fn driver(self) -> &'a Driver {
+        self.driver
+    }
+
+    /// What is on it now.
+    ///
+    /// # Errors
+    /// When the page does not answer.
+    pub async fn look(self) -> Result<View> {
+        let seen = self.driver.run(LOOK, Vec::new()).await?;
+        serde_json::from_value(seen.clone()).map_err(|error| Error::unexpected(format!("{error} in {seen}")))
+    }
+
+    /// Looks until `condition` holds.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with what was there instead.
+    pub async fn until(self, what: &str, condition: impl Fn(&View) -> bool) -> Result<View> {
+        self.until_within(wait::PATIENCE, what, condition).await
+    }
+
+    /// [`Window::until`], with another bound.
+    ///
+    /// # Errors
+    /// As [`Window::until`].
+    pub async fn until_within(self, bound: Duration, what: &str, condition: impl Fn(&View) -> bool) -> Result<View> {
+        wait::until_within(bound, what, async || {
+            let view = self.look().await?;
+            let seen = format!("{view:?}");
+            Ok(Look::when(condition(&view).then_some(view), seen))
+        })
+        .await
+    }
+
+    /// Waits for a screen.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with the one that is there instead.
+    pub async fn screen(self, name: &str) -> Result<View> {
+        self.until(&format!("the screen is `{name}`"), |view| view.screen.as_deref() == Some(name)).await
+    }
+
+    /// Clicks what has this name in [`testids`].
+    ///
+    /// # Errors
+    /// When there is nothing to click.
+    pub async fn click(self, testid: &str) -> Result<()> {
+        self.driver.click(&named(testid)).await
+    }
+
+    /// Writes a message and sends it with Enter; returns when it stands in the conversation.
+    ///
+    /// # Errors
+    /// When it does not get there.
+    pub async fn say(self, text: &str) -> Result<()> {
+        let before = self.look().await?.messages.len();
+        self.driver.type_into(&named(testids::COMPOSER), text).await?;
+        self.driver.type_into(&named(testids::COMPOSER), &char::from(Key::Enter).to_string()).await?;
+        let sent = |view: &View| view.messages.iter().skip(before).any(|message| message.role == "user" && message.text == text);
+        self.until(&format!("“{text}” stands in the conversation"), sent).await.map(drop)
+    }
+
+    /// Says something and waits for the whole answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ask(self, text: &str) -> Result<View> {
+        let before = self.look().await?.messages.len();
+        self.say(text).await?;
+        self.until(&format!("“{text}” is answered"), |view| view.settled() && view.messages.len() > before + 1).await
+    }
+
+    /// Waits until the agent asks whether it may use a tool and yes could be said.
+    ///
+    /// # Errors
+    /// When it does not ask.
+    pub async fn asked(self) -> Result<Tool> {
+        let view = self.until("the agent asks before it uses a tool", |view| view.asking().is_some_and(|tool| tool.armed)).await?;
+        view.asking().cloned().ok_or_else(|| Error::unexpected("the question has gone"))
+    }
+
+    /// Says yes or no to a call, and returns when it is `done` or `denied` and the agent has had its word about it.
+    ///
+    /// # Errors
+    /// When something else becomes of it.
+    pub async fn decide(self, tool: &Tool, approve: bool) -> Result<View> {
+        let (button, end) = if approve { (testids::APPROVE, "done") } else { (testids::DENY, "denied") };
+        self.driver.click(&format!("{} {}", card(&tool.call), named(button))).await?;
+        let ended = |view: &View| view.tools().any(|other| other.call == tool.call && other.state == end);
+        self.until(&format!("{} is {end}", tool.name), |view| view.settled() && ended(view)).await
+    }
+
+    /// Unfolds every tool call, so that its input and its result are in [`Window::look`].
+    ///
+    /// # Errors
+    /// When a card does not unfold.
+    pub async fn unfold(self) -> Result<View> {
+        let folded = |view: &View| view.tools().find(|tool| tool.input.is_none()).map(|tool| tool.call.clone());
+        while let Some(call) = folded(&self.look().await?) {
+            self.driver.click(&format!("{} .fold[aria-expanded=false]", card(&call))).await?;
+            self.until("the card unfolds", |view| view.tools().any(|tool| tool.call == call && tool.input.is_some())).await?;
+        }
+        self.look().await
+    }
+
+    /// Opens the account's panel if it is closed.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub async fn open_account(self) -> Result<()> {
+        let panel = named(testids::ACCOUNT_PANEL);
+        if self.driver.run("return document.querySelector(arguments[0]) === null", vec![panel.into()]).await? == true {
+            self.click(testids::ACCOUNT_MENU).await?;
+        }
+        Ok(())
+    }
+
+    /// Chooses `system`, `light` or `dark`.
+    ///
+    /// # Errors
+    /// When it cannot be chosen.
+    pub async fn choose_theme(self, theme: &str) -> Result<()> {
+        self.open_account().await?;
+        self.driver.click(&format!("{} label:has(input[value={theme}])", named(testids::THEME))).await?;
+        self.click(testids::ACCOUNT_MENU).await
+    }
+
+    /// Signs out by the account's panel.
+    ///
+    /// # Errors
+    /// When somebody is still signed in afterwards.
+    pub async fn sign_out(self) -> Result<()> {
+        self.open_account().await?;
+        self.click(testids::SIGN_OUT).await?;
+        self.click(testids::SIGN_OUT_CONFIRM).await?;
+        let view = self.screen("sign-in").await?;
+        ensure(view.errors.is_empty(), || format!("signing out went wrong: {:?}", view.errors))
+    }
+}
+
+/// The selector of a thing by its name.
+#[must_use]
+pub fn named(testid: &str) -> String {
+    format!("[data-testid=\"{testid}\"]")
+}
+
+fn card(call: &str) -> String {
+    format!("{}[data-call=\"{call}\"]", named(testids::TOOL_CARD))
+}
