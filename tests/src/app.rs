@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Map, json};
 
-use crate::{Desktop, Driver, Error, Look, Result, Window, process, wait};
+use crate::{Desktop, Driver, Error, Look, Result, Window, process, screen, wait};
+
+/// How long the app may take to end after its window was closed.
+const GOODBYE: Duration = Duration::from_secs(10);
 
 /// A running app with its window. It ends when this is dropped.
 #[derive(Debug)]
@@ -93,17 +96,16 @@ impl App {
         process::descendants(&process::running(), self.pid).iter().filter(|process| is_web(process)).map(|process| process.pid).collect()
     }
 
-    /// Closes the window, as a person does, and returns when the app has ended.
+    /// Closes the window, as a person does, and returns when the app has ended by itself.
     ///
     /// # Errors
     /// When it goes on running.
     pub async fn close(mut self) -> Result<()> {
-        let session = self.driver.session()?;
-        // The driver's answer may be lost when the window goes; what counts is that the process ends.
-        let _ = session.close_window().await;
-        let ended = self.ended(Duration::from_secs(10)).await;
+        screen::close_window_of(self.pid)?;
+        self.ended(GOODBYE).await?;
+        // The session has lost its app; there is nothing left that could fail.
         let _ = self.driver.quit().await;
-        ended
+        Ok(())
     }
 
     /// Ends it without a word, as a crash or a power cut does.

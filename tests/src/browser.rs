@@ -33,7 +33,7 @@ impl Browser {
             "--no-first-run".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--disable-gpu".to_owned(),
-            "--window-size=1100,860".to_owned(),
+            "--window-size=1100,900".to_owned(),
             "--window-position=0,0".to_owned(),
             // No request of the browser's own leaves the computer.
             "--disable-background-networking".to_owned(),

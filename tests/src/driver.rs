@@ -10,6 +10,15 @@ use crate::{Error, Look, Process, Result, error::While as _, wait};
 /// One command to the server may take this long; starting the program that it drives is one of them.
 const COMMAND: Duration = Duration::from_secs(60);
 
+/// Calls back when all transitions have ended and the page has been drawn twice since.
+const SETTLE: &str = "
+    const [done] = arguments;
+    const ends = document.getAnimations().filter((animation) => animation.effect.getComputedTiming().endTime !== Infinity);
+    Promise.allSettled(ends.map((animation) => animation.finished))
+        .then(() => requestAnimationFrame(() => requestAnimationFrame(() => done(null))));";
+/// So many pictures at most are taken to find two that are the same. On some pages something always moves.
+const PICTURES: usize = 8;
+
 /// A driven program. All of it ends when this is dropped.
 #[derive(Debug)]
 pub struct Driver {
@@ -119,12 +128,23 @@ impl Driver {
         Ok(answer.json().clone())
     }
 
-    /// What a person sees now, as PNG.
+    /// What a person sees, as PNG, when what is to be seen has come to rest.
     ///
     /// # Errors
     /// When there is nothing to see.
     pub async fn picture(&self) -> Result<Vec<u8>> {
-        self.session()?.screenshot_as_png().await.doing("a picture of the page")
+        let session = self.session()?;
+        session.execute_async(SETTLE, Vec::new()).await.doing("the page comes to rest")?;
+        // The page being at rest is not yet its being on the screen.
+        let mut before = Vec::new();
+        for _ in 0..PICTURES {
+            let now = session.screenshot_as_png().await.doing("a picture of the page")?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Ok(before)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod error;
 pub mod journey;
 pub mod keychain;
 pub mod process;
+mod screen;
 /// The names of the things in the window, from the window's own sources.
 #[path = "../../ui/src/testids.rs"]
 pub mod testids;

@@ -34,9 +34,11 @@ impl Transcript {
     /// Adds the messages that are new or have changed.
     fn tell(&mut self, messages: &[Message]) {
         for message in messages {
-            if self.told.contains(message) {
+            if self.told.iter().any(|told| tells_all_of(told, message)) {
                 continue;
             }
+            self.told.retain(|told| told.id != message.id);
+            self.told.push(message.clone());
             let who = if message.role == "user" { "You" } else { "Agent" };
             let _ = write!(self.text, "\n**{who}**\n");
             for tool in &message.tools {
@@ -47,8 +49,19 @@ impl Transcript {
                 let _ = write!(self.text, "\n{}\n", quoted.join("\n"));
             }
         }
-        self.told = messages.to_vec();
     }
+}
+
+/// Whether everything that is in `message` has been told with `told`; folding a card hides what was seen and adds nothing.
+fn tells_all_of(told: &Message, message: &Message) -> bool {
+    let within = |part: &Option<String>, whole: &Option<String>| part.is_none() || part == whole;
+    let same_tool = |(old, new): (&Tool, &Tool)| {
+        old.call == new.call && old.state == new.state && within(&new.input, &old.input) && within(&new.output, &old.output)
+    };
+    told.id == message.id
+        && told.text == message.text
+        && told.tools.len() == message.tools.len()
+        && told.tools.iter().zip(&message.tools).all(same_tool)
 }
 
 fn line(tool: &Tool) -> String {

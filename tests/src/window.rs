@@ -171,8 +171,9 @@ impl<'a> Window<'a> {
     pub async fn decide(self, tool: &Tool, approve: bool) -> Result<View> {
         let (button, end) = if approve { (testids::APPROVE, "done") } else { (testids::DENY, "denied") };
         self.driver.click(&format!("{} {}", card(&tool.call), named(button))).await?;
-        let ended = |view: &View| view.tools().any(|other| other.call == tool.call && other.state == end);
-        self.until(&format!("{} is {end}", tool.name), |view| view.settled() && ended(view)).await
+        let has = |message: &Message| message.tools.iter().any(|other| other.call == tool.call && other.state == end);
+        let commented = |view: &View| view.settled() && view.messages.iter().any(|message| has(message) && !message.text.is_empty());
+        self.until(&format!("{} is {end} and the agent says so", tool.name), commented).await
     }
 
     /// Unfolds every tool call, so that its input and its result are in [`Window::look`].
