@@ -1,0 +1,3 @@
+import { ensureWorker } from "./lib/build.mjs";
+
+console.log(await ensureWorker());

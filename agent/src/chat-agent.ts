@@ -1,0 +1,80 @@
+import { AIChatAgent, type OnChatMessageOptions } from "@cloudflare/ai-chat";
+import type { Connection, ConnectionContext } from "agents";
+import { APICallError, convertToModelMessages, isStepCount, streamText } from "ai";
+import { notYours } from "./challenge";
+import type { Env } from "./env";
+import { INSTRUCTIONS, chooseModel } from "./model";
+import { hasExpired } from "./token";
+import { approvals, tools } from "./tools";
+import { type Visitor, visitorOf } from "./visitor";
+
+/** A model that calls tools for ever is stopped here. */
+const MAX_STEPS = 10;
+const OWNER = "owner";
+/** The tag of a socket that says when its token runs out. A tag, because it is still there after hibernation. */
+const EXPIRES = "expires:";
+
+/** One conversation. It belongs to the first person who connects to it. */
+export class ChatAgent extends AIChatAgent<Env> {
+  override async fetch(request: Request): Promise<Response> {
+    const visitor = visitorOf(request);
+    if (visitor === undefined || !this.#admits(visitor)) return notYours();
+    const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
+    // Looking at a conversation that is nobody's does not make it one's own.
+    if (isUpgrade && this.#owner() === undefined) this.ctx.storage.kv.put(OWNER, identityOf(visitor));
+    return super.fetch(request);
+  }
+
+  override getConnectionTags(_connection: Connection, { request }: ConnectionContext): string[] {
+    return [`${EXPIRES}${visitorOf(request)?.expires ?? 0}`];
+  }
+
+  /**
+   * The runtime's own entry for a message, in front of all that the SDK does with one. A socket that has outlived its token is closed
+   * and its message not looked at; an answer that is running goes on, and can be resumed with a new token.
+   */
+  override async webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
+    const tag = this.ctx.getTags(socket).find((tag) => tag.startsWith(EXPIRES));
+    if (tag !== undefined && hasExpired(Number(tag.slice(EXPIRES.length)))) {
+      socket.close(1008, "The access token has expired.");
+      return;
+    }
+    await this.lifecycle.webSocketMessage(socket, message);
+  }
+
+  override async onChatMessage(_onFinish: unknown, options?: OnChatMessageOptions): Promise<Response> {
+    const result = streamText({
+      model: chooseModel(this.env),
+      instructions: INSTRUCTIONS,
+      messages: await convertToModelMessages(this.messages, { tools }),
+      tools,
+      toolApproval: approvals,
+      stopWhen: isStepCount(MAX_STEPS),
+      ...(options?.abortSignal && { abortSignal: options.abortSignal }),
+      onError: ({ error }) => console.error(describe(error)),
+    });
+    return result.toUIMessageStreamResponse({ onError: describe });
+  }
+
+  #admits(visitor: Visitor): boolean {
+    const owner = this.#owner();
+    return owner === undefined || owner === identityOf(visitor);
+  }
+
+  #owner(): string | undefined {
+    return this.ctx.storage.kv.get<string>(OWNER);
+  }
+}
+
+/** A subject is only unique at its issuer. */
+function identityOf({ issuer, subject }: Visitor): string {
+  return JSON.stringify([issuer, subject]);
+}
+
+/** What a person is told when a model or a tool fails: no address, no header, no body of somebody else's answer. */
+function describe(error: unknown): string {
+  if (APICallError.isInstance(error)) {
+    return error.statusCode === undefined ? "The model could not be reached." : `The model answered with status ${error.statusCode}.`;
+  }
+  return error instanceof Error ? error.message : "Something went wrong.";
+}
