@@ -49,6 +49,13 @@ impl Launch {
         Self::with(arguments)
     }
 
+    /// One more argument.
+    #[must_use]
+    pub fn and(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
     /// A variable of the environment.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {

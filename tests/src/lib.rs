@@ -12,14 +12,17 @@ mod driver;
 pub mod error;
 pub mod journey;
 pub mod keychain;
+pub mod leaks;
 pub mod process;
-mod screen;
+pub mod screen;
+mod tap;
 /// The names of the things in the window, from the window's own sources.
 #[path = "../../ui/src/testids.rs"]
 pub mod testids;
 pub mod transcript;
 pub mod wait;
 pub mod window;
+mod world;
 
 pub use app::{App, Launch};
 pub use browser::Browser;
@@ -27,5 +30,7 @@ pub use desktop::Desktop;
 pub use driver::Driver;
 pub use error::{Error, Result};
 pub use process::Process;
+pub use tap::Tap;
 pub use wait::Look;
 pub use window::{Message, Tool, View, Window};
+pub use world::World;

@@ -1,0 +1,111 @@
+//! A tenant and an agent in the test's own process, which can be made to misbehave, and a desktop for the app that talks to them.
+
+use std::{fs, path::PathBuf, process::ExitStatus, time::Duration};
+
+use callbox_sandbox::{Control, Sandbox, SandboxConfig, Visitor};
+use url::Url;
+
+use crate::{App, Desktop, Error, Launch, Process, Result, error::While as _, journey::PERSON, keychain, testids};
+
+/// Everything that the app meets.
+#[derive(Debug)]
+pub struct World {
+    pub desktop: Desktop,
+    pub sandbox: Sandbox,
+    profile: PathBuf,
+}
+
+impl World {
+    /// A fresh desktop, an empty keychain, a tenant that forgives a lost reply as Auth0 can be told to.
+    ///
+    /// # Errors
+    /// When there is no desktop.
+    pub async fn new() -> Result<Self> {
+        keychain::clear()?;
+        let desktop = Desktop::new()?;
+        let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..SandboxConfig::default() };
+        let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
+        let profile = desktop.outside().join("profile.toml");
+        let text = format!(
+            "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\n",
+            sandbox.agent_url(),
+            sandbox.issuer(),
+            sandbox.client_id(),
+            sandbox.audience()
+        );
+        fs::write(&profile, text).doing("the profile")?;
+        Ok(Self { desktop, sandbox, profile })
+    }
+
+    /// How the app is started to talk to this tenant and agent.
+    #[must_use]
+    pub fn launch(&self) -> Launch {
+        Launch::with(["--profile".to_owned(), self.profile.display().to_string()])
+    }
+
+    /// Makes tenant and agent misbehave, and tells what they were asked.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        self.sandbox.control()
+    }
+
+    /// The app, not signed in.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn app(&self) -> Result<App> {
+        let app = App::start(&self.desktop, &self.launch()).await?;
+        app.window().screen("sign-in").await?;
+        Ok(app)
+    }
+
+    /// The app, signed in by the link that the desktop brings.
+    ///
+    /// # Errors
+    /// At the first step that does not do what it has to.
+    pub async fn signed_in(&self) -> Result<App> {
+        let app = self.app().await?;
+        let page = self.begin(&app).await?;
+        let link = self.callback(&page).await?;
+        self.deliver(&link).await?;
+        app.window().screen("main").await?;
+        Ok(app)
+    }
+
+    /// Presses “Sign in” and gives the page that the app opened in the system's browser.
+    ///
+    /// # Errors
+    /// When it opens none.
+    pub async fn begin(&self, app: &App) -> Result<Url> {
+        let known = self.desktop.opened_pages().len();
+        app.window().click(testids::SIGN_IN).await?;
+        self.desktop.opened_page(known).await
+    }
+
+    /// The link with which the tenant sends the browser back, after somebody has signed in at `page`.
+    ///
+    /// # Errors
+    /// When the tenant does not send it back.
+    pub async fn callback(&self, page: &Url) -> Result<String> {
+        let visit = async { Visitor::new()?.sign_in(page, PERSON).await };
+        visit.await.map_err(|error| Error::unexpected(error.to_string()))
+    }
+
+    /// Opens a link as any program on a desktop does, and returns when that is done.
+    ///
+    /// # Errors
+    /// When nobody takes it.
+    pub async fn deliver(&self, link: &str) -> Result<ExitStatus> {
+        self.open(link)?.ended().await
+    }
+
+    /// Opens a link as any program on a desktop does. An app that is started by it goes on running until the result is dropped.
+    ///
+    /// # Errors
+    /// When the opener cannot be started.
+    pub fn open(&self, link: &str) -> Result<Process> {
+        let mut opener = self.desktop.command("xdg-open");
+        opener.arg(link).env("CALLBOX_LOG", "trace");
+        Process::start(opener, &crate::app::log(&self.desktop))
+    }
+}

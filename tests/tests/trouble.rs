@@ -1,0 +1,147 @@
+//! A tenant and an agent that misbehave.
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use callbox_e2e::{App, View, World, keychain};
+use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
+
+/// What became of the refresh tokens that the app presented so far.
+fn outcomes(world: &World) -> Vec<RefreshOutcome> {
+    world.control().presented().iter().map(|presented| presented.outcome).collect()
+}
+
+/// What “stream N” is answered with, as the window shows it.
+fn counted(words: usize) -> String {
+    let word = |n: usize| if n % 40 == 39 { format!("w{n}.\n\n") } else { format!("w{n} ") };
+    (0..words).map(word).collect::<String>().replace(" \n", "\n").trim().to_owned()
+}
+
+/// What was said, and nothing else.
+fn said(view: &View) -> Vec<(String, String)> {
+    view.messages.iter().map(|message| (message.role.clone(), message.text.clone())).collect()
+}
+
+/// Cuts the connection and waits for the next one; the app has to present a new token for it if `refused`.
+async fn reconnect(world: &World, app: &App) {
+    let (accepted, _) = world.control().handshakes();
+    world.control().drop_sockets();
+    world.control().until(|| world.control().handshakes().0 > accepted).await;
+    app.window().until("the agent is reached again", |view| view.connection.as_deref() == Some("online")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_cut_off_is_completed_and_nothing_is_there_twice() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    let control = world.control();
+    control.hold_after(120);
+    app.window().say("stream 400").await.unwrap();
+    control.until_held().await;
+    app.window().until("the answer has begun", |view| view.messages.last().is_some_and(|last| last.text.contains("w80"))).await.unwrap();
+    // While it cannot come back, so that the window has to show the break.
+    control.always(Endpoint::Socket, [Fault::status(503)]);
+    control.drop_sockets();
+    let cut = app.window().until("the break is shown", |view| view.connection.as_deref() == Some("offline")).await.unwrap();
+    assert!(cut.messages.last().unwrap().text.contains("w80"), "what has arrived stays: {cut:?}");
+    control.clear(Endpoint::Socket);
+    control.release();
+    let whole =
+        app.window().until("the answer is complete", |view| view.settled() && view.messages[1].text.contains("w399")).await.unwrap();
+    assert_eq!(said(&whole), [("user".to_owned(), "stream 400".to_owned()), ("assistant".to_owned(), counted(400))]);
+    assert_eq!(control.requests(Endpoint::Turn), 1, "the agent answered once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_agent_refuses_is_refreshed_and_the_talk_goes_on() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.window().ask("stream 5").await.unwrap();
+    world.control().once(Endpoint::Socket, Fault::status(401));
+    reconnect(&world, &app).await;
+    assert_eq!(outcomes(&world), [RefreshOutcome::Rotated]);
+    let view = app.window().ask("stream 7").await.unwrap();
+    assert_eq!(view.messages.last().unwrap().text, counted(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_reply_that_was_lost_costs_no_sign_in() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.window().ask("stream 5").await.unwrap();
+    world.control().once(Endpoint::Token, Fault::DropReply);
+    world.control().once(Endpoint::Socket, Fault::status(401));
+    reconnect(&world, &app).await;
+    assert_eq!(outcomes(&world), [RefreshOutcome::Rotated, RefreshOutcome::Overlapped], "the same token once more, at once");
+    app.window().ask("stream 7").await.unwrap();
+    app.close().await.unwrap();
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    let view = app.window().until("the history is there", |view| view.messages.len() == 4).await.unwrap();
+    assert_eq!(view.screen.as_deref(), Some("main"));
+    assert_eq!(*outcomes(&world).last().unwrap(), RefreshOutcome::Rotated, "what was kept is good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_costs_neither_the_sign_in_nor_the_question_that_waits() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.window().say("weather in Oslo").await.unwrap();
+    let asked = app.window().asked().await.unwrap();
+    app.kill().await.unwrap();
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    let again = app.window().asked().await.unwrap();
+    assert_eq!((&again.call, &again.name, &again.input), (&asked.call, &asked.name, &asked.input), "the same question");
+    app.window().decide(&again, true).await.unwrap();
+    assert_eq!(world.control().decisions(&asked.call), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_while_the_agent_was_away_is_sent_once_when_it_is_back() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.window().ask("stream 3").await.unwrap();
+    world.sandbox.stop_agent().await;
+    app.window().until("the break is shown", |view| view.connection.as_deref() == Some("offline")).await.unwrap();
+    app.window().say("stream 9").await.unwrap();
+    let queued = app.window().look().await.unwrap();
+    assert_eq!(queued.messages.last().unwrap().delivery.as_deref(), Some("queued"), "its state is shown");
+    world.sandbox.start_agent().await.unwrap();
+    let there = |view: &View| view.settled() && view.messages.len() == 4;
+    let view = app.window().until_within(Duration::from_secs(60), "it is answered", there).await.unwrap();
+    assert_eq!(view.messages.last().unwrap().text, counted(9));
+    assert_eq!(world.control().requests(Endpoint::Turn), 2, "each was asked once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_tenant_has_ended_leads_back_to_the_door() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.close().await.unwrap();
+    world.control().revoke_everything();
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    let view = app.window().screen("sign-in").await.unwrap();
+    assert_eq!(view.errors, ["session-ended"], "it says why");
+    let left = keychain::entries().unwrap();
+    assert!(!left.iter().any(|entry| entry.user.starts_with("session-")), "a dead token is still kept: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_down_when_the_app_starts_ends_no_session() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    app.window().ask("stream 3").await.unwrap();
+    app.close().await.unwrap();
+    world.control().always(Endpoint::Token, [Fault::status(503)]);
+    world.control().always(Endpoint::Discovery, [Fault::status(503)]);
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    app.window().until("it says that it is offline", |view| view.connection.as_deref() == Some("offline")).await.unwrap();
+    assert_eq!(app.window().look().await.unwrap().screen.as_deref(), Some("main"), "still signed in");
+    world.control().clear(Endpoint::Token);
+    world.control().clear(Endpoint::Discovery);
+    app.window().click(callbox_e2e::testids::RECONNECT).await.unwrap();
+    app.window().until("the history is there", |view| view.messages.len() == 2).await.unwrap();
+}
