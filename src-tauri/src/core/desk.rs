@@ -34,6 +34,8 @@ pub(super) struct Desk {
     open: Option<OpenThread>,
     /// Links that came before there was a session to give them to.
     early: Vec<String>,
+    /// What was to be said before there was a window.
+    unheard: Vec<Notice>,
 }
 
 /// The conversations of one account.
@@ -57,6 +59,7 @@ impl Desk {
             shelf: None,
             open: None,
             early: Vec::new(),
+            unheard: Vec::new(),
         }
     }
 
@@ -154,6 +157,9 @@ impl Desk {
     // --- The window -------------------------------------------------------------------------------------------------------------------
 
     pub(super) fn subscribe(&mut self, sink: Sink) {
+        for notice in std::mem::take(&mut self.unheard) {
+            sink(Event::Notice(notice));
+        }
         self.sink = Some(sink);
     }
 
@@ -177,8 +183,14 @@ impl Desk {
         }
     }
 
-    pub(super) fn notify(&self, kind: NoticeKind, message: UserError) {
-        self.emit(Event::Notice(Notice { kind, message }));
+    /// Says something to the user; before there is a window to say it in, it is kept for it.
+    pub(super) fn notify(&mut self, kind: NoticeKind, message: UserError) {
+        let notice = Notice { kind, message };
+        if self.sink.is_some() {
+            self.emit(Event::Notice(notice));
+        } else {
+            self.unheard.push(notice);
+        }
     }
 
     pub(super) fn show_session(&mut self, shown: SessionView) {
