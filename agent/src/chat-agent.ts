@@ -1,6 +1,6 @@
 import { AIChatAgent, type OnChatMessageOptions } from "@cloudflare/ai-chat";
 import type { Connection, ConnectionContext } from "agents";
-import { APICallError, convertToModelMessages, isStepCount, streamText } from "ai";
+import { APICallError, convertToModelMessages, createUIMessageStream, createUIMessageStreamResponse, isStepCount, streamText } from "ai";
 import { notYours } from "./challenge";
 import type { Env } from "./env";
 import { INSTRUCTIONS, chooseModel } from "./model";
@@ -13,6 +13,9 @@ const MAX_STEPS = 10;
 const OWNER = "owner";
 /** The tag of a socket that says when its token runs out. A tag, because it is still there after hibernation. */
 const EXPIRES = "expires:";
+
+/** What the runtime reports where a close frame had no code (RFC 6455, section 7.4.1). */
+const NO_CODE = 1005;
 
 /** One conversation. It belongs to the first person who connects to it. */
 export class ChatAgent extends AIChatAgent<Env> {
@@ -42,18 +45,31 @@ export class ChatAgent extends AIChatAgent<Env> {
     await this.lifecycle.webSocketMessage(socket, message);
   }
 
+  /** The SDK leaves a goodbye without a code unanswered, and the client would wait for the answer. */
+  override async webSocketClose(socket: WebSocket, code: number, reason: string, wasClean: boolean): Promise<void> {
+    await this.lifecycle.webSocketClose(socket, code, reason, wasClean);
+    if (code === NO_CODE && wasClean) socket.close();
+  }
+
   override async onChatMessage(_onFinish: unknown, options?: OnChatMessageOptions): Promise<Response> {
-    const result = streamText({
-      model: chooseModel(this.env),
-      instructions: INSTRUCTIONS,
-      messages: await convertToModelMessages(this.messages, { tools }),
-      tools,
-      toolApproval: approvals,
-      stopWhen: isStepCount(MAX_STEPS),
-      ...(options?.abortSignal && { abortSignal: options.abortSignal }),
-      onError: ({ error }) => console.error(describe(error)),
+    // Inside a stream of its own: what is thrown outside of one, the SDK tells nobody.
+    const stream = createUIMessageStream({
+      execute: async ({ writer }) => {
+        const result = streamText({
+          model: chooseModel(this.env),
+          instructions: INSTRUCTIONS,
+          messages: await convertToModelMessages(this.messages, { tools }),
+          tools,
+          toolApproval: approvals,
+          stopWhen: isStepCount(MAX_STEPS),
+          ...(options?.abortSignal && { abortSignal: options.abortSignal }),
+          onError: ({ error }) => console.error(describe(error)),
+        });
+        writer.merge(result.toUIMessageStream({ onError: describe }));
+      },
+      onError: describe,
     });
-    return result.toUIMessageStreamResponse({ onError: describe });
+    return createUIMessageStreamResponse({ stream });
   }
 
   #admits(visitor: Visitor): boolean {

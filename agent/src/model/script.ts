@@ -1,4 +1,9 @@
-import type { LanguageModelV4Message, LanguageModelV4Prompt, LanguageModelV4ToolResultOutput } from "@ai-sdk/provider";
+import type {
+  LanguageModelV4Message,
+  LanguageModelV4Prompt,
+  LanguageModelV4ToolCallPart,
+  LanguageModelV4ToolResultOutput,
+} from "@ai-sdk/provider";
 import { TIME, WEATHER } from "../tools";
 import * as answers from "./answers";
 
@@ -18,8 +23,8 @@ const MAX_CITIES = 4;
 export function answerTo(prompt: LanguageModelV4Prompt): Saying {
   const sinceUser = prompt.slice(prompt.findLastIndex(({ role }) => role === "user") + 1);
   const isFirst = !prompt.some((message) => message.role === "assistant" && textOf(message) !== "");
-  const ran = sinceUser.flatMap(results);
-  if (ran.length > 0) return say(withNote(ran.map((result) => sentence(result, inputOf(result.id, sinceUser))).join("\n\n"), isFirst));
+  const told = sinceUser.flatMap(calls).flatMap((call) => sentence(call, outputOf(call.toolCallId, sinceUser)) ?? []);
+  if (told.length > 0) return say(withNote(told.join("\n\n"), isFirst));
 
   const last = prompt.findLast(({ role }) => role === "user");
   return last === undefined ? say(answers.INTRODUCTION) : reply(textOf(last), isFirst);
@@ -47,41 +52,35 @@ function withNote(answer: string, isFirst: boolean): string {
   return isFirst ? `${answer}\n\n${answers.NOTE}` : answer;
 }
 
-interface Result {
-  readonly id: string;
-  readonly tool: string;
-  readonly output: LanguageModelV4ToolResultOutput;
+function calls(message: LanguageModelV4Message): LanguageModelV4ToolCallPart[] {
+  return message.role === "assistant" ? message.content.filter((part) => part.type === "tool-call") : [];
 }
 
-function results(message: LanguageModelV4Message): Result[] {
-  if (message.role !== "tool") return [];
-  return message.content.flatMap((part) =>
-    part.type === "tool-result" ? [{ id: part.toolCallId, tool: part.toolName, output: part.output }] : [],
-  );
-}
-
-/** What a tool was called with. */
-function inputOf(id: string, messages: LanguageModelV4Prompt): Record<string, unknown> {
+/** What came of a call. */
+function outputOf(id: string, messages: LanguageModelV4Prompt): LanguageModelV4ToolResultOutput | undefined {
   for (const message of messages) {
-    if (message.role !== "assistant") continue;
-    for (const part of message.content) {
-      if (part.type === "tool-call" && part.toolCallId === id && isObject(part.input)) return part.input;
-    }
+    if (message.role !== "tool") continue;
+    for (const part of message.content) if (part.type === "tool-result" && part.toolCallId === id) return part.output;
   }
-  return {};
+  return undefined;
 }
 
 /** What to say when a tool has run, or was not allowed to. */
-function sentence({ tool, output }: Result, input: Record<string, unknown>): string {
-  switch (output.type) {
+function sentence(call: LanguageModelV4ToolCallPart, output: LanguageModelV4ToolResultOutput | undefined): string | undefined {
+  const input = isObject(call.input) ? call.input : {};
+  switch (output?.type) {
+    case undefined:
+      return undefined;
     case "execution-denied":
       return answers.denied(String(input["city"] ?? "that city"));
     case "error-text":
+      // Without a reason the AI SDK gives a model these words in place of the type.
+      if (output.value === "Tool call execution denied.") return answers.denied(String(input["city"] ?? "that city"));
       return `That did not work: ${output.value}`;
     case "json":
       if (!isObject(output.value)) break;
-      if (tool === TIME) return answers.time(String(output.value["time"]));
-      if (tool === WEATHER) return answers.weather(output.value);
+      if (call.toolName === TIME) return answers.time(String(output.value["time"]));
+      if (call.toolName === WEATHER) return answers.weather(output.value);
   }
   return "The tool gave no result.";
 }

@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { type Server, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type CryptoKey, SignJWT, UnsecuredJWT, exportJWK, generateKeyPair } from "jose";
+
+export const AUDIENCE = "https://agent.example/api";
+export const ADA = "test|ada";
+export const GRACE = "test|grace";
+
+interface Key {
+  readonly kid: string;
+  readonly alg: string;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+}
+
+export interface Claims {
+  readonly sub?: string;
+  readonly iss?: string;
+  readonly aud?: string | string[];
+  /** Seconds since 1970, or from now as jose writes it. */
+  readonly exp?: number | string;
+  readonly nbf?: number | string;
+}
+
+export async function newKey(kid: string, alg = "RS256"): Promise<Key> {
+  return { kid, alg, ...(await generateKeyPair(alg)) };
+}
+
+/** A tenant with nothing but keys. */
+export class Tenant {
+  keys: Key[] = [];
+  /** How often the key set was asked for. */
+  fetches = 0;
+  #server: Server | undefined;
+
+  private constructor(readonly port: number) {}
+
+  /** A tenant that does not run yet, at a port that is free now. */
+  static async planned(): Promise<Tenant> {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const tenant = new Tenant((server.address() as AddressInfo).port);
+    tenant.keys = [await newKey("first")];
+    server.close();
+    await once(server, "close");
+    return tenant;
+  }
+
+  static async start(): Promise<Tenant> {
+    const tenant = await Tenant.planned();
+    await tenant.start();
+    return tenant;
+  }
+
+  get issuer(): string {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  async start(): Promise<void> {
+    this.#server = createServer((request, response) => {
+      void this.#answer(request.url ?? "").then((body) => {
+        response.writeHead(body === undefined ? 404 : 200, { "Content-Type": "application/json" }).end(JSON.stringify(body ?? {}));
+      });
+    }).listen(this.port, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+  }
+
+  /** From now on tokens are signed with this key and no other is published. */
+  rotateTo(key: Key): void {
+    this.keys = [key];
+  }
+
+  async token(claims: Claims = {}, key = this.keys[0]): Promise<string> {
+    if (key === undefined) throw new Error("The tenant has no key.");
+    const token = new SignJWT({}).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "at+jwt" }).setIssuedAt();
+    token.setIssuer(claims.iss ?? this.issuer).setAudience(claims.aud ?? [AUDIENCE, `${this.issuer}userinfo`]);
+    token.setExpirationTime(claims.exp ?? "1h").setSubject(claims.sub ?? ADA);
+    if (claims.nbf !== undefined) token.setNotBefore(claims.nbf);
+    return token.sign(key.privateKey);
+  }
+
+  unsignedToken(): string {
+    return new UnsecuredJWT({}).setIssuer(this.issuer).setAudience(AUDIENCE).setExpirationTime("1h").setSubject(ADA).encode();
+  }
+
+  async #answer(path: string): Promise<unknown> {
+    if (path === "/.well-known/openid-configuration") return { issuer: this.issuer, jwks_uri: `${this.issuer}.well-known/jwks.json` };
+    if (path !== "/.well-known/jwks.json") return undefined;
+    this.fetches += 1;
+    const publish = async ({ kid, alg, publicKey }: Key) => ({ ...(await exportJWK(publicKey)), kid, alg, use: "sig" });
+    return { keys: await Promise.all(this.keys.map(publish)) };
+  }
+}
