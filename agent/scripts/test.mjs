@@ -27,5 +27,5 @@ await build({
   logLevel: "warning",
 });
 const files = (await readdir(built)).map((name) => path.join(built, name));
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...process.argv.slice(2), ...files], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=2", ...process.argv.slice(2), ...files], { stdio: "inherit" });
 process.exit(status ?? 1);

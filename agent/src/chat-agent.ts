@@ -52,24 +52,23 @@ export class ChatAgent extends AIChatAgent<Env> {
   }
 
   override async onChatMessage(_onFinish: unknown, options?: OnChatMessageOptions): Promise<Response> {
-    // Inside a stream of its own: what is thrown outside of one, the SDK tells nobody.
-    const stream = createUIMessageStream({
-      execute: async ({ writer }) => {
-        const result = streamText({
-          model: chooseModel(this.env),
-          instructions: INSTRUCTIONS,
-          messages: await convertToModelMessages(this.messages, { tools }),
-          tools,
-          toolApproval: approvals,
-          stopWhen: isStepCount(MAX_STEPS),
-          ...(options?.abortSignal && { abortSignal: options.abortSignal }),
-          onError: ({ error }) => console.error(describe(error)),
-        });
-        writer.merge(result.toUIMessageStream({ onError: describe }));
-      },
-      onError: describe,
-    });
-    return createUIMessageStreamResponse({ stream });
+    try {
+      const result = streamText({
+        model: chooseModel(this.env),
+        instructions: INSTRUCTIONS,
+        messages: await convertToModelMessages(this.messages, { tools }),
+        tools,
+        toolApproval: approvals,
+        stopWhen: isStepCount(MAX_STEPS),
+        ...(options?.abortSignal && { abortSignal: options.abortSignal }),
+        onError: ({ error }) => console.error(describe(error)),
+      });
+      return result.toUIMessageStreamResponse({ onError: describe });
+    } catch (error) {
+      // What is thrown from here, the SDK tells nobody: the person would wait for ever.
+      const stream = createUIMessageStream({ execute: () => Promise.reject(error), onError: describe });
+      return createUIMessageStreamResponse({ stream });
+    }
   }
 
   #admits(visitor: Visitor): boolean {
