@@ -10,22 +10,14 @@ const DEFAULT_AUDIENCE = "https://sandbox.callbox.dev/api";
 /** How often to look whether whoever started us is still there. */
 const PARENT_MS = 1_000;
 
-const { values } = parseArgs({
-  options: {
-    issuer: { type: "string", default: DEFAULT_ISSUER },
-    audience: { type: "string", default: DEFAULT_AUDIENCE },
-    port: { type: "string", default: "0" },
-    state: { type: "string" },
-  },
-});
-
+const values = options();
 const parent = process.ppid;
 const agent = await startAgent({
   vars: { ISSUER: values.issuer, AUDIENCE: values.audience, ...modelVariables() },
   fromEnvironment: ["OPENAI_API_KEY"].filter((name) => process.env[name]),
-  port: Number(values.port),
+  port: values.port,
   ...(values.state !== undefined && { state: values.state }),
-});
+}).catch((error) => fail(1, error));
 
 let stopping = false;
 async function stop() {
@@ -46,6 +38,34 @@ void agent.ended.then((code) => {
 
 console.log(`The model is ${modelVariables().MODEL}; tokens come from ${values.issuer}`);
 console.log(`READY ${agent.origin}/agents/chat-agent`);
+
+function options() {
+  try {
+    const { issuer, audience, port, state } = parseArgs({
+      options: {
+        issuer: { type: "string", default: DEFAULT_ISSUER },
+        audience: { type: "string", default: DEFAULT_AUDIENCE },
+        port: { type: "string", default: "0" },
+        state: { type: "string" },
+      },
+    }).values;
+    new URL(issuer);
+    if (!/^\d{1,5}$/.test(port)) throw new Error(`${port} is no port.`);
+    return { issuer, audience, port: Number(port), state };
+  } catch (error) {
+    return fail(2, error);
+  }
+}
+
+/**
+ * @param {number} code
+ * @param {unknown} error
+ * @returns {never}
+ */
+function fail(code, error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(code);
+}
 
 /** The script, unless the environment names an endpoint. */
 function modelVariables() {

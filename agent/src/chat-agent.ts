@@ -1,7 +1,7 @@
 import { AIChatAgent, type OnChatMessageOptions } from "@cloudflare/ai-chat";
 import type { Connection, ConnectionContext } from "agents";
 import { APICallError, convertToModelMessages, createUIMessageStream, createUIMessageStreamResponse, isStepCount, streamText } from "ai";
-import { notYours } from "./challenge";
+import { notYours, plain } from "./challenge";
 import type { Env } from "./env";
 import { INSTRUCTIONS, chooseModel } from "./model";
 import { hasExpired } from "./token";
@@ -26,6 +26,11 @@ export class ChatAgent extends AIChatAgent<Env> {
     // Looking at a conversation that is nobody's does not make it one's own.
     if (isUpgrade && this.#owner() === undefined) this.ctx.storage.kv.put(OWNER, identityOf(visitor));
     return super.fetch(request);
+  }
+
+  /** There are no agents inside this one; the SDK would make some on request. */
+  override async onBeforeSubAgent(): Promise<Response> {
+    return plain(404, "Not found");
   }
 
   override getConnectionTags(_connection: Connection, { request }: ConnectionContext): string[] {

@@ -48,7 +48,7 @@ function metadata(origin: string, pathname: string, env: Env): Response {
 /** A web page cannot set the header, but it must not get to try with whatever else a browser may attach. */
 function isOriginAllowed(request: Request, env: Env): boolean {
   const origin = request.headers.get("Origin");
-  return origin === null || (env.ALLOWED_ORIGINS ?? "").split(/\s+/).includes(origin);
+  return origin === null || (origin !== "" && (env.ALLOWED_ORIGINS ?? "").split(/\s+/).includes(origin));
 }
 
 /** The answer to a path that is not `/agents/chat-agent/{name}[/…]`. */

@@ -71,9 +71,13 @@ export class IssuerKeys {
   async #fetch(): Promise<Resolve> {
     if (Date.now() - this.#failedAt < PAUSE_MS) throw new TenantAway("asked a moment ago");
     try {
-      const discovery = await fetchJson(`${this.#issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+      const place = new URL(`${this.#issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+      if (!isSafe(place)) throw new TenantAway("the issuer is neither https nor on this machine");
+      const discovery = await fetchJson(place);
       if (discovery["issuer"] !== this.#issuer) throw new TenantAway("the discovery document names another issuer");
-      const resolve = createLocalJWKSet((await fetchJson(String(discovery["jwks_uri"]))) as unknown as JSONWebKeySet);
+      const keys = new URL(String(discovery["jwks_uri"]));
+      if (keys.protocol !== "https:" && keys.origin !== place.origin) throw new TenantAway("the keys are at an unsafe place");
+      const resolve = createLocalJWKSet((await fetchJson(keys)) as unknown as JSONWebKeySet);
       this.#keys = { resolve, at: Date.now() };
       return resolve;
     } catch (error) {
@@ -85,9 +89,7 @@ export class IssuerKeys {
   }
 }
 
-async function fetchJson(address: string): Promise<Record<string, unknown>> {
-  const url = new URL(address);
-  if (!isSafe(url)) throw new TenantAway(`${url.origin} is neither https nor this machine`);
+async function fetchJson(url: URL): Promise<Record<string, unknown>> {
   // A key set is where its issuer says, not where that place sends us on to.
   const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS), headers: { Accept: "application/json" } });
   if (answer.status !== 200) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Pair, newConversation, startPair } from "./support/agent";
-import { Client, messages } from "./support/client";
+import { Client, messages, textOf } from "./support/client";
 
 let pair: Pair;
 let origin: string;
@@ -16,7 +16,6 @@ after(() => pair.stop());
 
 const words = (count: number) => Array.from({ length: count }, (_, n) => (n % 40 === 39 ? `w${n}.\n\n` : `w${n} `)).join("");
 const isText = (frame: { type: string; body?: string }) => frame.type === "cf_agent_use_chat_response" && frame.body?.includes("text-delta") === true;
-const texts = (message: any): string => message.parts.flatMap((part: any) => (part.type === "text" ? [part.text] : [])).join("");
 
 test("identity comes first, then an answer that says it is scripted", async () => {
   const conversation = newConversation();
@@ -48,7 +47,7 @@ test("get-messages has what was streamed", async () => {
   await client.done(second);
   const history = await messages(origin, conversation, token);
   assert.deepEqual(history.map(({ role }) => role), ["user", "assistant", "user", "assistant"]);
-  assert.deepEqual(history.map(texts), ["a tour, please", client.text(first), "thank you", client.text(second)]);
+  assert.deepEqual(history.map(textOf), ["a tour, please", client.text(first), "thank you", client.text(second)]);
   assert.equal(client.text(second), "You are welcome.");
   const { messageId } = client.chunks(first).find(({ type }) => type === "start");
   assert.match(messageId, /^assistant_/);
@@ -59,7 +58,7 @@ test("get-messages has what was streamed", async () => {
 test("a running answer is resumed after the network was gone, with nothing missing and nothing twice", async () => {
   const conversation = newConversation();
   const lost = await Client.connect(origin, conversation, { token });
-  const id = lost.ask("stream 200");
+  const id = lost.ask("stream 500");
   await lost.next(isText);
   lost.drop();
 
@@ -68,9 +67,9 @@ test("a running answer is resumed after the network was gone, with nothing missi
   client.send({ type: "cf_agent_stream_resume_ack", id });
   await client.next((frame) => frame["replayComplete"] === true);
   assert.equal(await client.done(id), "completed");
-  assert.equal(client.text(id), words(200));
+  assert.equal(client.text(id), words(500));
   const history = await messages(origin, conversation, token);
-  assert.equal(texts(history[1]), words(200));
+  assert.equal(textOf(history[1]), words(500));
   await client.close();
 });
 
@@ -82,8 +81,8 @@ test("an answer that is stopped keeps what was said", async () => {
   client.send({ type: "cf_agent_chat_request_cancel", id });
   assert.equal(await client.done(id), "aborted");
   const [, answer] = await messages(origin, conversation, token);
-  assert.ok(texts(answer).startsWith("w0 "));
-  assert.ok(texts(answer).length < words(5000).length);
+  assert.ok(textOf(answer).startsWith("w0 "));
+  assert.ok(textOf(answer).length < words(5000).length);
   await client.close();
 });
 

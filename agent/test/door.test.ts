@@ -128,6 +128,13 @@ test("a web page of an origin that is not allowed does not get in, even with a t
   await client.close();
 });
 
+test("the SDK's other wire is not to be had", async () => {
+  const options = { token: await pair.tenant.token(), query: "&__agents_transport=capnweb" };
+  const client = await Client.connect(origin, newConversation(), options);
+  assert.equal((await client.next(() => true)).type, "cf_agent_identity");
+  await client.close();
+});
+
 test("addresses are matched as the SDK does", async () => {
   const headers = { Authorization: `Bearer ${await pair.tenant.token()}` };
   const expected: [string, number][] = [
@@ -136,6 +143,7 @@ test("addresses are matched as the SDK does", async () => {
     ["/agents/ChatAgent/c1", 400],
     ["/agents/other-agent/c1", 400],
     ["/agents/chat-agent/c1", 404],
+    ["/agents/chat-agent/c1/sub/chat-agent/c2/get-messages", 404],
     [`/agents/chat-agent/${"x".repeat(1025)}`, 400],
   ];
   for (const [path, status] of expected) assert.equal((await fetch(origin + path, { headers })).status, status, path.slice(0, 40));

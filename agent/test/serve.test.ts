@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { COMPATIBILITY_DATE } from "../scripts/lib/config.mjs";
 import { ROOT } from "../scripts/lib/paths.mjs";
 import { newConversation, startPair } from "./support/agent";
-import { Client, messages } from "./support/client";
+import { Client, messages, textOf, toolsOf } from "./support/client";
 import { AUDIENCE, Tenant } from "./support/tenant";
 
 interface Served {
@@ -91,8 +91,9 @@ test("with a folder for its state, conversations, their owner and open questions
     assert.deepEqual(await messages(origin, conversation, token), history);
     await assert.rejects(messages(origin, conversation, await tenant.token({ sub: "test|grace" })), /403/);
     const client = await Client.connect(origin, conversation, { token });
-    client.decide(history[1].parts.find((part: any) => part.type === "tool-getWeather").toolCallId, true);
-    assert.match(client.text(await client.continuation()), /\*\*Lima\*\*/);
+    client.decide(toolsOf(history[1])[0].toolCallId, true);
+    await client.continuation();
+    assert.match(textOf((await messages(origin, conversation, token)).at(-1)), /\*\*Lima\*\*/);
     await client.close();
   } finally {
     await second.stop();

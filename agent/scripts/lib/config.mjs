@@ -3,6 +3,7 @@
 /**
  * @typedef {object} Setup
  * @property {number} port 0 for any free one
+ * @property {string} state the folder for conversations
  * @property {Record<string, string>} vars variables of the Worker
  * @property {string[]} fromEnvironment variables that the runtime reads from its own environment: secrets never reach a file
  */
@@ -14,7 +15,7 @@ export const COMPATIBILITY_DATE = "2026-11-01";
  * A configuration in Cap'n Proto's text form. It expects the Worker as `worker.js` beside itself.
  * @param {Setup} setup
  */
-export function configuration({ port, vars, fromEnvironment }) {
+export function configuration({ port, state, vars, fromEnvironment }) {
   const bindings = [
     `(name = "ChatAgent", durableObjectNamespace = "ChatAgent")`,
     ...Object.entries(vars).map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`),
@@ -25,7 +26,7 @@ export function configuration({ port, vars, fromEnvironment }) {
 const config :Workerd.Config = (
   services = [
     (name = "agent", worker = .agent),
-    (name = "state", disk = (path = "unset", writable = true)),
+    (name = "state", disk = (path = ${quote(state)}, writable = true)),
     # The tenant and the model may be on this machine.
     (name = "internet", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true))),
   ],

@@ -43,9 +43,9 @@ export async function startAgent({ vars, fromEnvironment = [], port = 0, state, 
   await mkdir(kept, { recursive: true });
   await copyFile(worker, path.join(folder, "worker.js"));
   const config = path.join(folder, "agent.capnp");
-  await writeFile(config, configuration({ port, vars, fromEnvironment }));
+  await writeFile(config, configuration({ port, state: kept, vars, fromEnvironment }));
 
-  const runtime = spawn(binary(), ["serve", config, "--experimental", `--directory-path=state=${kept}`, "--control-fd=3"], {
+  const runtime = spawn(binary(), ["serve", config, "--experimental", "--control-fd=3"], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: environment(fromEnvironment),
     windowsHide: true,

@@ -60,6 +60,14 @@ export async function messages(origin: string, conversation: string, token: stri
   return (await answer.json()) as any[];
 }
 
+export function textOf(message: any): string {
+  return message.parts.flatMap((part: any) => (part.type === "text" ? [part.text] : [])).join("");
+}
+
+export function toolsOf(message: any): any[] {
+  return message.parts.filter(({ type }: { type: string }) => type.startsWith("tool-"));
+}
+
 /** One socket to a conversation, as the app has one. */
 export class Client {
   readonly frames: Frame[] = [];
@@ -121,12 +129,14 @@ export class Client {
     return outcome ?? (this.frames.some((frame) => isAnswer(frame) && frame["error"] === true) ? "error" : "completed");
   }
 
-  /** Takes up what the agent goes on with after a decision. Its request id comes back, at its end. */
-  async continuation(): Promise<string> {
+  /**
+   * Takes up what the agent goes on with after a decision, until it has ended. Where that was quicker than we are, its pieces are not
+   * sent any more: what was said is in the conversation.
+   */
+  async continuation(): Promise<void> {
     const { id } = (await this.next(({ type }) => type === "cf_agent_stream_resuming")) as Frame & { id: string };
     this.send({ type: "cf_agent_stream_resume_ack", id });
     await this.done(id);
-    return id;
   }
 
   /** The pieces of an answer, in order and each once. */
