@@ -25,7 +25,7 @@ pub struct App {
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
     arguments: Vec<String>,
-    variables: Vec<(String, String)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Launch {
@@ -56,10 +56,10 @@ impl Launch {
         self
     }
 
-    /// A variable of the environment.
+    /// Requests go through this proxy. Those of the web view do not: the driver talks to it over a connection that no proxy would pass on.
     #[must_use]
-    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.push((name.to_owned(), value.into()));
+    pub fn through(mut self, proxy: String) -> Self {
+        self.variables.extend([("http_proxy", proxy), ("GIO_USE_PROXY_RESOLVER", "dummy".to_owned())]);
         self
     }
 }
@@ -74,7 +74,7 @@ impl App {
         let mut server = desktop.command("WebKitWebDriver");
         server.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         // Everything is logged, so that the tests for what must not be in a log have something to search.
-        server.env("CALLBOX_LOG", "trace").envs(launch.variables.iter().map(|(name, value)| (name, value)));
+        server.env("CALLBOX_LOG", "trace").envs(launch.variables.iter().map(|(name, value)| (*name, value)));
         let options = json!({ "binary": desktop.app(), "args": launch.arguments });
         let capabilities = Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
         let driver = Driver::start(server, port, capabilities, &log(desktop)).await?;

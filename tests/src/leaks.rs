@@ -1,20 +1,16 @@
 //! The search for secrets where none may be.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::FileExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use aho_corasick::AhoCorasick;
 
-use crate::{Error, Result, error::While as _, process::Running};
+use crate::{Error, Result, error::While as _, memory, process::Running};
 
 /// A secret is looked for in pieces of this length, so that one that was cut off is found as well.
 const PIECE: usize = 24;
-/// So much memory is read at once.
-const BLOCK: usize = 4 << 20;
 
 /// Looks for a set of secrets.
 #[derive(Debug)]
@@ -108,22 +104,8 @@ impl Search {
     /// # Errors
     /// When we may not look.
     pub fn memory(&self, pid: u32) -> Result<Vec<Leak>> {
-        let maps = fs::read_to_string(format!("/proc/{pid}/smaps")).doing("a process's memory")?;
-        let memory = File::open(format!("/proc/{pid}/mem")).doing("a process's memory")?;
         let mut leaks = Vec::new();
-        for (start, end) in written(&maps) {
-            let mut at = start;
-            while at < end {
-                let length = usize::try_from(end - at).unwrap_or(BLOCK).min(BLOCK);
-                let mut block = vec![0; length];
-                // Some of what is mapped cannot be read, and some has gone meanwhile.
-                let read = memory.read_at(&mut block, at).unwrap_or(0);
-                leaks.extend(self.bytes(&format!("the memory of {pid}"), &block[..read]));
-                // What lies across two blocks is seen with the second.
-                let overlap = if at + (length as u64) < end { (2 * PIECE) as u64 } else { 0 };
-                at += length as u64 - overlap;
-            }
-        }
+        memory::each_block(pid, |block| leaks.extend(self.bytes(&format!("the memory of {pid}"), block)))?;
         leaks.dedup();
         Ok(leaks)
     }
@@ -132,30 +114,6 @@ impl Search {
 /// A file that is there when the folder is listed may have gone when it is read.
 fn gone(error: io::Error) -> io::Result<Vec<u8>> {
     if error.kind() == io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
-}
-
-/// The mappings that can be written to and of which anything is in memory; the rest is a program's own, or has never been touched.
-fn written(maps: &str) -> Vec<(u64, u64)> {
-    let (mut found, mut current) = (Vec::new(), None);
-    for line in maps.lines() {
-        if let Some(range) = mapping(line) {
-            current = Some(range);
-        } else if let Some(size) = line.strip_prefix("Rss:")
-            && size.trim() != "0 kB"
-            && let Some(Some(range)) = current
-        {
-            found.push(range);
-        }
-    }
-    found
-}
-
-/// The outer `Option` is whether the line begins a mapping, the inner one whether that can be written to.
-fn mapping(line: &str) -> Option<Option<(u64, u64)>> {
-    let (range, rest) = line.split_once(' ')?;
-    let (start, end) = range.split_once('-')?;
-    let range = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
-    Some(rest.starts_with("rw").then_some(range))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod error;
 pub mod journey;
 pub mod keychain;
 pub mod leaks;
+mod memory;
 pub mod process;
 pub mod screen;
 mod tap;

@@ -3,14 +3,13 @@
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
 use crate::{Look, Result, error::While as _, wait};
 
-/// A program and everything that it has started in its process group; all of it ends when this is dropped.
+/// A program and everything that descends from it; all of it ends when this is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -18,19 +17,19 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` in a group of its own. What it and its children write goes to the end of `log`.
+    /// Starts `command`. What it and its children write goes to the end of `log`.
     ///
     /// # Errors
     /// When the log or the program cannot be opened.
     pub fn start(mut command: Command, log: &Path) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let output = || fs::File::options().create(true).append(true).open(log).doing(format!("the log {}", log.display()));
-        command.stdin(Stdio::null()).stdout(output()?).stderr(output()?).process_group(0);
+        command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
         let child = command.spawn().doing(format!("{name} could not be started"))?;
         Ok(Self { child, name })
     }
 
-    /// Its process id, which is also its group's.
+    /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -48,10 +47,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group, because drivers leave what they have started behind when they are killed.
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        // Drivers leave what they have started behind when they are killed. Nothing is put into a process group of its own, so that
+        // whoever stops the tests stops all of it.
+        let all = descendants(&running(), self.child.id());
+        let _ = self.child.kill();
         let _ = self.child.wait();
+        for process in all {
+            // It may have followed its parent by itself.
+            let _ = kill(process.pid);
+        }
     }
 }
 
@@ -60,7 +64,8 @@ impl Drop for Process {
 /// # Errors
 /// When there is no such process or it is not ours.
 pub fn kill(pid: u32) -> Result<()> {
-    let status = Command::new("kill").args(["-KILL", &pid.to_string()]).status().doing("kill could not be started")?;
+    let status =
+        Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().doing("kill could not be started")?;
     crate::error::ensure(status.success(), || format!("process {pid} could not be ended"))
 }
 
