@@ -9,7 +9,7 @@
  */
 
 /** In step with wrangler.jsonc. From this date on the runtime has Node's modules without being told so. */
-export const COMPATIBILITY_DATE = "2026-11-01";
+export const COMPATIBILITY_DATE = "2026-10-15";
 
 /**
  * A configuration in Cap'n Proto's text form. It expects the Worker as `worker.js` beside itself.
