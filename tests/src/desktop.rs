@@ -34,18 +34,19 @@ impl Desktop {
     /// # Errors
     /// [`Error::NoDesktop`] outside of `cargo xtask`.
     pub fn new() -> Result<Self> {
-        Self::for_app(env::var_os("CALLBOX_APP").map(PathBuf::from).ok_or(Error::NoDesktop("CALLBOX_APP"))?)
+        let app = env::var_os("CALLBOX_APP").map(PathBuf::from).ok_or(Error::NoDesktop("CALLBOX_APP"))?;
+        Self::for_app(&app)
     }
 
     /// A desktop on which nobody has ever been, for this app.
     ///
     /// # Errors
     /// [`Error::NoDesktop`] where there is no display, bus or keychain.
-    pub fn for_app(app: PathBuf) -> Result<Self> {
+    pub fn for_app(app: &Path) -> Result<Self> {
         if let Some(missing) = NEEDED.into_iter().find(|name| env::var_os(name).is_none()) {
             return Err(Error::NoDesktop(missing));
         }
-        let app = fs::canonicalize(&app).doing(format!("the app {}", app.display()))?;
+        let app = fs::canonicalize(app).doing(format!("the app {}", app.display()))?;
         let top = tempfile::Builder::new().prefix("desktop-").tempdir().doing("folders for a desktop")?;
         let desktop = Self { top, app };
         for name in ["home", "config", "data/applications", "cache", "state", "tmp", "outside"] {

@@ -16,7 +16,7 @@ type Fallible<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// # Errors
 /// When there is no such window, or no screen.
 pub fn close_window_of(pid: u32) -> Result<()> {
-    let asked = ask_to_close(pid).map_err(unreachable_screen)?;
+    let asked = ask_to_close(pid).map_err(|error| unreachable_screen(&*error))?;
     ensure(asked > 0, || format!("process {pid} has no window"))
 }
 
@@ -25,11 +25,11 @@ pub fn close_window_of(pid: u32) -> Result<()> {
 /// # Errors
 /// When there is no screen.
 pub fn has_window(pid: u32) -> Result<bool> {
-    let count = || Ok(windows_of(&Screen::open()?, pid)?.len());
-    count().map(|count| count > 0).map_err(unreachable_screen)
+    let windows = Screen::open().and_then(|screen| windows_of(&screen, pid));
+    windows.map(|windows| !windows.is_empty()).map_err(|error| unreachable_screen(&*error))
 }
 
-fn unreachable_screen(error: Box<dyn std::error::Error>) -> Error {
+fn unreachable_screen(error: &dyn std::error::Error) -> Error {
     Error::unexpected(format!("the screen cannot be asked: {error}"))
 }
 

@@ -1,5 +1,6 @@
 //! The whole way, from the first window to an empty keychain.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::env;
 

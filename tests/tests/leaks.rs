@@ -1,5 +1,6 @@
 //! Tokens, codes and verifiers are where they belong and nowhere else.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{collections::BTreeSet, env, fs, os::unix::process::CommandExt as _, path::PathBuf, process::Command};
 

@@ -1,5 +1,6 @@
 //! Links with the app's scheme, whoever opens them.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use callbox_e2e::{
     Look, World,

@@ -1,5 +1,6 @@
 //! A tenant and an agent that misbehave.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::time::Duration;
 

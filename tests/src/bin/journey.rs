@@ -46,7 +46,7 @@ mod walk {
 
     pub(super) async fn main() -> ExitCode {
         let arguments = Arguments::parse();
-        let desktop = match Desktop::for_app(arguments.app.clone()) {
+        let desktop = match Desktop::for_app(&arguments.app) {
             Ok(desktop) => desktop,
             Err(error) => {
                 eprintln!("error: {error}");
