@@ -27,5 +27,6 @@ await build({
   logLevel: "warning",
 });
 const files = (await readdir(built)).map((name) => path.join(built, name));
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-concurrency=2", ...process.argv.slice(2), ...files], { stdio: "inherit" });
+const options = ["--enable-source-maps", "--test", "--test-concurrency=2", "--test-reporter=spec"];
+const { status } = spawnSync(process.execPath, [...options, ...process.argv.slice(2), ...files], { stdio: "inherit" });
 process.exit(status ?? 1);

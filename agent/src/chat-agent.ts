@@ -10,6 +10,7 @@ import { type Visitor, visitorOf } from "./visitor";
 
 /** A model that calls tools for ever is stopped here. */
 const MAX_STEPS = 10;
+/** Whose the conversation is, in its storage. */
 const OWNER = "owner";
 /** The tag of a socket that says when its token runs out. A tag, because it is still there after hibernation. */
 const EXPIRES = "expires:";
@@ -43,7 +44,7 @@ export class ChatAgent extends AIChatAgent<Env> {
    */
   override async webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
     const tag = this.ctx.getTags(socket).find((tag) => tag.startsWith(EXPIRES));
-    if (tag !== undefined && hasExpired(Number(tag.slice(EXPIRES.length)))) {
+    if (hasExpired(Number(tag?.slice(EXPIRES.length) ?? 0))) {
       socket.close(1008, "The access token has expired.");
       return;
     }

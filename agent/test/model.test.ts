@@ -24,7 +24,10 @@ const endpoint = createServer(async (request, response) => {
       ? [{ delta: { content: `It said: ${last.content}` } }, { delta: {}, finish_reason: "stop" }]
       : [{ delta: { tool_calls: [call] } }, { delta: {}, finish_reason: "tool_calls" }];
   response.writeHead(200, { "Content-Type": "text/event-stream" });
-  for (const choice of choices) response.write(`data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", choices: [{ index: 0, ...choice }] })}\n\n`);
+  for (const choice of choices) {
+    const chunk = { id: "x", object: "chat.completion.chunk", choices: [{ index: 0, ...choice }] };
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+  }
   response.end("data: [DONE]\n\n");
 });
 

@@ -49,7 +49,8 @@ test("one line says where the agent is when it answers, and SIGTERM ends all of 
   const client = await Client.connect(url.origin, newConversation(), { token: await tenant.token() });
   child.kill("SIGTERM");
   const [code] = await once(child, "exit");
-  assert.equal(code, 0);
+  // On Windows there is no such signal: the command is killed, and the rest cleans up after it.
+  if (process.platform !== "win32") assert.equal(code, 0);
   assert.equal(await isGone(url), true);
   assert.equal((await client.closed).code, 1006);
   await tenant.stop();

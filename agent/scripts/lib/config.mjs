@@ -51,6 +51,6 @@ const agent :Workerd.Worker = (
 
 /** @param {string} text */
 function quote(text) {
-  const escaped = text.replace(/[\\"]/g, "\\$&").replace(/[\x00-\x1f\x7f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
-  return `"${escaped}"`;
+  const hex = (/** @type {string} */ character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  return `"${text.replace(/[\\"]/g, "\\$&").replace(/[\x00-\x1f\x7f]/g, hex)}"`;
 }

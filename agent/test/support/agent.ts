@@ -10,7 +10,15 @@ export interface Pair {
   readonly stop: () => Promise<void>;
 }
 
-export async function startPair(options: { vars?: Record<string, string>; fromEnvironment?: string[]; state?: string; tenant?: Tenant } = {}): Promise<Pair> {
+interface Options {
+  readonly vars?: Record<string, string>;
+  readonly fromEnvironment?: string[];
+  readonly state?: string;
+  readonly tenant?: Tenant;
+}
+
+/** A tenant and an agent that believes it. */
+export async function startPair(options: Options = {}): Promise<Pair> {
   const tenant = options.tenant ?? (await Tenant.start());
   const agent = await startAgent({
     vars: { ISSUER: tenant.issuer, AUDIENCE, MODEL: "scripted", SCRIPT_PACE_MS: "1", ...options.vars },
