@@ -55,7 +55,8 @@ impl View {
     /// Whether the agent is done: the last word is its own, and nothing runs.
     #[must_use]
     pub fn settled(&self) -> bool {
-        self.turn.as_deref() == Some("idle") && self.messages.last().is_some_and(|message| message.role == "assistant")
+        let spoke = |message: &Message| message.role == "assistant" && !message.text.is_empty();
+        self.turn.as_deref() == Some("idle") && self.messages.last().is_some_and(spoke)
     }
 
     /// All tool calls, oldest first.
