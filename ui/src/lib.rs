@@ -4,6 +4,7 @@
 //! the shell as commands, and both meet at [`backend`]. What it knows is in [`state`], what it looks like in `ui/styles`, what it says in
 //! `ui/locales`. The parts it is drawn from are [`elements`], [`cards`] and [`screens`], each knowing only those before it.
 
+#![allow(clippy::needless_pass_by_value, reason = "components and handlers of events own what they are given")]
 #![allow(unreachable_pub, reason = "the component macro makes public items of private ones")]
 
 pub mod backend;

@@ -18,7 +18,7 @@ pub struct Bootstrap {
 
 /// Everything that the shell tells the window on its own account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     Session(SessionView),
     Profile(ProfileView),
@@ -41,7 +41,7 @@ pub struct ProfileView {
 
 /// Whether somebody is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SessionView {
     /// The keychain is being asked; lasts milliseconds, five seconds at most.
     Restoring,
@@ -78,7 +78,7 @@ pub struct AccountView {
 
 /// Where the sign-in is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "storage", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum StorageView {
     /// In the system's keychain: survives a restart.
     Keychain,
@@ -103,7 +103,7 @@ pub struct ThreadEvent {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ThreadUpdate {
     /// The whole conversation; replaces whatever the window had of it.
     Opened(ThreadView),
@@ -133,7 +133,7 @@ pub struct ThreadStatus {
 
 /// The connection, as a user understands it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkView {
     Connecting,
     Online,
@@ -171,7 +171,7 @@ pub struct Delivery {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
     Queued,
     Sending,

@@ -10,7 +10,7 @@ use crate::part::Part;
 /// One change of a list of messages. Indices count from 0 and refer to the list as the ops before this one left it.
 #[allow(clippy::large_enum_variant, reason = "lives from the fold to the window; a box would be one more allocation for each")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum MessageOp {
     /// The whole list is this now.
     Reset {

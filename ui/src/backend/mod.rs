@@ -20,8 +20,9 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, UserError>>>>;
 
 /// Carries commands out and events in.
 pub trait Backend {
-    /// Sends a command with its arguments by name. The command is on its way when this returns; the answer need not be waited for.
-    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<Value>;
+    /// Sends a command with its arguments by name. The command is on its way when this returns; the answer, JSON text, need not be waited
+    /// for.
+    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<String>;
 
     /// Asks for all events from now on. A second call replaces the first.
     fn subscribe(&self, events: Box<dyn Fn(Event)>) -> Answer<()>;
@@ -42,7 +43,7 @@ impl Shell {
         self.0.with_value(|backend| backend.subscribe(Box::new(events)))
     }
 
-    fn invoke(self, command: &'static str, arguments: Map<String, Value>) -> Answer<Value> {
+    fn invoke(self, command: &'static str, arguments: Map<String, Value>) -> Answer<String> {
         self.0.with_value(|backend| backend.invoke(command, arguments))
     }
 }
@@ -57,7 +58,7 @@ macro_rules! bindings {
                     let mut arguments = Map::new();
                     $(arguments.insert(stringify!($argument).to_owned(), serde_json::to_value(&$argument).unwrap_or_default());)*
                     let answer = self.invoke(stringify!($name), arguments);
-                    async move { serde_json::from_value(answer.await?).map_err(|_| unreadable()) }
+                    async move { serde_json::from_str(&answer.await?).map_err(|_| unreadable()) }
                 }
             )*
         }

@@ -31,7 +31,7 @@ impl Tauri {
         invoke.call2(&self.internals, &command.into(), arguments)?.dyn_into()
     }
 
-    fn start(&self, command: &'static str, arguments: Result<JsValue, JsValue>) -> Answer<Value> {
+    fn start(&self, command: &'static str, arguments: Result<JsValue, JsValue>) -> Answer<String> {
         let promise = arguments.and_then(|arguments| self.call(command, &arguments));
         Box::pin(async move {
             let answer = match promise {
@@ -39,7 +39,7 @@ impl Tauri {
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(value) => read(&value).ok_or_else(unreadable),
+                Ok(value) => text(&value).ok_or_else(unreadable),
                 Err(error) => Err(refusal(&error)),
             }
         })
@@ -64,7 +64,7 @@ impl Tauri {
 }
 
 impl Backend for Tauri {
-    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<Value> {
+    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<String> {
         self.start(command, JSON::parse(&Value::Object(arguments).to_string()))
     }
 
@@ -76,11 +76,12 @@ impl Backend for Tauri {
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
-    if value.is_undefined() {
-        return serde_json::from_value(Value::Null).ok();
-    }
-    let text: String = JSON::stringify(value).ok()?.into();
-    serde_json::from_str(&text).ok()
+    serde_json::from_str(&text(value)?).ok()
+}
+
+/// A value as JSON text; what is undefined is null there.
+fn text(value: &JsValue) -> Option<String> {
+    if value.is_undefined() { Some("null".to_owned()) } else { Some(JSON::stringify(value).ok()?.into()) }
 }
 
 /// What a refused command says: the shell's own error, or the bridge's words.

@@ -146,8 +146,8 @@ impl MadeUp {
 }
 
 impl Backend for MadeUp {
-    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<Value> {
-        let answer = self.run(command, &arguments);
+    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<String> {
+        let answer = self.run(command, &arguments).to_string();
         Box::pin(async move { Ok(answer) })
     }
 

@@ -39,7 +39,7 @@ fn filled() -> Vec<(&'static str, Argument)> {
         "from", "signs", "detail", "why",
     ]
     .into_iter()
-    .map(|name| (name, if matches!(name, "count" | "bytes" | "seconds") { Argument::Number(3.0) } else { Argument::from("x") }))
+    .map(|name| (name, if matches!(name, "count" | "bytes" | "seconds") { Argument::Number(3) } else { Argument::from("x") }))
     .collect()
 }
 
@@ -51,6 +51,39 @@ fn every_text_can_be_said_in_every_language() {
             assert!(said.is_some_and(|text| !text.trim().is_empty()), "{key} in {}", locale.tag());
         }
     }
+}
+
+#[test]
+fn every_text_is_read_as_the_library_for_fluent_reads_it() {
+    use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
+
+    for (locale, source) in LOCALES.into_iter().zip([include_str!("../../locales/en.ftl"), include_str!("../../locales/ja.ftl")]) {
+        let mut bundle = FluentBundle::new(vec![locale.tag().parse().unwrap()]);
+        bundle.set_use_isolating(false);
+        bundle.add_resource(FluentResource::try_new(source.to_owned()).unwrap()).unwrap();
+        for (key, number) in keys(locale).into_iter().flat_map(|key| [0, 1, 2, 21].map(|number| (key, number))) {
+            let filled: Vec<_> = filled()
+                .into_iter()
+                .map(|(name, value)| (name, if value == Argument::Number(3) { Argument::Number(number) } else { value }))
+                .collect();
+            let mut arguments = FluentArgs::new();
+            for (name, value) in &filled {
+                match value {
+                    Argument::Text(text) => arguments.set(*name, FluentValue::from(text.as_str())),
+                    Argument::Number(number) => arguments.set(*name, FluentValue::from(*number)),
+                }
+            }
+            let mut mistakes = Vec::new();
+            let pattern = bundle.get_message(key).unwrap().value().unwrap();
+            let expected = bundle.format_pattern(pattern, Some(&arguments), &mut mistakes).into_owned();
+            assert_eq!((catalog::exact(locale, key, &filled), mistakes), (Some(expected), vec![]), "{key} in {}", locale.tag());
+        }
+    }
+}
+
+#[test]
+fn a_text_whose_argument_is_missing_is_not_said() {
+    assert_eq!(catalog::exact(Locale::English, "age-days", &[]), None);
 }
 
 fn sources(folder: &Path, out: &mut Vec<String>) {

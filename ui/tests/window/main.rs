@@ -1,5 +1,6 @@
 //! The window in a real browser, with a shell that the tests hold in their hands.
 #![cfg(target_arch = "wasm32")]
+#![allow(unreachable_pub, clippy::needless_pass_by_value, clippy::panic, clippy::unwrap_used, reason = "tests, and helpers of tests")]
 
 mod approval;
 mod composer;

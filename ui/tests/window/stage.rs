@@ -20,14 +20,19 @@ use web_sys::{Element, HtmlElement, HtmlTextAreaElement, KeyboardEvent, Keyboard
 /// How long a test waits for something that has to happen.
 const PATIENCE: i32 = 5_000;
 
+type Sink = Rc<dyn Fn(Event)>;
+
+/// The answer to a command, once the test has given it.
+type Held = Option<Result<Value, UserError>>;
+
 /// What the shell has been told, and how it answers.
 #[derive(Default)]
 pub struct Played {
     calls: RefCell<Vec<(&'static str, Value)>>,
-    sink: RefCell<Option<Rc<dyn Fn(Event)>>>,
+    sink: RefCell<Option<Sink>>,
     bootstrap: RefCell<Option<Bootstrap>>,
     /// Answers that are held back until the test gives them.
-    held: RefCell<Vec<(&'static str, Option<Result<Value, UserError>>)>>,
+    held: RefCell<Vec<(&'static str, Held)>>,
 }
 
 impl Played {
@@ -40,7 +45,7 @@ impl Played {
 struct PlayedShell(Rc<Played>);
 
 impl Backend for PlayedShell {
-    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<Value> {
+    fn invoke(&self, command: &'static str, arguments: Map<String, Value>) -> Answer<String> {
         self.0.calls.borrow_mut().push((command, Value::Object(arguments)));
         let played = self.0.clone();
         Box::pin(async move {
@@ -50,7 +55,7 @@ impl Backend for PlayedShell {
                         played.held.borrow_mut().iter_mut().find(|(name, _)| *name == command).and_then(|(_, answer)| answer.take());
                     if let Some(answer) = answer {
                         played.held.borrow_mut().retain(|(name, _)| *name != command);
-                        return answer;
+                        return answer.map(|answer| answer.to_string());
                     }
                     frame().await;
                 }
@@ -60,7 +65,8 @@ impl Backend for PlayedShell {
                 "new_conversation" => json!("new"),
                 "send_message" => json!("m1"),
                 _ => Value::Null,
-            })
+            }
+            .to_string())
         })
     }
 
