@@ -146,6 +146,7 @@ pub fn log(desktop: &Desktop) -> PathBuf {
 pub fn tail(log: &Path, lines: usize) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text.lines().collect();
+    // At the lowest level libraries print whole frames.
+    let all: Vec<String> = text.lines().map(|line| line.chars().take(200).collect()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
