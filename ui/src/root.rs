@@ -93,13 +93,8 @@ fn start(app: App, shell: Shell) {
 }
 
 async fn bootstrap(app: App, shell: Shell) {
-    match shell.bootstrap().await {
-        Ok(bootstrap) => {
-            if let Some(conversation) = app.begin(bootstrap) {
-                open(app, shell, conversation).await;
-            }
-        }
-        Err(error) => app.notify(Notice { kind: NoticeKind::Error, message: error }),
+    if let Err(error) = shell.bootstrap().await {
+        app.notify(Notice { kind: NoticeKind::Error, message: error });
     }
 }
 
@@ -112,7 +107,7 @@ async fn open(app: App, shell: Shell, conversation: String) {
 fn receive(app: App, shell: Shell, event: Event) {
     match app.receive(event) {
         Some(Demand::Bootstrap) => spawn_local(bootstrap(app, shell)),
-        Some(Demand::Reopen(conversation)) => spawn_local(open(app, shell, conversation)),
+        Some(Demand::Open(conversation)) => spawn_local(open(app, shell, conversation)),
         None => {}
     }
 }

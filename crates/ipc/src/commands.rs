@@ -8,8 +8,8 @@
 macro_rules! for_each_command {
     ($then:ident) => {
         $then! {
-            /// All that the first frame needs.
-            bootstrap() -> $crate::Bootstrap;
+            /// Asks for all that the first frame needs: an [`crate::Event::Bootstrap`] follows, in its place among the other events.
+            bootstrap() -> ();
             /// Starts a sign-in and opens the system browser. A second call while one is waiting starts another attempt.
             sign_in() -> ();
             /// Opens the browser again at the page of the waiting attempt.

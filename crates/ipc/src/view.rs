@@ -20,6 +20,8 @@ pub struct Bootstrap {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
+    /// The answer to the command `bootstrap`. An event, because it must neither overtake the others nor be overtaken by them.
+    Bootstrap(Bootstrap),
     Session(SessionView),
     Profile(ProfileView),
     Conversations(Vec<ConversationSummary>),
@@ -107,9 +109,29 @@ pub struct ThreadEvent {
 pub enum ThreadUpdate {
     /// The whole conversation; replaces whatever the window had of it.
     Opened(ThreadView),
-    /// Changes to its messages, in order, at most once per frame.
-    Ops(Vec<MessageOp>),
-    Status(ThreadStatus),
+    /// What has changed since then, at most once per frame.
+    Changed(ThreadChange),
+}
+
+impl ThreadUpdate {
+    /// A change of the messages alone.
+    pub fn ops(ops: Vec<MessageOp>) -> Self {
+        Self::Changed(ThreadChange { ops, status: None })
+    }
+
+    /// A change of the state alone.
+    pub fn status(status: ThreadStatus) -> Self {
+        Self::Changed(ThreadChange { ops: Vec::new(), status: Some(status) })
+    }
+}
+
+/// A change of a conversation. Messages and state belong together: a window that drew one without the other would show what never was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThreadChange {
+    /// Changes to the messages, in order.
+    pub ops: Vec<MessageOp>,
+    /// The state beside them, after all of these changes; none where it is as before.
+    pub status: Option<ThreadStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

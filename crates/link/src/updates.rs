@@ -20,13 +20,13 @@ use crate::Status;
 /// How many changes may wait for a subscriber before the whole list takes their place.
 const MAX_OPS: usize = 256;
 
-/// News of a conversation.
+/// News of a conversation. Messages and state come together: one without the other would show what never was.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Update {
+pub struct Update {
     /// Changes of the messages, in order; see [`callbox_protocol::apply`].
-    Ops(Vec<MessageOp>),
-    /// The state beside the messages is this now. Comes after all changes of messages that went before it.
-    Status(Status),
+    pub ops: Vec<MessageOp>,
+    /// The state beside the messages after all of these changes; `None` where it is as before.
+    pub status: Option<Status>,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Subscribers {
     pub(crate) fn add(&mut self, frame: Duration) -> Updates {
         let slot = Arc::new(Slot::default());
         self.0.push(slot.clone());
-        Updates { slot, frame, next_at: None, held: None }
+        Updates { slot, frame, next_at: None }
     }
 
     /// Tells everybody. `messages` gives the list as it is after `ops`.
@@ -99,7 +99,6 @@ pub struct Updates {
     slot: Arc<Slot>,
     frame: Duration,
     next_at: Option<Instant>,
-    held: Option<Status>,
 }
 
 impl Updates {
@@ -107,14 +106,12 @@ impl Updates {
     /// `None` when the link is closed and everything has been told. Safe to cancel.
     pub async fn next(&mut self) -> Option<Update> {
         loop {
-            if self.held.is_some() || self.has_news() {
+            if self.has_news() {
                 if let Some(at) = self.next_at {
                     sleep_until(at).await;
                 }
-                if let Some(update) = self.take() {
-                    self.next_at = Some(Instant::now() + self.frame);
-                    return Some(update);
-                }
+                self.next_at = Some(Instant::now() + self.frame);
+                return Some(self.take());
             } else if self.slot.pending().closed {
                 return None;
             } else {
@@ -128,19 +125,9 @@ impl Updates {
         !pending.ops.is_empty() || pending.status.is_some()
     }
 
-    /// A status is taken together with the changes before it and told after them, so that neither overtakes nor starves the other.
-    fn take(&mut self) -> Option<Update> {
-        if let Some(status) = self.held.take() {
-            return Some(Update::Status(status));
-        }
+    fn take(&mut self) -> Update {
         let mut pending = self.slot.pending();
-        let ops = std::mem::take(&mut pending.ops);
-        let status = pending.status.take();
-        if ops.is_empty() {
-            return status.map(Update::Status);
-        }
-        self.held = status;
-        Some(Update::Ops(ops))
+        Update { ops: std::mem::take(&mut pending.ops), status: pending.status.take() }
     }
 }
 
@@ -161,6 +148,10 @@ mod tests {
         vec![UiMessage::user("u", text)]
     }
 
+    fn told(deltas: &[&str], status: Option<Status>) -> Update {
+        Update { ops: deltas.iter().map(|delta| append(delta)).collect(), status }
+    }
+
     fn append(delta: &str) -> MessageOp {
         MessageOp::AppendText { message: 0, part: 0, delta: delta.to_owned() }
     }
@@ -171,29 +162,30 @@ mod tests {
         let mut updates = subscribers.add(FRAME);
         let started = Instant::now();
         subscribers.publish(&[append("a")], None, || list("a"));
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("a")])));
+        assert_eq!(updates.next().await, Some(told(&["a"], None)));
         assert_eq!(started.elapsed(), Duration::ZERO, "the first one does not wait");
         subscribers.publish(&[append("b")], None, || list("ab"));
         subscribers.publish(&[append("c")], None, || list("abc"));
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("bc")])));
+        assert_eq!(updates.next().await, Some(told(&["bc"], None)));
         assert_eq!(started.elapsed(), FRAME + Duration::from_millis(0));
         tokio::time::sleep(FRAME * 10).await;
         subscribers.publish(&[append("d")], None, || list("abcd"));
         let before = Instant::now();
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("d")])));
+        assert_eq!(updates.next().await, Some(told(&["d"], None)));
         assert_eq!(before.elapsed(), Duration::ZERO, "after a pause it does not wait either");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_status_comes_after_the_changes_before_it_and_is_not_starved_by_those_after_it() {
+    async fn changes_and_the_state_after_them_are_one_update() {
         let mut subscribers = Subscribers::default();
         let mut updates = subscribers.add(FRAME);
         subscribers.publish(&[append("a")], Some(&status(LinkState::Connecting)), || list("a"));
         subscribers.publish(&[append("b")], Some(&status(LinkState::Online)), || list("ab"));
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("ab")])));
+        assert_eq!(updates.next().await, Some(told(&["ab"], Some(status(LinkState::Online)))), "the newest state, once");
         subscribers.publish(&[append("c")], None, || list("abc"));
-        assert_eq!(updates.next().await, Some(Update::Status(status(LinkState::Online))), "the newest one, once");
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("c")])));
+        assert_eq!(updates.next().await, Some(told(&["c"], None)));
+        subscribers.publish(&[], Some(&status(LinkState::Closed)), || list("abc"));
+        assert_eq!(updates.next().await, Some(told(&[], Some(status(LinkState::Closed)))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,7 +204,7 @@ mod tests {
             }
             assert!(updates.slot.pending().ops.len() <= MAX_OPS, "bounded after {n}");
         }
-        let Some(Update::Ops(ops)) = updates.next().await else { panic!("there is news") };
+        let Some(Update { ops, .. }) = updates.next().await else { panic!("there is news") };
         let mut mirror = Vec::new();
         for op in ops {
             apply(&mut mirror, op).unwrap();
@@ -226,8 +218,7 @@ mod tests {
         let mut updates = subscribers.add(FRAME);
         subscribers.publish(&[append("a")], Some(&status(LinkState::Closed)), || list("a"));
         drop(subscribers);
-        assert_eq!(updates.next().await, Some(Update::Ops(vec![append("a")])));
-        assert_eq!(updates.next().await, Some(Update::Status(status(LinkState::Closed))));
+        assert_eq!(updates.next().await, Some(told(&["a"], Some(status(LinkState::Closed)))));
         assert_eq!(updates.next().await, None);
         assert_eq!(updates.next().await, None);
     }

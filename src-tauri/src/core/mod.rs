@@ -12,7 +12,7 @@ mod view;
 
 use std::{path::PathBuf, sync::Arc};
 
-use callbox_ipc::{Bootstrap, Event, Preferences, UserError};
+use callbox_ipc::{Event, Preferences, UserError};
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
@@ -103,8 +103,8 @@ impl Core {
         self.jobs.run(move |desk| desk.subscribe(sink)).await
     }
 
-    pub(crate) async fn bootstrap(&self) -> Result<Bootstrap, UserError> {
-        self.jobs.run(|desk| desk.bootstrap()).await
+    pub(crate) async fn bootstrap(&self) -> Result<(), UserError> {
+        self.jobs.run(|desk| desk.emit(Event::Bootstrap(desk.bootstrap()))).await
     }
 
     pub(crate) async fn sign_in(&self) -> Result<(), UserError> {

@@ -7,8 +7,8 @@ use std::{
 
 use callbox_identity::{Account, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
 use callbox_ipc::{
-    AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadStatus,
-    ThreadUpdate, ThreadView, TurnView, UserError,
+    AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadChange,
+    ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
 };
 use callbox_link::{LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
 use callbox_protocol::Turn;
@@ -170,10 +170,7 @@ pub(super) fn thread(snapshot: ThreadSnapshot) -> ThreadView {
 }
 
 pub(super) fn update(update: Update) -> ThreadUpdate {
-    match update {
-        Update::Ops(ops) => ThreadUpdate::Ops(ops),
-        Update::Status(now) => ThreadUpdate::Status(status(now)),
-    }
+    ThreadUpdate::Changed(ThreadChange { ops: update.ops, status: update.status.map(status) })
 }
 
 fn status(status: Status) -> ThreadStatus {

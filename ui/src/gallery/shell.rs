@@ -56,7 +56,7 @@ impl MadeUp {
                 sink(Event::Thread(ThreadEvent { conversation: conversation.clone(), update }));
             }
         };
-        let status = move |turn| ThreadUpdate::Status(callbox_ipc::ThreadStatus { turn, ..scene.borrow().thread.status.clone() });
+        let status = move |turn| ThreadUpdate::status(callbox_ipc::ThreadStatus { turn, ..scene.borrow().thread.status.clone() });
         send(status(TurnView::Waiting));
         let (send, status) = (Rc::new(send), Rc::new(status));
         let begin = send.clone();
@@ -66,7 +66,7 @@ impl MadeUp {
                 let part = json!({ "type": "text", "text": "", "state": "streaming" });
                 let Ok(part) = serde_json::from_value(part) else { return };
                 begin(state(TurnView::Streaming));
-                begin(ThreadUpdate::Ops(vec![
+                begin(ThreadUpdate::ops(vec![
                     MessageOp::Insert { index, message: UiMessage::assistant(format!("a{index}")) },
                     MessageOp::SetPart { message: index, part: 0, value: part },
                 ]));
@@ -78,7 +78,7 @@ impl MadeUp {
         for (number, piece) in letters.chunks(4).enumerate() {
             let (send, delta) = (send.clone(), piece.iter().collect());
             let at = Duration::from_millis(620 + 16 * number as u64);
-            set_timeout(move || send(ThreadUpdate::Ops(vec![MessageOp::AppendText { message: index, part: 0, delta }])), at);
+            set_timeout(move || send(ThreadUpdate::ops(vec![MessageOp::AppendText { message: index, part: 0, delta }])), at);
         }
         set_timeout(move || send(status(TurnView::Idle)), Duration::from_millis(700 + 16 * count));
     }
@@ -100,7 +100,8 @@ impl MadeUp {
                 for notice in scene.notices.clone() {
                     self.emit(Event::Notice(notice));
                 }
-                serde_json::to_value(bootstrap).unwrap_or_default()
+                self.emit(Event::Bootstrap(bootstrap));
+                Value::Null
             }
             "open_conversation" => {
                 let view = self.scene.borrow().thread.clone();
@@ -118,7 +119,7 @@ impl MadeUp {
                 let id = format!("u{index}");
                 let message = UiMessage::user(id.clone(), arguments.get("text").and_then(Value::as_str).unwrap_or_default());
                 self.scene.borrow_mut().thread.messages.push(message.clone());
-                self.thread(conversation, ThreadUpdate::Ops(vec![MessageOp::Insert { index, message }]));
+                self.thread(conversation, ThreadUpdate::ops(vec![MessageOp::Insert { index, message }]));
                 self.answer(conversation);
                 self.scene.borrow_mut().thread.messages.push(UiMessage::assistant(format!("a{}", index + 1)));
                 json!(id)
@@ -129,7 +130,7 @@ impl MadeUp {
                     tool_call: arguments.get("tool_call").and_then(Value::as_str).unwrap_or_default().to_owned(),
                     approved: arguments.get("approved") == Some(&Value::Bool(true)),
                 });
-                self.thread(conversation, ThreadUpdate::Status(status));
+                self.thread(conversation, ThreadUpdate::status(status));
                 Value::Null
             }
             "sign_in" => {

@@ -36,8 +36,8 @@ pub struct App {
 pub enum Demand {
     /// Somebody has signed in: ask for their conversations.
     Bootstrap,
-    /// The mirror of this conversation is incomplete: open it again.
-    Reopen(String),
+    /// Open this conversation: it comes into view, or its mirror is incomplete.
+    Open(String),
 }
 
 impl Default for App {
@@ -64,7 +64,7 @@ impl App {
     }
 
     /// Takes all that the shell knows, and gives back the conversation that has to be opened.
-    pub fn begin(&self, bootstrap: Bootstrap) -> Option<String> {
+    fn begin(&self, bootstrap: Bootstrap) -> Option<String> {
         self.session.set(Some(bootstrap.session));
         self.profile.set(bootstrap.profile);
         self.conversations.set(bootstrap.conversations);
@@ -81,6 +81,7 @@ impl App {
     /// Takes an event.
     pub fn receive(&self, event: Event) -> Option<Demand> {
         match event {
+            Event::Bootstrap(bootstrap) => return self.begin(bootstrap).map(Demand::Open),
             Event::Session(session) => return self.take_session(session),
             Event::Profile(profile) => self.profile.set(Some(profile)),
             Event::Conversations(list) => self.take_conversations(list),
@@ -186,14 +187,16 @@ impl App {
                 let thread = Thread::new(conversation, view);
                 if in_view { self.thread.set(Some(thread)) } else { self.early.set_value(Some(thread)) }
             }
-            (ThreadUpdate::Status(status), Some(thread)) => thread.set_status(status),
-            (ThreadUpdate::Ops(ops), Some(thread)) => {
-                if ops.into_iter().try_for_each(|op| thread.apply(op)).is_err() {
-                    return Some(Demand::Reopen(conversation));
+            (ThreadUpdate::Changed(change), Some(thread)) => {
+                if change.ops.into_iter().try_for_each(|op| thread.apply(op)).is_err() {
+                    return Some(Demand::Open(conversation));
+                }
+                if let Some(status) = change.status {
+                    thread.set_status(status);
                 }
             }
             // Left over from a conversation that is no longer in view.
-            (ThreadUpdate::Status(_) | ThreadUpdate::Ops(_), None) => {}
+            (ThreadUpdate::Changed(_), None) => {}
         }
         None
     }

@@ -40,7 +40,7 @@ fn opened(conversation: &str, texts: &[&str]) -> Event {
 }
 
 fn ops(conversation: &str, ops: Vec<MessageOp>) -> Event {
-    Event::Thread(ThreadEvent { conversation: conversation.into(), update: ThreadUpdate::Ops(ops) })
+    Event::Thread(ThreadEvent { conversation: conversation.into(), update: ThreadUpdate::ops(ops) })
 }
 
 fn texts(app: App) -> Option<Vec<String>> {
@@ -114,7 +114,7 @@ fn a_mirror_that_is_out_of_step_asks_for_the_whole() {
     let (_owner, app) = app();
     app.begin(bootstrap(&["a"], Some("a")));
     app.receive(opened("a", &["one"]));
-    assert_eq!(app.receive(ops("a", vec![MessageOp::Truncate { len: 7 }])), Some(Demand::Reopen("a".into())));
+    assert_eq!(app.receive(ops("a", vec![MessageOp::Truncate { len: 7 }])), Some(Demand::Open("a".into())));
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn a_decision_on_its_way_leaves_no_buttons() {
     let stage = armed().await;
     stage.click("approve");
     let decisions = vec![DecisionView { tool_call: "call-7".into(), approved: true }];
-    stage.thread(ThreadUpdate::Status(ThreadStatus { decisions, ..status() }));
+    stage.thread(ThreadUpdate::status(ThreadStatus { decisions, ..status() }));
     stage.until("the question is gone", || stage.find("approval-card").is_none()).await;
     assert_eq!(stage.attribute("tool-card", "data-state").as_deref(), Some("approving"));
 }

@@ -109,7 +109,7 @@ async fn a_running_turn_is_stopped_and_nothing_is_sent_meanwhile() {
 async fn a_closed_door_says_why() {
     let stage = Stage::open(vec![]).await;
     let reason = UserError::new("not-yours", "This conversation belongs to somebody else.");
-    stage.thread(ThreadUpdate::Status(ThreadStatus { link: LinkView::Refused { reason }, ..status() }));
+    stage.thread(ThreadUpdate::status(ThreadStatus { link: LinkView::Refused { reason }, ..status() }));
     stage.until("the box is closed", || stage.composer().disabled()).await;
     assert_eq!(stage.attribute("connection", "data-state").as_deref(), Some("refused"));
     assert!(stage.page.inner_text().contains("belongs to somebody else"));

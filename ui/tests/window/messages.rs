@@ -54,7 +54,7 @@ async fn what_somebody_sends_is_brought_into_view() {
 async fn a_failed_message_can_be_sent_again_or_dropped() {
     let stage = Stage::open(vec![UiMessage::user("u1", "lost")]).await;
     let state = DeliveryState::Failed { reason: UserError::new("x", "The agent did not take it.") };
-    stage.thread(ThreadUpdate::Status(ThreadStatus { deliveries: vec![Delivery { message: "u1".into(), state }], ..status() }));
+    stage.thread(ThreadUpdate::status(ThreadStatus { deliveries: vec![Delivery { message: "u1".into(), state }], ..status() }));
     stage.until("it says so", || stage.find("retry-message").is_some()).await;
     assert_eq!(stage.attribute("message", "data-delivery").as_deref(), Some("failed"));
     assert!(stage.get("message").inner_text().contains("did not take it"));
@@ -63,7 +63,7 @@ async fn a_failed_message_can_be_sent_again_or_dropped() {
     stage.click("discard-message");
     assert_eq!(stage.calls("retry_message"), [json!({ "conversation": "c", "message": "u1" })]);
     assert_eq!(stage.calls("discard_message"), [json!({ "conversation": "c", "message": "u1" })]);
-    stage.thread(ThreadUpdate::Status(status()));
+    stage.thread(ThreadUpdate::status(status()));
     stage.until("it is sent", || stage.attribute("message", "data-delivery").as_deref() == Some("sent")).await;
 }
 
@@ -96,7 +96,7 @@ async fn a_broken_connection_says_why_and_can_be_tried_at_once() {
     let stage = Stage::open(vec![]).await;
     assert_eq!(stage.attribute("connection", "data-state").as_deref(), Some("online"));
     let link = LinkView::Offline { retry_in: Some(9_000), reason: UserError::new("x", "The agent could not be reached.") };
-    stage.thread(ThreadUpdate::Status(ThreadStatus { link, ..status() }));
+    stage.thread(ThreadUpdate::status(ThreadStatus { link, ..status() }));
     stage.until("it says so", || stage.find("reconnect").is_some()).await;
     assert_eq!(stage.attribute("connection", "data-state").as_deref(), Some("offline"));
     assert!(stage.page.inner_text().contains("could not be reached"));

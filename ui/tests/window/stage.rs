@@ -61,7 +61,11 @@ impl Backend for PlayedShell {
                 }
             }
             Ok(match command {
-                "bootstrap" => serde_json::to_value(played.bootstrap.borrow().clone().unwrap()).unwrap(),
+                "bootstrap" => {
+                    let sink = played.sink.borrow().clone().unwrap();
+                    sink(Event::Bootstrap(played.bootstrap.borrow().clone().unwrap()));
+                    Value::Null
+                }
                 "new_conversation" => json!("new"),
                 "send_message" => json!("m1"),
                 _ => Value::Null,
@@ -127,7 +131,7 @@ impl Stage {
     }
 
     pub fn ops(&self, ops: Vec<MessageOp>) {
-        self.thread(ThreadUpdate::Ops(ops));
+        self.thread(ThreadUpdate::ops(ops));
     }
 
     /// Holds back the answers to a command until [`Stage::answer`].
@@ -251,7 +255,7 @@ pub fn status() -> ThreadStatus {
 }
 
 pub fn turn(turn: TurnView) -> ThreadUpdate {
-    ThreadUpdate::Status(ThreadStatus { turn, ..status() })
+    ThreadUpdate::status(ThreadStatus { turn, ..status() })
 }
 
 pub fn messages(value: Value) -> Vec<UiMessage> {

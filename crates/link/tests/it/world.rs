@@ -125,10 +125,10 @@ impl Watched {
 
     /// Takes the next update. False: the link is closed.
     pub(crate) async fn next(&mut self) -> bool {
-        match self.updates.next().await {
-            Some(Update::Ops(ops)) => ops.into_iter().for_each(|op| apply(&mut self.messages, op).expect("every change fits")),
-            Some(Update::Status(status)) => self.status = status,
-            None => return false,
+        let Some(Update { ops, status }) = self.updates.next().await else { return false };
+        ops.into_iter().for_each(|op| apply(&mut self.messages, op).expect("every change fits"));
+        if let Some(status) = status {
+            self.status = status;
         }
         self.count += 1;
         true
