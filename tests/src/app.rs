@@ -3,12 +3,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
 use serde_json::{Map, json};
 
-use crate::{Desktop, Driver, Error, Look, Result, Window, process, screen, wait};
+use crate::{Desktop, Driver, Error, Look, Result, Window, error::While as _, keychain, process, screen, wait};
 
 /// How long the app may take to end after its window was closed.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -70,6 +71,7 @@ impl App {
     /// # Errors
     /// When it does not start.
     pub async fn start(desktop: &Desktop, launch: &Launch) -> Result<Self> {
+        alone().await?;
         let port = process::free_port()?;
         let mut server = desktop.command("WebKitWebDriver");
         server.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
@@ -133,6 +135,19 @@ impl App {
         })
         .await
     }
+}
+
+/// Waits until no other app answers for this one. A program that has ended may own its name on the bus for a moment longer.
+async fn alone() -> Result<()> {
+    let bus = "org.freedesktop.DBus";
+    let name = format!("{}.SingleInstance", keychain::SERVICE);
+    let question = ["call", "--session", "--dest", bus, "--object-path", "/org/freedesktop/DBus", "--method"];
+    wait::until("no other app runs on this desktop", async || {
+        let asked = Command::new("gdbus").args(question).arg(format!("{bus}.NameHasOwner")).arg(&name).output();
+        let answer = String::from_utf8_lossy(&asked.doing("gdbus could not be started")?.stdout).trim().to_owned();
+        Ok(Look::when((answer == "(false,)").then_some(()), answer))
+    })
+    .await
 }
 
 /// Where everything that the app (and what it starts) writes on its error output ends.

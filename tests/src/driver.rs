@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, time::Duration};
 use serde_json::{Map, Value};
 use thirtyfour::{By, Capabilities, WebDriver, WebElement, error::WebDriverErrorInner};
 
-use crate::{Error, Look, Process, Result, error::While as _, wait};
+use crate::{Error, Look, Process, Result, app::tail, error::While as _, wait};
 
 /// One command to the server may take this long; starting the program that it drives is one of them.
 const COMMAND: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ impl Driver {
         })
         .await?;
         let session = WebDriver::builder(address, Capabilities::from(capabilities)).request_timeout(COMMAND).connect().await;
-        let session = session.doing(format!("no session; see {}", log.display()))?;
+        let session = session.doing(format!("no session. The last words:\n{}\n", tail(log, 12)))?;
         Ok(Self { session: Some(session), server })
     }
 

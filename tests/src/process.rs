@@ -5,9 +5,14 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{Look, Result, error::While as _, wait};
+
+/// How long a killed process may take to be gone.
+const WAY_OUT: Duration = Duration::from_secs(5);
 
 /// A program and everything that descends from it; all of it ends when this is dropped.
 #[derive(Debug)]
@@ -52,9 +57,14 @@ impl Drop for Process {
         let all = descendants(&running(), self.child.id());
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for process in all {
+        for process in &all {
             // It may have followed its parent by itself.
             let _ = kill(process.pid);
+        }
+        // The next one to be started must not meet the last one that is still on its way out.
+        let started = Instant::now();
+        while all.iter().any(|process| look(process.pid).is_some()) && started.elapsed() < WAY_OUT {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
