@@ -18,7 +18,6 @@ const GOODBYE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct App {
     driver: Driver,
-    program: PathBuf,
     pid: u32,
 }
 
@@ -83,7 +82,7 @@ impl App {
         let children = process::descendants(&process::running(), driver.server());
         let found = children.iter().find(|process| process.executable == desktop.app());
         let pid = found.ok_or_else(|| Error::unexpected(format!("the app does not run: {children:?}")))?.pid;
-        Ok(Self { driver, program: desktop.app().to_owned(), pid })
+        Ok(Self { driver, pid })
     }
 
     /// What is in the window.
@@ -130,8 +129,8 @@ impl App {
 
     async fn ended(&self, bound: Duration) -> Result<()> {
         wait::until_within(bound, "the app ends", async || {
-            let left = process::running_program(&self.program);
-            Ok(Look::when((!left.iter().any(|process| process.pid == self.pid)).then_some(()), &left))
+            let left = process::running().into_iter().find(|process| process.pid == self.pid);
+            Ok(Look::when(left.is_none().then_some(()), left))
         })
         .await
     }

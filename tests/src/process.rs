@@ -135,9 +135,3 @@ pub fn descendants(all: &[Running], ancestor: u32) -> Vec<Running> {
     }
     found
 }
-
-/// The processes that run `program`.
-#[must_use]
-pub fn running_program(program: &Path) -> Vec<Running> {
-    running().into_iter().filter(|process| process.executable == program).collect()
-}

@@ -60,8 +60,8 @@ async fn a_link_for_an_app_that_does_not_run_starts_it_and_does_no_harm() {
 
     let opener = world.open("dev.callbox.desktop://callback?code=a-code-from-another-day&state=nobody-asked").unwrap();
     let started = wait::until("the app is started", async || {
-        let running = process::running_program(world.desktop.app());
-        Ok(Look::when(running.first().map(|process| process.pid), &running))
+        let running = process::descendants(&process::running(), opener.id());
+        Ok(Look::when(running.iter().find(|process| process.executable == world.desktop.app()).map(|process| process.pid), &running))
     });
     let pid = started.await.unwrap();
     wait::until("it has a window", async || Ok(Look::when(callbox_e2e::screen::has_window(pid)?.then_some(()), "none"))).await.unwrap();
