@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod core;
 mod deep_link;
+mod handover;
 mod settings;
 mod window;
 
@@ -48,6 +49,8 @@ enum StartError {
     NoDisplay,
     #[error("Callbox could not start: {0}")]
     Tauri(#[from] tauri::Error),
+    #[error("Another Callbox is running and does not answer ({0}). End it, then start again.")]
+    Handover(#[from] handover::HandoverError),
     #[error("Callbox could not start: {0}")]
     Runtime(#[from] std::io::Error),
 }
@@ -73,7 +76,16 @@ fn run(args: Args) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("core").build()?;
     tauri::async_runtime::set(runtime.handle().clone());
 
-    let app = tauri::Builder::default()
+    match build(args) {
+        Ok(app) => app.run(on_event),
+        Err(tauri::Error::PluginInitialization(plugin, why)) if plugin == "single-instance" => return Err(handover::again(&why).into()),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+fn build(args: Args) -> tauri::Result<App> {
+    tauri::Builder::default()
         // First, so that a second process ends before it does anything else.
         .plugin(tauri_plugin_single_instance::init(|app, argv, _folder| second_instance(app, &argv)))
         .plugin(tauri_plugin_deep_link::init())
@@ -87,9 +99,7 @@ fn run(args: Args) -> Result<(), StartError> {
             }
             Ok(())
         })
-        .build(tauri::generate_context!())?;
-    app.run(on_event);
-    Ok(())
+        .build(tauri::generate_context!())
 }
 
 fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
