@@ -46,12 +46,14 @@ impl Desktop {
         if let Some(missing) = NEEDED.into_iter().find(|name| env::var_os(name).is_none()) {
             return Err(Error::NoDesktop(missing));
         }
-        let app = fs::canonicalize(app).doing(format!("the app {}", app.display()))?;
         let top = tempfile::Builder::new().prefix("desktop-").tempdir().doing("folders for a desktop")?;
-        let desktop = Self { top, app };
+        let desktop = Self { app: top.path().join("outside/callbox"), top };
         for name in ["home", "config", "data/applications", "cache", "state", "tmp", "outside"] {
             fs::create_dir_all(desktop.top.path().join(name)).doing("folders for a desktop")?;
         }
+        // Installed here, so that it stays what it is when somebody builds another one meanwhile.
+        let installed = fs::hard_link(app, &desktop.app).or_else(|_| fs::copy(app, &desktop.app).map(drop));
+        installed.doing(format!("the app {}", app.display()))?;
         desktop.install_browser()?;
         Ok(desktop)
     }
