@@ -73,7 +73,13 @@ impl Driver {
     /// # Errors
     /// [`Error::TimedOut`] with why not.
     pub async fn click(&self, css: &str) -> Result<()> {
-        self.act(&format!("{css} can be clicked"), css, async |element| element.click().await).await
+        let click = async |element: &WebElement| {
+            // The driver scrolls a thing to the very edge of what is in view, where something else may float above it.
+            let middle = vec![element.to_json()?];
+            element.handle().execute("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", middle).await?;
+            element.click().await
+        };
+        self.act(&format!("{css} can be clicked"), css, click).await
     }
 
     /// Types into what `css` finds, as soon as a person could.
