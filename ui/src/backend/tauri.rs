@@ -52,7 +52,7 @@ impl Tauri {
             let Some(index) = Reflect::get(&message, &"index".into()).ok().and_then(|index| index.as_f64()) else { return };
             let Ok(body) = Reflect::get(&message, &"message".into()) else { return };
             // The number of an event that cannot be read is used up all the same, or those behind it would wait for ever.
-            let event = read::<Event>(&body);
+            let event = event(&body);
             let ready = ordered.borrow_mut().take(index as u64, event);
             ready.into_iter().flatten().for_each(&events);
         });
@@ -72,6 +72,15 @@ impl Backend for Tauri {
         let arguments = self.channel(events).map(|channel| Map::from_iter([("events".to_owned(), Value::from(channel))]));
         let answer = self.start("subscribe", arguments.and_then(|arguments| JSON::parse(&Value::Object(arguments).to_string())));
         Box::pin(async move { answer.await.map(|_| ()) })
+    }
+}
+
+/// Reads an event. The shell sends it as JSON text inside the message, or as the message itself. Only the text keeps numbers as they are:
+/// the bridge would turn `9007199254740993` into its neighbour, and an argument that somebody is asked about into another one.
+fn event(body: &JsValue) -> Option<Event> {
+    match body.as_string() {
+        Some(text) => serde_json::from_str(&text).ok(),
+        None => read(body),
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{ErrorCard, values};
 use crate::backend::Shell;
-use crate::elements::{Icon, Sign, spans};
+use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::put;
@@ -51,6 +51,12 @@ pub fn ApprovalCard(#[prop(into)] tool: Signal<ToolPart>, conversation: String) 
         });
     };
     let decide = StoredValue::new(decide);
+    // The card goes once the decision is known to be kept. Whoever had the focus in it goes on writing, not at the top of the page.
+    on_cleanup(move || {
+        if sent.try_get_untracked().flatten().is_some() {
+            request_animation_frame(page::focus_box_if_lost);
+        }
+    });
     let pressed = move |event: KeyboardEvent| {
         let on_card = event.target().is_some() && event.target() == event.current_target();
         if !on_card || event.repeat() || event.ctrl_key() || event.alt_key() || event.meta_key() || event.is_composing() {

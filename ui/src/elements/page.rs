@@ -77,3 +77,11 @@ pub fn focus(selector: &str) {
         drop(element.focus());
     }
 }
+
+/// Gives the focus to the box in which messages are written, unless something else has it.
+pub fn focus_box_if_lost() {
+    let lost = document().is_some_and(|document| document.active_element().is_none_or(|element| element.tag_name() == "BODY"));
+    if lost {
+        focus("#composer");
+    }
+}

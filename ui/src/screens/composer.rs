@@ -98,7 +98,7 @@ pub(super) fn Composer() -> impl IntoView {
     view! {
         <footer class="composer">
             <Show when=move || waits.get()>
-                <button type="button" class="asks" data-testid=testids::GO_TO_APPROVAL on:click=move |_| go_to_approval()>
+                <button type="button" class="asks" class:seen=move || app.question_in_view.get() data-testid=testids::GO_TO_APPROVAL on:click=move |_| go_to_approval()>
                     <Icon sign=Sign::Key />
                     {move || i18n.t("approval-waits")}
                     <Icon sign=Sign::Down />

@@ -14,7 +14,8 @@ use crate::cards::ErrorCard;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::scrolling::{Follow, Place};
-use crate::state::{App, Thread};
+use crate::state::window::{Extent, earlier, first};
+use crate::state::{App, Message, Thread};
 use crate::testids;
 
 /// The right side of the main screen.
@@ -80,6 +81,7 @@ fn turn_name(turn: TurnView) -> &'static str {
 #[component]
 fn Messages(thread: Thread) -> impl IntoView {
     let i18n = expect_context::<I18n>();
+    let app = expect_context::<App>();
     let scroller = NodeRef::<html::Div>::new();
     let column = NodeRef::<html::Div>::new();
     let follow = RwSignal::new(Follow::default());
@@ -91,9 +93,31 @@ fn Messages(thread: Thread) -> impl IntoView {
             content: f64::from(box_.scroll_height()),
         })
     };
+    // Where drawing begins, and, while messages are being put before it, how far the view was from the end.
+    let extent = {
+        let thread = thread.clone();
+        Memo::new(move |_| Extent { len: thread.messages.with(Vec::len), pinned: pinned.get(), asking: thread.asking_at() })
+    };
+    let start = RwSignal::new(first(usize::MAX, extent.get_untracked()));
+    let kept = StoredValue::new(None::<f64>);
+    Effect::new(move |_| {
+        let wanted = first(start.get_untracked(), extent.get());
+        if wanted != start.get_untracked() {
+            start.set(wanted);
+        }
+    });
+    let waits = Memo::new(move |_| extent.get().asking.is_some());
     let note = move || {
-        if let Some(place) = place() {
-            follow.update(|follow| *follow = follow.scrolled(place));
+        let Some(place) = place() else { return };
+        follow.update(|follow| *follow = follow.scrolled(place));
+        let reading = !follow.with_untracked(|follow| follow.pinned) || !place.scrolls();
+        if reading && place.near_start() && start.get_untracked() > 0 && kept.with_value(Option::is_none) {
+            kept.set_value(Some(place.content - place.top));
+            start.update(|start| *start = earlier(*start));
+        }
+        let seen = waits.get_untracked() && scroller.get_untracked().is_some_and(|scroller| question_in_view(&scroller));
+        if app.question_in_view.get_untracked() != seen {
+            app.question_in_view.set(seen);
         }
     };
     let to_end = move || {
@@ -108,8 +132,14 @@ fn Messages(thread: Thread) -> impl IntoView {
         page::focus("#composer");
     };
     watch_size(scroller, column, move || {
+        let kept = kept.try_update_value(Option::take).flatten();
         if pinned.get_untracked() {
             to_end();
+        } else if let (Some(from_end), Some(scroller)) = (kept, scroller.get_untracked()) {
+            scroller.set_scroll_top(scroller.scroll_height() - from_end as i32);
+            note();
+        } else {
+            note();
         }
     });
     // What somebody sends is what they want to see.
@@ -133,7 +163,7 @@ fn Messages(thread: Thread) -> impl IntoView {
     let entries = {
         let thread = thread.clone();
         view! {
-            <For each=move || messages.get() key=|message| message.key let(message)>
+            <For each=move || drawn(&messages, start.get()) key=|message| message.key let(message)>
                 <Entry message=message thread=thread.clone() />
             </For>
         }
@@ -158,6 +188,18 @@ fn Messages(thread: Thread) -> impl IntoView {
             </Show>
         </div>
     }
+}
+
+/// The messages from that place on.
+fn drawn(messages: &ArcRwSignal<Vec<Message>>, start: usize) -> Vec<Message> {
+    messages.with(|messages| messages.get(start..).unwrap_or_default().to_vec())
+}
+
+/// Whether the buttons of the oldest question are in the visible part of the box.
+fn question_in_view(scroller: &web_sys::Element) -> bool {
+    let Some(buttons) = scroller.query_selector(".approval > footer").ok().flatten() else { return false };
+    let (box_, buttons) = (scroller.get_bounding_client_rect(), buttons.get_bounding_client_rect());
+    buttons.top() >= box_.top() && buttons.bottom() <= box_.bottom()
 }
 
 /// Calls back when the box or what is in it changes its size.

@@ -26,6 +26,8 @@ pub struct App {
     pub notices: RwSignal<Vec<(u64, Notice)>>,
     /// Unsent texts by conversation; the one under no name belongs to a conversation that is yet to begin.
     pub drafts: RwSignal<HashMap<Option<String>, String>>,
+    /// Whether the oldest question of the conversation can be seen, down to its buttons.
+    pub question_in_view: RwSignal<bool>,
     /// A conversation whose content came before the window knew that it would be opened.
     early: StoredValue<Option<Thread>>,
     counter: StoredValue<u64>,
@@ -58,6 +60,7 @@ impl App {
             preferences: RwSignal::new(Preferences::default()),
             notices: RwSignal::new(Vec::new()),
             drafts: RwSignal::new(HashMap::new()),
+            question_in_view: RwSignal::new(false),
             early: StoredValue::new(None),
             counter: StoredValue::new(0),
         }

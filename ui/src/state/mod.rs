@@ -12,6 +12,7 @@ pub mod thread;
 pub mod time;
 pub mod tool;
 pub mod watching;
+pub mod window;
 
 use leptos::prelude::{RwSignal, Set};
 

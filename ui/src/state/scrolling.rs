@@ -18,6 +18,16 @@ impl Place {
     fn at_end(self) -> bool {
         self.content - self.view - self.top <= NEAR
     }
+
+    /// Whether there is more than can be seen at once.
+    pub fn scrolls(self) -> bool {
+        self.content > self.view
+    }
+
+    /// Whether there is less than one more view above: soon enough to draw what comes before without anybody noticing.
+    pub fn near_start(self) -> bool {
+        self.top < self.view
+    }
 }
 
 /// Whether the view is tied to the end.

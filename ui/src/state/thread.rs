@@ -135,14 +135,23 @@ impl Thread {
 
     /// The tool calls that wait for a decision and have none on its way, oldest first.
     pub fn asking(&self) -> Vec<ToolPart> {
+        self.questions().into_iter().map(|(_, tool)| tool).collect()
+    }
+
+    /// The place of the oldest message with such a call.
+    pub fn asking_at(&self) -> Option<usize> {
+        self.questions().first().map(|(index, _)| *index)
+    }
+
+    fn questions(&self) -> Vec<(usize, ToolPart)> {
         let decided = self.status.with(|status| status.decisions.iter().map(|decision| decision.tool_call.clone()).collect::<Vec<_>>());
         let mut asking = Vec::new();
-        for message in self.messages.get() {
+        for (index, message) in self.messages.get().into_iter().enumerate() {
             for slot in message.slots.get() {
                 let Content::Tool(tool) = slot.content else { continue };
                 let waits = tool.with(|tool| tool.state == ToolState::ApprovalRequested && !decided.contains(&tool.tool_call_id));
                 if waits {
-                    asking.push(tool.get());
+                    asking.push((index, tool.get()));
                 }
             }
         }

@@ -1,5 +1,5 @@
 use callbox_ipc::{DecisionView, ThreadStatus, ThreadUpdate, UserError};
-use callbox_protocol::MessageOp;
+use callbox_protocol::{MessageOp, UiMessage};
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -111,6 +111,29 @@ async fn a_decision_on_its_way_leaves_no_buttons() {
     stage.thread(ThreadUpdate::status(ThreadStatus { decisions, ..status() }));
     stage.until("the question is gone", || stage.find("approval-card").is_none()).await;
     assert_eq!(stage.attribute("tool-card", "data-state").as_deref(), Some("approving"));
+}
+
+#[wasm_bindgen_test]
+async fn whoever_has_answered_can_go_on_writing() {
+    let stage = armed().await;
+    stage.get("approve").focus().unwrap();
+    stage.click("approve");
+    let decisions = vec![DecisionView { tool_call: "call-7".into(), approved: true }];
+    stage.thread(ThreadUpdate::status(ThreadStatus { decisions, ..status() }));
+    stage.until("the question is gone", || stage.find("approval-card").is_none()).await;
+    stage.until("the box has the focus", || document().active_element().is_some_and(|element| element.id() == "composer")).await;
+}
+
+#[wasm_bindgen_test]
+async fn the_way_to_the_question_is_shown_only_while_the_question_is_out_of_sight() {
+    let stage = asked().await;
+    let seen = || stage.get("go-to-approval").class_list().contains("seen");
+    stage.until("the question is in sight", seen).await;
+    let more = (1..30).map(|index| MessageOp::Insert { index, message: UiMessage::user(format!("u{index}"), "and then") }).collect();
+    stage.ops(more);
+    stage.until("the question is far above", || !seen()).await;
+    stage.click("go-to-approval");
+    stage.until("the question is in sight again", seen).await;
 }
 
 #[wasm_bindgen_test]

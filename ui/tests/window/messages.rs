@@ -2,8 +2,11 @@ use callbox_ipc::{
     ConversationSummary, Delivery, DeliveryState, Event, LinkView, Notice, NoticeKind, ThreadStatus, ThreadUpdate, TurnView, UserError,
 };
 use callbox_protocol::{MessageOp, UiMessage};
+use js_sys::Array;
 use serde_json::{Value, json};
+use wasm_bindgen::{JsCast, closure::Closure};
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{MutationObserver, MutationObserverInit, MutationRecord};
 
 use crate::stage::{Stage, frames, messages, press, status, turn};
 
@@ -38,6 +41,67 @@ async fn the_view_follows_the_end_until_the_user_scrolls_up() {
     assert_eq!(scroller.scroll_top(), 40, "the user's place is kept");
     stage.click("jump-to-latest");
     stage.until("it is at the end", || from_end(&stage) <= 1 && stage.find("jump-to-latest").is_none()).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_long_conversation_is_drawn_from_its_end_and_further_back_for_whoever_goes_there() {
+    let stage = Stage::open(messages(long(500))).await;
+    let drawn = || stage.all("[data-testid='message']");
+    let oldest = || drawn().first().and_then(|message| message.get_attribute("data-id"));
+    stage.until("it is at the end", || stage.get("messages").scroll_top() > 0 && from_end(&stage) <= 1).await;
+    assert_eq!(drawn().len(), 40);
+    let scroller = stage.get("messages");
+    let before = oldest();
+    let first = drawn().remove(0);
+    let place = || first.get_bounding_client_rect().top();
+    scroller.set_scroll_top(scroller.scroll_top() - 200);
+    stage.until("they are off the end", || stage.find("jump-to-latest").is_some()).await;
+    scroller.set_scroll_top(100);
+    let there = place();
+    stage.until("what comes before is there", || drawn().len() == 80).await;
+    frames().await;
+    assert_ne!(oldest(), before);
+    assert!((place() - there).abs() <= 1.0, "what is being read stays where it is: {there}, then {}", place());
+    stage.click("jump-to-latest");
+    stage.until("it is at the end", || from_end(&stage) <= 1 && stage.find("jump-to-latest").is_none()).await;
+    for index in 1000..1100 {
+        stage.ops(vec![MessageOp::Insert { index, message: UiMessage::user(format!("n{index}"), "more") }]);
+    }
+    stage.until("all is taken", || stage.get("messages").inner_text().matches("more").count() >= 40).await;
+    assert!(drawn().len() <= 80, "{} messages are drawn", drawn().len());
+}
+
+#[wasm_bindgen_test]
+async fn deltas_touch_nothing_but_the_block_they_belong_to() {
+    let stage = Stage::open(messages(long(10))).await;
+    let changes = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = changes.clone();
+    let call = Closure::<dyn Fn(Array)>::new(move |records: Array| {
+        seen.borrow_mut().extend(records.iter().map(|record| record.unchecked_into::<MutationRecord>().target().unwrap()));
+    });
+    let observer = MutationObserver::new(call.as_ref().unchecked_ref()).unwrap();
+    let options = MutationObserverInit::new();
+    options.set_child_list(true);
+    options.set_character_data(true);
+    options.set_attributes(true);
+    options.set_subtree(true);
+    let answer = |delta: &str| MessageOp::AppendText { message: 19, part: 0, delta: delta.into() };
+    stage.ops(vec![answer("\n\nA last paragraph")]);
+    stage.until("it is there", || stage.get("messages").inner_text().contains("A last")).await;
+    frames().await;
+    observer.observe_with_options(&stage.select(".messages").unwrap(), &options).unwrap();
+    for word in 0..900 {
+        stage.ops(vec![answer(&format!(" word{word}"))]);
+    }
+    stage.until("all words are there", || stage.get("messages").inner_text().contains("word899")).await;
+    frames().await;
+    observer.disconnect();
+    let last = stage.all(".message").pop().unwrap();
+    let block = last.query_selector(".markdown > :last-child").unwrap().unwrap();
+    let changes = changes.borrow();
+    assert!(!changes.is_empty(), "the words were seen to come");
+    let elsewhere = changes.iter().filter(|node| !block.contains(Some(node)) && !node.contains(Some(&block))).count();
+    assert_eq!(elsewhere, 0, "of {} changes", changes.len());
 }
 
 #[wasm_bindgen_test]

@@ -1,7 +1,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use callbox_ipc::{Event, NoticeKind};
+use callbox_ipc::{Event, NoticeKind, ThreadEvent, ThreadUpdate};
+use callbox_protocol::MessageOp;
 use callbox_ui::backend::Backend;
 use callbox_ui::backend::tauri::Tauri;
 use js_sys::{Function, Reflect};
@@ -87,6 +88,20 @@ async fn events_come_in_the_order_of_their_numbers_and_a_bad_one_stops_none() {
     assert_eq!(*seen.borrow(), ["a", "c", "d"]);
     evaluate("window.__TAURI_INTERNALS__.callbacks[0]({ end: true, index: 4 })");
     assert_eq!(seen.borrow().len(), 3);
+}
+
+#[wasm_bindgen_test]
+async fn an_event_that_comes_as_text_keeps_its_numbers_digit_by_digit() {
+    let tauri = bridge("return Promise.resolve(null)");
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let sink = seen.clone();
+    tauri.subscribe(Box::new(move |event| sink.borrow_mut().push(event))).await.unwrap();
+    let part = json!({ "type": "tool-pay", "toolCallId": "t", "state": "input-available", "input": { "to": 9_007_199_254_740_993_u64 } });
+    let op = MessageOp::SetPart { message: 0, part: 0, value: serde_json::from_value(part).unwrap() };
+    let event = Event::Thread(ThreadEvent { conversation: "c".into(), update: ThreadUpdate::ops(vec![op]) });
+    let text = Value::String(serde_json::to_string(&event).unwrap());
+    evaluate(&format!("window.__TAURI_INTERNALS__.callbacks[0]({{ index: 0, message: {text} }})"));
+    assert_eq!(*seen.borrow(), [event]);
 }
 
 #[wasm_bindgen_test]
