@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::{Error, Result, error::While as _};
+use crate::{Error, Look, Result, error::While as _, wait};
 
 /// The name under which the app keeps its entries.
 pub const SERVICE: &str = "dev.callbox.desktop";
@@ -41,6 +41,19 @@ pub fn entries() -> Result<Vec<Entry>> {
     let secrets = secrets.lines().filter_map(|line| line.strip_prefix("secret = "));
     let users = attributes.lines().filter_map(|line| line.strip_prefix("attribute.username = "));
     Ok(users.zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect())
+}
+
+/// Returns when nothing of the app is left in the keychain; the window leaves the account a moment before the last entry is gone.
+///
+/// # Errors
+/// [`Error::TimedOut`] with what is left.
+pub async fn emptied() -> Result<()> {
+    wait::until("the keychain is empty", async || {
+        // An entry may go while it is read, which is a complaint and no answer.
+        let left = entries().map_err(|error| error.to_string());
+        Ok(Look::when(left.as_ref().is_ok_and(Vec::is_empty).then_some(()), left))
+    })
+    .await
 }
 
 /// Removes what an earlier test has left.

@@ -22,6 +22,15 @@ async fn focused(driver: &Driver) -> String {
     name.as_str().unwrap().to_owned()
 }
 
+/// Waits until the focus is where a key has sent it.
+async fn until_focused(driver: &Driver, testid: &str) {
+    let look = async || {
+        let name = focused(driver).await;
+        Ok(Look::when((name == testid).then_some(()), &name))
+    };
+    wait::until(&format!("{testid} has the focus"), look).await.unwrap();
+}
+
 /// Goes through what can have the focus until it is on this.
 async fn tab_to(driver: &Driver, testid: &str) {
     let mut passed = Vec::new();
@@ -44,12 +53,7 @@ async fn tab_to(driver: &Driver, testid: &str) {
 /// Asks for the weather and answers the question that follows with one letter.
 async fn weather(window: Window<'_>, letter: &str, end: &str) -> Tool {
     let driver = window.driver();
-    wait::until("the box has the focus", async || {
-        let name = focused(driver).await;
-        Ok(Look::when((name == testids::COMPOSER).then_some(()), &name))
-    })
-    .await
-    .unwrap();
+    until_focused(driver, testids::COMPOSER).await;
     press(driver, "weather in Paris").await;
     press(driver, Key::Enter).await;
     let asked = window.asked().await.unwrap();
@@ -58,9 +62,9 @@ async fn weather(window: Window<'_>, letter: &str, end: &str) -> Tool {
     assert!(window.look().await.unwrap().asking().is_some_and(|tool| tool.armed), "a letter in the box decided");
     press(driver, Key::Backspace).await;
     press_with(driver, Key::Shift, Key::Tab).await;
-    assert_eq!(focused(driver).await, testids::GO_TO_APPROVAL);
+    until_focused(driver, testids::GO_TO_APPROVAL).await;
     press(driver, Key::Enter).await;
-    assert_eq!(focused(driver).await, testids::APPROVAL_CARD);
+    until_focused(driver, testids::APPROVAL_CARD).await;
     press(driver, letter).await;
     let ended = |tool: &Tool| tool.call == asked.call && tool.state == end;
     let view = window.until("it is decided", |view| view.settled() && view.tools().any(ended)).await.unwrap();

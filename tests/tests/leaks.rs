@@ -142,7 +142,7 @@ async fn no_secret_is_in_a_log_a_file_an_argument_or_the_web_view() {
     overheard.assert_clean(&app, "after a restart");
     app.window().sign_out().await.unwrap();
     overheard.assert_clean(&app, "after the sign-out");
-    assert_eq!(keychain::entries().unwrap(), []);
+    keychain::emptied().await.unwrap();
 }
 
 /// Takes the place of the window's own listener and keeps whatever arrives, the answers to its commands included.
