@@ -79,7 +79,8 @@ async fn an_old_link_on_the_command_line_does_no_harm() {
     let world = World::new().await.unwrap();
     let launch = world.launch().and("dev.callbox.desktop://callback?code=a-code-from-another-day&state=nobody-asked");
     let app = callbox_e2e::App::start(&world.desktop, &launch).await.unwrap();
-    let view = app.window().screen("sign-in").await.unwrap();
+    app.window().screen("sign-in").await.unwrap();
+    let view = app.window().until("it says that the link is of no use", |view| !view.notices.is_empty()).await.unwrap();
     assert!(view.errors.is_empty(), "{view:?}");
     assert_eq!(world.control().live_families(), 0);
 }

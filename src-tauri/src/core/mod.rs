@@ -133,9 +133,11 @@ impl Core {
 
     pub(crate) async fn sign_out(&self) -> Result<(), UserError> {
         let session = self.jobs.run(|desk| desk.leave()).await??;
+        // The session last: when the window shows that nobody is signed in, everything else is gone.
+        let forgotten = store_key::forget(&self.jobs).await;
         let left = session.sign_out().await;
         self.jobs.run(move |desk| desk.left(&left)).await?;
-        store_key::forget(&self.jobs).await
+        forgotten
     }
 
     pub(crate) async fn use_sandbox(&self) -> Result<(), UserError> {
