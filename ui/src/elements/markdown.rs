@@ -106,8 +106,8 @@ fn growing_list(block: ArcRwSignal<Block>) -> impl IntoView {
         </For>
     };
     match start {
-        Some(start) => view! { <ol start=start.to_string()>{entries}</ol> }.into_any(),
-        None => view! { <ul>{entries}</ul> }.into_any(),
+        Some(start) => view! { <ol dir="auto" start=start.to_string()>{entries}</ol> }.into_any(),
+        None => view! { <ul dir="auto">{entries}</ul> }.into_any(),
     }
 }
 
@@ -153,7 +153,7 @@ fn draw(block: &Block) -> AnyView {
         Block::Paragraph(content) => view! { <p>{inlines(content)}</p> }.into_any(),
         Block::Plain(content) => inlines(content).into_any(),
         Block::Heading { level, content } => heading(*level, content),
-        Block::Quote(blocks) => view! { <blockquote>{blocks.iter().map(draw).collect_view()}</blockquote> }.into_any(),
+        Block::Quote(blocks) => view! { <blockquote dir="auto">{blocks.iter().map(draw).collect_view()}</blockquote> }.into_any(),
         Block::Rule => view! { <hr /> }.into_any(),
         Block::Code { .. } | Block::List { .. } | Block::Table { .. } => {
             let block = ArcRwSignal::new(block.clone());

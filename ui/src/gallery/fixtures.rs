@@ -193,3 +193,42 @@ pub(super) fn long_conversation() -> Vec<UiMessage> {
     };
     messages(Value::Array((0..40).flat_map(turn).collect()))
 }
+
+/// What does not fit, comes from the other side, or goes on for ever.
+pub(super) fn stress() -> Vec<UiMessage> {
+    let word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft".repeat(2);
+    let line = "let everything = on_one_line(that, never, ends, and, so, has, to, be, scrolled, by, itself, instead, of, pushing, the, page, aside);";
+    let code: String = (1..=200).map(|number| format!("    step({number}); // {}\n", "·".repeat(number % 40))).collect();
+    let columns = 14;
+    let row = |cell: &str| format!("|{}\n", format!(" {cell} |").repeat(columns));
+    let table = format!("{}{}{}{}", row("A heading"), row("---"), row("some words in a cell"), row("1 234 567.89"));
+    let answer = format!(
+        "One long word: {word}\n\nAnd as code: `{word}`\n\nhttps://docs.example.com/{}\n\n{table}\n\
+        هذا نص عربي مع كلمة English و`code` داخل الجملة. הפגישה בשעה 09:41 ברציף 7.\n\n- שלום עולם\n- مرحبا\n- hello\n\n\
+        > 👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇯🇵 ☂️ and 𝔘𝔫𝔦𝔠𝔬𝔡𝔢\n\n1. one\n   1. two\n      1. three\n         - four\n           > five\n\n```rust\n{line}\n```\n\n```\n{code}```\n\nThe end.\n",
+        "very/long/path/".repeat(12)
+    );
+    let own = format!("{word}\n\nשלום, what is 👩‍👩‍👧‍👦?\n{line}");
+    messages(json!([user("u1", &own), agent("a1", json!([text(&answer)]))]))
+}
+
+/// Two questions at once, the second with much to show.
+pub(super) fn two_questions() -> Vec<UiMessage> {
+    let deep = json!({
+        "path": "/srv/harbour/berths/2026/11/plan-for-thursday-with-a-name-that-goes-on-and-on-and-on-until-it-has-to-be-broken.csv",
+        "options": { "overwrite": true, "mode": null, "owner": { "id": 9_007_199_254_740_993_u64, "groups": ["pilots", "crane", "office"] } },
+        "rows": [["7", 4.8, "05:10"], ["2", 9.4, "07:30"]],
+        "הערה": "טקסט מימין לשמאל",
+        "empty": ""
+    });
+    messages(json!([
+        user("u1", "Write the plan, and look at the weather"),
+        agent(
+            "a1",
+            json!([
+                weather("approval-requested", json!({ "approval": { "id": "ap-1" } })),
+                { "type": "tool-writeFile", "toolCallId": "call-2", "state": "approval-requested", "input": deep, "approval": { "id": "ap-2" }, "title": "Write a file" }
+            ])
+        ),
+    ]))
+}

@@ -49,6 +49,8 @@ pub(super) const NAMES: &[&str] = &[
     "notices",
     "empty",
     "long",
+    "stress",
+    "approval-two",
 ];
 
 /// The scene of a name.
@@ -93,6 +95,8 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
             scene.thread = thread(fixtures::tools());
             scene.thread.status.turn = TurnView::Streaming;
         }
+        "approval-two" => scene.thread = thread(fixtures::two_questions()),
+        "stress" => scene.thread = thread(fixtures::stress()),
         "approval" => scene.thread = thread(fixtures::approval()),
         "approval-hostile" => scene.thread = thread(fixtures::hostile()),
         "approval-long" => scene.thread = thread(fixtures::long_arguments()),
