@@ -43,10 +43,9 @@ pub(crate) fn message(mut message: UiMessage) -> UiMessage {
             Part::Tool(tool) => {
                 strip_ephemeral(&mut tool.extra, "callProviderMetadata");
                 shorten(tool);
-                if tool.state == ToolState::InputStreaming {
-                    // Arguments that were never completed are not stored.
-                    tool.input = None;
-                }
+                // Arguments that were never completed are not stored, and a call without any is read as one with none.
+                let complete = tool.input.as_ref().filter(|_| tool.state != ToolState::InputStreaming);
+                tool.input = Some(arguments(complete));
             }
             _ => {}
         }

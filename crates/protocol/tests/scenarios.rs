@@ -303,7 +303,7 @@ fn arguments_can_be_read_while_they_are_written_and_are_gone_if_they_never_end()
     }
     assert_eq!(conversation.messages()[0].tool("c").unwrap().input, Some(json!({"city": "Par"})));
     receive(&mut conversation, [ended("r1", "aborted")]);
-    assert_eq!(conversation.messages()[0].tool("c").unwrap().input, None);
+    assert_eq!(conversation.messages()[0].tool("c").unwrap().input, Some(json!({})), "as the agent shows what it did not store");
 }
 
 #[test]
@@ -463,7 +463,7 @@ fn regenerating_takes_the_answer_away_and_puts_the_new_one_in_its_place() {
 }
 
 #[test]
-fn clearing_ends_everything_and_what_comes_late_stays_out() {
+fn clearing_ends_everything_and_nothing_that_comes_late_is_shown_before_the_agent_has_stored_it() {
     for by_us in [true, false] {
         let mut conversation = answering(&["a"]);
         if by_us {
@@ -473,9 +473,25 @@ fn clearing_ends_everything_and_what_comes_late_stays_out() {
         }
         assert_eq!(conversation.messages(), []);
         assert_eq!(*conversation.turn(), Turn::Idle);
-        receive(&mut conversation, [chunk("r1", 4, json!({"type": "text-delta", "id": "t", "delta": "late"})), ended("r1", "aborted")]);
+        receive(&mut conversation, [chunk("r1", 4, json!({"type": "text-delta", "id": "t", "delta": " late"}))]);
         assert_eq!(conversation.messages(), []);
+        assert_eq!(*conversation.turn(), Turn::Idle);
+        // It empties the conversation first and ends the turn after that, with what was written of it.
+        let reactions = receive(&mut conversation, [ended("r1", "aborted")]);
+        assert_eq!(reactions, [Reaction::Refetch]);
+        assert_eq!(conversation.messages()[0].text(), "a late");
+        assert_eq!(conversation.messages().len(), 1);
     }
+}
+
+#[test]
+fn clearing_a_turn_that_has_written_nothing_leaves_nothing() {
+    let mut conversation = Conversation::new();
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+    conversation.sent(&ClientFrame::clear());
+    receive(&mut conversation, [chunk("r1", 0, json!({"type": "start", "messageId": "a1"})), ended("r1", "aborted")]);
+    assert_eq!(conversation.messages(), []);
+    assert_eq!(*conversation.turn(), Turn::Idle);
 }
 
 #[test]

@@ -158,10 +158,11 @@ impl Fold<'_> {
         self.list.replace(at, stored);
     }
 
-    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is.
-    pub(super) fn settle(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
+    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is; only a result may be
+    /// followed by a better one, which some agents send without saying that the first was preliminary.
+    pub(super) fn settle(&mut self, call: &str, ends: &ToolState, change: impl FnOnce(&mut ToolPart)) {
         if let Some((_, tool)) = self.tool(call) {
-            if !tool.is_settled() {
+            if !tool.is_settled() || *ends == ToolState::OutputAvailable && tool.state == *ends {
                 self.stream.arguments.remove(call);
                 self.change_tool(call, change);
             }

@@ -77,18 +77,18 @@ impl Fold<'_> {
             Chunk::ToolApprovalRequest(chunk) => {
                 self.approval_request(&chunk.tool_call_id, &chunk.approval_id, chunk.approval_descriptor.as_ref());
             }
-            Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+            Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputAvailable, |tool| {
                 tool.state = ToolState::OutputAvailable;
                 tool.output = chunk.output.clone();
                 if let Some(preliminary) = chunk.preliminary {
                     tool.extra.insert("preliminary".to_owned(), Value::Bool(preliminary));
                 }
             }),
-            Chunk::ToolOutputError(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+            Chunk::ToolOutputError(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputError, |tool| {
                 tool.state = ToolState::OutputError;
                 tool.error_text = Some(chunk.error_text.clone());
             }),
-            Chunk::ToolOutputDenied(chunk) => self.settle(&chunk.tool_call_id, |tool| {
+            Chunk::ToolOutputDenied(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputDenied, |tool| {
                 if tool.state != ToolState::ApprovalResponded {
                     tool.state = ToolState::OutputDenied;
                 }
@@ -247,8 +247,13 @@ impl Fold<'_> {
         object.retain(|key, value| kept.contains(&key.as_str()) && !(key == "id" && value.is_null()));
         let part = Part::from_value(Value::Object(object));
         if let Part::Data(data) = &part {
-            let same = |known: &Part| matches!(known, Part::Data(known) if known.name == data.name && known.id == data.id);
-            if let (true, Some(at), Some(index)) = (data.id.is_some(), self.at(), self.parts().iter().rposition(same)) {
+            // The id is a text by the books, and whatever the application put there in practice.
+            let same = |known: &Part| {
+                matches!(known, Part::Data(known)
+                    if known.name == data.name && known.id == data.id && known.extra.get("id") == data.extra.get("id"))
+            };
+            let named = data.id.is_some() || data.extra.contains_key("id");
+            if let (true, Some(at), Some(index)) = (named, self.at(), self.parts().iter().rposition(same)) {
                 return self.list.set_part(at, index, part);
             }
         }

@@ -14,6 +14,11 @@ pub(super) struct List {
 }
 
 impl List {
+    /// A list of one message.
+    pub(super) fn of(message: UiMessage) -> Self {
+        Self { messages: vec![message], ops: Vec::new() }
+    }
+
     pub(super) fn all(&self) -> &[UiMessage] {
         &self.messages
     }

@@ -35,6 +35,9 @@ pub(super) fn rank(tool: &ToolPart) -> u8 {
 /// The rank from which on somebody has decided.
 pub(super) const DECIDED: u8 = 3;
 
+/// How many submits of others may be on their way at once.
+const LONGEST_ECHOES: usize = 16;
+
 impl Conversation {
     pub(super) fn on_transcript(&mut self, frame: &Messages, reactions: &mut Vec<Reaction>) {
         self.merge(frame.messages.clone(), Origin::Broadcast, frame.connect == Some(true), reactions);
@@ -45,7 +48,7 @@ impl Conversation {
         // The agent broadcasts a submit as it came. A client that sent only its new message did not delete the others by that: the
         // agent deletes only if every id was known to it.
         let adds = incoming.iter().any(|message| !places.contains_key(&message.id));
-        let additive = origin == Origin::Broadcast && !connect && adds;
+        let additive = origin == Origin::Broadcast && !connect && self.adds_to(&incoming, adds);
         let mut merged = Vec::with_capacity(incoming.len() + 1);
         // By the id here, the place in the new list.
         let mut listed = HashMap::new();
@@ -57,7 +60,12 @@ impl Conversation {
                 listed.insert(local.id.clone(), merged.len());
             }
             merged.push(match local {
-                Some(local) if local == message => message,
+                Some(local) if local == message => {
+                    if let Some(stream) = self.stream_of(&message.id) {
+                        stream.stored = Some(message.clone());
+                    }
+                    message
+                }
                 Some(local) => self.reconcile(&local, message, origin, reactions),
                 None => message,
             });
@@ -101,6 +109,24 @@ impl Conversation {
         self.list.become_list(merged);
     }
 
+    /// Whether a broadcast only adds to the list. The agent broadcasts each submit twice: as it came, and when it is stored. What was
+    /// new in the first is known in the second, which is as little the whole list as the first was.
+    fn adds_to(&mut self, incoming: &[UiMessage], adds: bool) -> bool {
+        let ids: Vec<String> = incoming.iter().map(|message| message.id.clone()).collect();
+        if adds {
+            if self.echoes.len() == LONGEST_ECHOES {
+                self.echoes.remove(0);
+            }
+            self.echoes.push(ids);
+            return true;
+        }
+        let echo = self.echoes.iter().position(|known| *known == ids);
+        if let Some(at) = echo {
+            self.echoes.remove(at);
+        }
+        echo.is_some()
+    }
+
     fn is_target(&self, id: &str) -> bool {
         self.running.iter().any(|running| running.stream.target.as_deref() == Some(id))
     }
@@ -136,8 +162,8 @@ impl Conversation {
         let mut copy = None;
         if let Some(stream) = self.stream_of(&result.id) {
             // The end of the chunks is not the end of storing: only a broadcast that comes after it has all of them.
+            stream.stored = Some(result.clone());
             if !stream.finished || origin == Origin::Fetched {
-                stream.stored = Some(result.clone());
                 if !stream.detached && extends(local, &result) {
                     let metadata = result.metadata.clone().or_else(|| local.metadata.clone());
                     let kept = UiMessage { parts: local.parts.clone(), metadata, ..result.clone() };

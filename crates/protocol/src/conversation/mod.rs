@@ -60,6 +60,10 @@ pub struct Conversation {
     invented: Vec<String>,
     /// Messages that were completed on this socket since the last transcript.
     completed: Vec<String>,
+    /// Ids of the lists that were broadcast once as a submit of another client and will come a second time.
+    echoes: Vec<Vec<String>>,
+    /// The message of a turn that somebody else stopped, while that is the last that was heard.
+    residue: Option<String>,
     /// Messages are missing that only a list of the agent's can bring.
     behind: bool,
     frames_sent: u64,
@@ -112,15 +116,16 @@ impl Conversation {
     /// Takes a frame of the agent. The reactions come in the order in which they are to be acted on.
     pub fn receive(&mut self, frame: &ServerFrame) -> Vec<Reaction> {
         let mut reactions = Vec::new();
+        let residue = self.residue.take();
         match frame {
             ServerFrame::Response(frame) => self.on_response(frame, &mut reactions),
             ServerFrame::Messages(frame) => self.on_transcript(frame, &mut reactions),
             ServerFrame::MessageUpdated(frame) => self.on_message_updated(frame, &mut reactions),
-            ServerFrame::Cleared(_) => self.on_clear(&mut reactions),
+            ServerFrame::Cleared(_) => self.on_cleared(residue.as_deref(), &mut reactions),
             ServerFrame::Resuming(frame) => {
                 if self.ledger.get_mut(&frame.id).is_none() {
                     let at = self.running_at(&frame.id);
-                    if self.running[at].phase != Phase::Streaming {
+                    if !matches!(self.running[at].phase, Phase::Streaming | Phase::Cleared) {
                         self.running[at].phase = Phase::Waiting;
                     }
                 }
@@ -138,7 +143,7 @@ impl Conversation {
                 }
                 None => self.anonymous = Some(Phase::Waiting),
             },
-            ServerFrame::Recovering(frame) => self.on_recovering(frame.recovering, frame.id.as_deref()),
+            ServerFrame::Recovering(frame) => self.on_recovering(frame.recovering, frame.id.as_deref(), &mut reactions),
             ServerFrame::ResumeNone(frame) => self.on_resume_none(frame, &mut reactions),
             ServerFrame::Identity(_)
             | ServerFrame::State(_)
@@ -164,6 +169,10 @@ impl Conversation {
     pub fn connected(&mut self) {
         self.acknowledged.clear();
         self.probe = None;
+        for running in &mut self.running {
+            running.stream.replayed = false;
+            running.stream.again = None;
+        }
     }
 
     /// The socket is gone. What ran is interrupted until the agent offers it again or says that nothing runs.
@@ -172,6 +181,9 @@ impl Conversation {
         self.probe = None;
         self.anonymous = None;
         self.completed.clear();
+        self.echoes.clear();
+        self.residue = None;
+        self.running.retain(|running| running.phase != Phase::Cleared);
         for running in &mut self.running {
             running.phase = Phase::Interrupted;
         }
@@ -213,20 +225,30 @@ impl Conversation {
         self.list.take_ops()
     }
 
-    fn on_recovering(&mut self, recovering: bool, id: Option<&str>) {
+    fn on_recovering(&mut self, recovering: bool, id: Option<&str>, reactions: &mut Vec<Reaction>) {
+        let named = |running: &Running| id.is_none_or(|id| running.id == id);
         if recovering {
             self.recovering = Some(id.map(str::to_owned));
-        } else {
-            self.recovering = None;
-        }
-        for running in &mut self.running {
-            if id.is_none_or(|id| running.id == id) {
-                running.phase = match running.phase {
-                    Phase::Recovering if !recovering => Phase::Waiting,
-                    _ if recovering => Phase::Recovering,
-                    phase => phase,
-                };
+            for running in self.running.iter_mut().filter(|running| named(running) && running.phase != Phase::Cleared) {
+                running.phase = Phase::Recovering;
             }
+            return;
+        }
+        // It went on under another id, or not at all: of this one no more is to come.
+        while let Some(at) = self.running.iter().position(|running| named(running) && running.phase == Phase::Recovering) {
+            self.end(at, Outcome::Recovering, false, false, reactions);
+        }
+        self.recovering = None;
+    }
+
+    /// Somebody else has cleared the conversation. The agent stops what runs, stores what was written of it, and tells of the clear at
+    /// the very end; the same frames come if somebody stops a turn and clears later, so the agent is to be asked.
+    fn on_cleared(&mut self, residue: Option<&str>, reactions: &mut Vec<Reaction>) {
+        let residue = residue.and_then(|id| self.list.position(id)).and_then(|at| self.list.get(at)).cloned();
+        let doubtful = residue.is_some();
+        self.on_clear(residue, reactions);
+        if doubtful {
+            reactions.push(Reaction::Refetch);
         }
     }
 
@@ -240,7 +262,10 @@ impl Conversation {
         reactions.push(Reaction::NothingRuns { probe_id: frame.probe_id.clone() });
         self.anonymous = None;
         self.recovering = None;
-        while let Some(at) = self.running.iter().position(|running| running.born < asked) {
+        // What was offered on this socket will be sent, to its end, whatever else the agent says.
+        let gone = |running: &Running| running.born < asked && !self.acknowledged.contains(&running.id);
+        let gone: Vec<_> = self.running.iter().filter(|running| gone(running)).map(|running| running.id.clone()).collect();
+        while let Some(at) = self.running.iter().position(|running| gone.contains(&running.id)) {
             self.end(at, Outcome::Lost, false, false, reactions);
         }
     }

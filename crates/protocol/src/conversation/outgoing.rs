@@ -8,8 +8,9 @@ use crate::part::Part;
 use crate::tool::{Approval, ToolPart, ToolState};
 
 use super::Conversation;
-use super::running::{Phase, Running};
-use super::turn::Outcome;
+use super::list::List;
+use super::running::{Ended, Phase, Running};
+use super::turn::{Outcome, Reaction};
 
 /// A decision or result of ours that the agent has not confirmed.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ impl Conversation {
             ClientFrame::ChatRequest(request) => self.on_request(request),
             ClientFrame::Clear(_) => {
                 let mut ignored = Vec::new();
-                self.on_clear(&mut ignored);
+                self.on_clear(None, &mut ignored);
             }
             ClientFrame::SetMessages(frame) => {
                 for message in &frame.messages {
@@ -39,7 +40,12 @@ impl Conversation {
             }
             ClientFrame::ToolResult(frame) => self.on_result(frame),
             ClientFrame::ToolApproval(frame) => self.on_decision(frame),
-            ClientFrame::Cancel(_) | ClientFrame::State(_) | ClientFrame::RpcCall(_) | ClientFrame::Unknown(_) => {}
+            ClientFrame::Cancel(frame) => {
+                for running in self.running.iter_mut().filter(|running| running.id == frame.id) {
+                    running.cancelled = true;
+                }
+            }
+            ClientFrame::State(_) | ClientFrame::RpcCall(_) | ClientFrame::Unknown(_) => {}
         }
     }
 
@@ -54,8 +60,13 @@ impl Conversation {
             |id: &str| self.list.position(id).is_some() && !self.unconfirmed.iter().any(|known| known == id) && !self.is_unstored(id);
         if request.messages.iter().all(|message| stored(&message.id)) {
             let all = self.list.all().iter().map(|message| message.id.clone());
-            let kept: Vec<_> = all.filter(|id| listed(id) || !stored(id)).collect();
+            let kept: Vec<_> = all.filter(|id| listed(id) || !stored(id) && !self.is_cancelled(id)).collect();
             self.list.retain(|message| kept.contains(&message.id));
+            for running in self.running.iter_mut().filter(|running| running.cancelled) {
+                // The agent stops at once and stores what was written, before it comes to this request.
+                let gone = |target: &String| !kept.contains(target);
+                running.stream.discarded |= running.stream.target.as_ref().is_some_and(gone);
+            }
         }
         for message in &request.messages {
             if !self.upsert(message) {
@@ -80,6 +91,16 @@ impl Conversation {
         self.running.iter().any(|running| running.stream.target.as_deref() == Some(id) && running.stream.stored.is_none())
     }
 
+    /// Whether a message is being written that we have asked to stop.
+    fn is_cancelled(&self, id: &str) -> bool {
+        self.running.iter().any(|running| running.cancelled && running.stream.target.as_deref() == Some(id))
+    }
+
+    /// How many messages at the end are being written and not stored.
+    pub(super) fn unstored(&self) -> usize {
+        self.list.all().iter().rev().take_while(|message| self.is_unstored(&message.id)).count()
+    }
+
     /// Takes in a message of ours; the agent's own messages stay as the agent wrote them. Whether it was there.
     fn upsert(&mut self, message: &UiMessage) -> bool {
         if let Some(at) = self.list.position(&message.id) {
@@ -89,8 +110,7 @@ impl Conversation {
             return true;
         }
         // What is being written is stored when it is complete, and so comes after.
-        let unstored = self.list.all().iter().rev().take_while(|message| self.is_unstored(&message.id)).count();
-        self.list.insert(self.list.all().len() - unstored, message.clone());
+        self.list.insert(self.list.all().len() - self.unstored(), message.clone());
         false
     }
 
@@ -134,19 +154,31 @@ impl Conversation {
         self.optimistic.push(Optimistic { tool_call_id: call.to_owned(), lost: false });
     }
 
-    /// The conversation is emptied, by us or by somebody else; what runs is stopped.
-    pub(super) fn on_clear(&mut self, reactions: &mut Vec<super::Reaction>) {
-        self.list.become_list(Vec::new());
+    /// The conversation is emptied, by us or by somebody else; what runs is stopped. `residue`: a message that is known to have been
+    /// stored after that.
+    pub(super) fn on_clear(&mut self, residue: Option<UiMessage>, reactions: &mut Vec<Reaction>) {
+        let mut stopped = std::mem::take(&mut self.running);
+        for running in &mut stopped {
+            let target = running.stream.target.as_deref().and_then(|target| self.list.position(target));
+            running.stream.aside = target.and_then(|at| self.list.get(at)).cloned().map(|message| Box::new(List::of(message)));
+        }
+        self.list.become_list(residue.into_iter().collect());
         self.unconfirmed.clear();
         self.optimistic.clear();
         self.invented.clear();
         self.completed.clear();
+        self.echoes.clear();
         self.behind = false;
         self.anonymous = None;
         self.recovering = None;
-        while !self.running.is_empty() {
-            self.end(0, Outcome::Aborted, false, false, reactions);
+        for mut running in stopped.into_iter().filter(|running| running.phase != Phase::Cleared) {
+            reactions.push(Reaction::TurnEnded { request_id: running.id.clone(), outcome: Outcome::Aborted });
+            if running.stream.aside.is_some() {
+                running.phase = Phase::Cleared;
+                self.running.push(running);
+            } else {
+                self.ledger.push(Ended { id: running.id, failed: false });
+            }
         }
-        reactions.retain(|reaction| *reaction != super::Reaction::Refetch);
     }
 }

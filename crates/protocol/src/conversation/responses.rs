@@ -7,7 +7,8 @@ use crate::stored;
 
 use super::Conversation;
 use super::chunks::Fold;
-use super::running::{Ended, Phase, Running, Stream};
+use super::list::List;
+use super::running::{Again, Ended, Phase, Running, Stream};
 use super::turn::{Outcome, Reaction};
 
 impl Conversation {
@@ -38,7 +39,10 @@ impl Conversation {
             self.on_chunk(at, frame, chunk, reactions);
         }
         let running = &mut self.running[at];
-        if frame.done != Some(true) && running.phase != Phase::Streaming {
+        if frame.replay_complete == Some(true) {
+            running.stream.again = None;
+        }
+        if frame.done != Some(true) && running.phase != Phase::Cleared {
             running.phase = Phase::Streaming;
         }
         let done = frame.done == Some(true);
@@ -95,11 +99,21 @@ impl Conversation {
             self.begin_replay(at, frame.seq.is_some());
         }
         let running = &mut self.running[at];
+        let request_id = &running.id;
+        running.stream.replayed |= replay;
+        if let Some(again) = running.stream.again.as_mut().filter(|_| replay)
+            && again.stream.accept(frame.seq)
+        {
+            let Again { list, stream } = &mut **again;
+            Fold { list, stream, request_id, replay, invented: &mut Vec::new() }.apply(chunk);
+        }
         if !running.stream.accept(frame.seq) {
             return;
         }
-        let request_id = &running.id;
-        Fold { list: &mut self.list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(chunk);
+        let mut aside = running.stream.aside.take();
+        let list = aside.as_deref_mut().unwrap_or(&mut self.list);
+        Fold { list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(chunk);
+        running.stream.aside = aside;
         if let Chunk::ToolOutputAvailable(crate::chunk::ToolOutputAvailable { tool_call_id, .. })
         | Chunk::ToolOutputError(crate::chunk::ToolOutputError { tool_call_id, .. })
         | Chunk::ToolOutputDenied(crate::chunk::ToolOutputDenied { tool_call_id, .. }) = chunk
@@ -126,48 +140,51 @@ impl Conversation {
     /// tell which are new; else the message is built anew.
     fn begin_replay(&mut self, at: usize, numbered: bool) {
         let stream = &mut self.running[at].stream;
+        let place = stream.target.as_deref().and_then(|target| self.list.position(target));
+        let (anew, base) = stream.anew(place.and_then(|place| self.list.get(place)));
         if numbered && !stream.dirty && !stream.detached {
+            let list = base.map(List::of).unwrap_or_default();
+            stream.again = Some(Box::new(Again { list, stream: anew }));
             return;
         }
-        let place = stream.target.as_deref().and_then(|target| self.list.position(target));
-        let message = place.and_then(|place| self.list.get(place));
-        if let Some(message) = message {
-            stream.remember(message);
+        *stream = anew;
+        match (place, base) {
+            (Some(place), Some(base)) => self.list.replace(place, base),
+            (Some(place), None) => self.list.truncate_parts(place, 0),
+            (None, _) => {}
         }
-        let base = stream.stored.take().filter(|_| stream.continuation);
-        let begun_anew = Stream {
-            begun: true,
-            continuation: stream.continuation,
-            target: stream.target.take(),
-            stored: base.clone(),
-            remembered: std::mem::take(&mut stream.remembered),
-            ..Stream::default()
+    }
+
+    /// An agent that was killed ends the turn after what it had stored of it. What it sent and lost is gone.
+    fn cut_to_replay(&mut self, stream: &mut Stream) {
+        let kept = match stream.again.take() {
+            Some(again) if again.stream.applied < stream.applied => again.list.get(0).cloned(),
+            None if !stream.replayed => stream.stored.clone(),
+            _ => return,
         };
-        *stream = begun_anew;
-        let Some(place) = place else { return };
-        match base {
-            Some(mut base) => {
-                for part in &mut base.parts {
-                    let Some(tool) = part.as_tool_mut() else { continue };
-                    if let Some(known) = stream.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id) {
-                        tool.clone_from(known);
-                    }
-                }
-                self.list.replace(place, base);
-            }
-            None => self.list.truncate_parts(place, 0),
+        let Some(target) = &stream.target else { return };
+        match (self.list.position(target), kept) {
+            (Some(at), Some(kept)) => self.list.replace(at, kept),
+            (Some(_), None) => self.list.retain(|message| message.id != *target),
+            (None, _) => {}
         }
     }
 
     /// A turn ends.
     pub(super) fn end(&mut self, at: usize, outcome: Outcome, replay: bool, failed: bool, reactions: &mut Vec<Reaction>) {
         let running = self.running.remove(at);
-        let Running { id: request_id, message_ids, rolled_back, own, stream, .. } = running;
+        if running.phase == Phase::Cleared {
+            return self.end_cleared(running, reactions);
+        }
+        let Running { id: request_id, message_ids, rolled_back, own, cancelled, mut stream, .. } = running;
+        if replay && outcome == Outcome::Aborted {
+            self.cut_to_replay(&mut stream);
+        }
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
         let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
+            let empty = message.1.parts.is_empty();
             let (place, message) = (message.0, stored::message(message.1.clone()));
-            let empty = message.parts.is_empty();
             if !stream.continuation && !incomplete && outcome != Outcome::Lost {
                 self.completed.push(message.id.clone());
             }
@@ -192,8 +209,23 @@ impl Conversation {
         }
         let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
         self.behind |= incomplete;
-        if incomplete || own && invented || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+        if incomplete || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
             reactions.push(Reaction::Refetch);
         }
+        if outcome == Outcome::Aborted && !cancelled {
+            self.residue = stream.target;
+        }
+    }
+
+    /// A turn ends that a clear has stopped. The agent empties the conversation first, and stores what was written so far after that.
+    fn end_cleared(&mut self, running: Running, reactions: &mut Vec<Reaction>) {
+        self.ledger.push(Ended { id: running.id, failed: false });
+        let written = running.stream.aside.as_ref().and_then(|aside| aside.get(0)).filter(|message| !message.parts.is_empty());
+        let Some(message) = written.cloned().map(stored::message) else { return };
+        if self.list.position(&message.id).is_none() {
+            let last = self.list.all().len() - self.unstored();
+            self.list.insert(last, message);
+        }
+        reactions.push(Reaction::Refetch);
     }
 }

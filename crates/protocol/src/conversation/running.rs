@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::message::UiMessage;
+use crate::part::Part;
 use crate::tool::ToolPart;
 
+use super::list::List;
 use super::merge::{DECIDED, rank};
 use super::turn::Turn;
 
@@ -15,6 +17,8 @@ pub(super) enum Phase {
     Streaming,
     Recovering,
     Interrupted,
+    /// Stopped by a clear; the agent has not said so yet, and may store what was written.
+    Cleared,
 }
 
 /// A turn that has not ended.
@@ -30,12 +34,23 @@ pub(super) struct Running {
     pub(super) message_ids: Vec<String>,
     /// A transcript came that lacks them, before anything was answered.
     pub(super) rolled_back: bool,
+    /// We have asked for it to be stopped.
+    pub(super) cancelled: bool,
     pub(super) stream: Stream,
 }
 
 impl Running {
     pub(super) fn new(id: &str, own: bool, born: u64) -> Self {
-        Self { id: id.to_owned(), phase: Phase::Waiting, own, born, message_ids: Vec::new(), rolled_back: false, stream: Stream::default() }
+        Self {
+            id: id.to_owned(),
+            phase: Phase::Waiting,
+            own,
+            born,
+            message_ids: Vec::new(),
+            rolled_back: false,
+            cancelled: false,
+            stream: Stream::default(),
+        }
     }
 
     pub(super) fn turn(&self) -> Turn {
@@ -45,6 +60,7 @@ impl Running {
             Phase::Streaming => Turn::Streaming { request_id },
             Phase::Recovering => Turn::Recovering { request_id: Some(request_id) },
             Phase::Interrupted => Turn::Interrupted { request_id: Some(request_id) },
+            Phase::Cleared => Turn::Idle,
         }
     }
 }
@@ -66,6 +82,10 @@ pub(super) struct Stream {
     pub(super) dirty: bool,
     /// Chunks are missing: nothing more is folded until a replay or a transcript.
     pub(super) detached: bool,
+    /// The message is to be written no more: it was cancelled, and then its place was given to another answer.
+    pub(super) discarded: bool,
+    /// The message goes on here, out of sight, since the conversation was cleared.
+    pub(super) aside: Option<Box<List>>,
     /// The chunk `finish` has come: a transcript that has the message has all of it.
     pub(super) finished: bool,
     /// A reasoning was taken up that was cut off in the turn before.
@@ -78,6 +98,18 @@ pub(super) struct Stream {
     pub(super) remembered: Vec<ToolPart>,
     /// The message as the agent has it stored; `None` if it has not.
     pub(super) stored: Option<UiMessage>,
+    /// A chunk was sent again on this socket.
+    pub(super) replayed: bool,
+    /// What the chunks that were sent again make by themselves.
+    pub(super) again: Option<Box<Again>>,
+}
+
+/// A message folded a second time, beside the one that is shown, from nothing but what the agent sends again. An agent that was
+/// killed has less of it than it had sent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Again {
+    pub(super) list: List,
+    pub(super) stream: Stream,
 }
 
 /// Arguments being written.
@@ -97,8 +129,34 @@ impl Stream {
         }
     }
 
+    /// The stream at its first chunk again, and the message as it was before that: `None` if there was none. `message`: as it is now.
+    pub(super) fn anew(&mut self, message: Option<&UiMessage>) -> (Self, Option<UiMessage>) {
+        if let Some(message) = message {
+            self.remember(message);
+        }
+        let mut base = self.stored.clone().filter(|_| self.continuation);
+        for tool in base.iter_mut().flat_map(|base| &mut base.parts).filter_map(Part::as_tool_mut) {
+            if let Some(known) = self.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id) {
+                tool.clone_from(known);
+            }
+        }
+        let anew = Self {
+            begun: true,
+            continuation: self.continuation,
+            target: self.target.clone(),
+            stored: self.stored.clone().filter(|_| self.continuation),
+            remembered: self.remembered.clone(),
+            replayed: self.replayed,
+            ..Self::default()
+        };
+        (anew, base)
+    }
+
     /// Whether a chunk with this number is new; takes note of it.
     pub(super) fn accept(&mut self, seq: Option<u64>) -> bool {
+        if self.discarded {
+            return false;
+        }
         let Some(seq) = seq else { return !self.detached };
         if self.applied.is_some_and(|applied| seq <= applied) {
             return false;
