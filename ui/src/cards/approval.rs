@@ -54,7 +54,7 @@ pub fn ApprovalCard(#[prop(into)] tool: Signal<ToolPart>, conversation: String) 
     // The card goes once the decision is known to be kept. Whoever had the focus in it goes on writing, not at the top of the page.
     on_cleanup(move || {
         if sent.try_get_untracked().flatten().is_some() {
-            request_animation_frame(page::focus_box_if_lost);
+            request_animation_frame(|| page::focus_box_from("body"));
         }
     });
     let pressed = move |event: KeyboardEvent| {

@@ -78,10 +78,10 @@ pub fn focus(selector: &str) {
     }
 }
 
-/// Gives the focus to the box in which messages are written, unless something else has it.
-pub fn focus_box_if_lost() {
-    let lost = document().is_some_and(|document| document.active_element().is_none_or(|element| element.tag_name() == "BODY"));
-    if lost {
+/// Gives the focus to the box in which messages are written, if nothing has it or what has it is going away and matches the selector.
+pub fn focus_box_from(going: &str) {
+    let active = document().and_then(|document| document.active_element());
+    if active.is_none_or(|element| element.tag_name() == "BODY" || element.matches(going).unwrap_or_default()) {
         focus("#composer");
     }
 }

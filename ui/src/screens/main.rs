@@ -22,9 +22,24 @@ pub fn Main() -> impl IntoView {
         if command && event.key().eq_ignore_ascii_case("n") {
             event.prevent_default();
             begin(app, shell);
+        } else if event.key() == "Escape" && listing.get_untracked() {
+            listing.set(false);
         }
     });
     on_cleanup(move || shortcut.remove());
+    // The focus goes into the list with the eyes, and back when the list goes; unless it has gone on by itself.
+    Effect::new(move |before: Option<bool>| {
+        let listing = listing.get();
+        match before {
+            Some(false) if listing => request_animation_frame(|| {
+                page::focus(".sidebar button");
+                page::focus(".sidebar .entry.current button");
+            }),
+            Some(true) if !listing => request_animation_frame(|| page::focus_box_from(".sidebar *")),
+            _ => {}
+        }
+        listing
+    });
     view! {
         <div class="main" class:listing=move || listing.get()>
             <Sidebar listing=listing />

@@ -186,6 +186,18 @@ async fn conversations_are_chosen_by_click_and_by_arrow_keys() {
 }
 
 #[wasm_bindgen_test]
+async fn the_list_of_a_narrow_window_takes_the_focus_and_gives_it_back() {
+    let stage = Stage::open(vec![]).await;
+    let focused = || crate::stage::document().active_element().unwrap();
+    stage.until("the box has the focus", || focused().id() == "composer").await;
+    stage.click("sidebar-toggle");
+    stage.until("the list has it", || focused().closest(".sidebar").unwrap().is_some()).await;
+    press(&stage.get("conversation-item"), "Escape", |_| {});
+    stage.until("the box has it again", || focused().id() == "composer").await;
+    assert!(stage.select(".listing").is_none());
+}
+
+#[wasm_bindgen_test]
 async fn forgetting_takes_two_clicks() {
     let stage = Stage::open(vec![]).await;
     stage.click("forget-conversation");
