@@ -44,12 +44,12 @@ impl MadeUp {
         self.emit(Event::Thread(ThreadEvent { conversation, update }));
     }
 
-    /// Lets an answer run that grows by a few letters at a time.
-    fn answer(&self, conversation: &Value) {
+    /// Lets an answer run that grows by a few letters at a time; as a flood, a long one by a thousand pieces in a second.
+    fn answer(&self, conversation: &Value, flood: bool) {
         let conversation = conversation.as_str().unwrap_or_default().to_owned();
         let (sink, scene) = (self.sink.clone(), self.scene.clone());
         let index = scene.borrow().thread.messages.len();
-        let words = super::fixtures::LONG;
+        let (words, pieces_in_a_frame) = if flood { (super::fixtures::LONG.repeat(30), 16) } else { (super::fixtures::LONG.to_owned(), 1) };
         let send = move |update| {
             let sink = sink.borrow().clone();
             if let Some(sink) = sink {
@@ -74,10 +74,10 @@ impl MadeUp {
             Duration::from_millis(600),
         );
         let letters: Vec<char> = words.chars().collect();
-        let count = letters.chunks(4).len() as u64;
+        let count = letters.chunks(4).len() as u64 / pieces_in_a_frame;
         for (number, piece) in letters.chunks(4).enumerate() {
             let (send, delta) = (send.clone(), piece.iter().collect());
-            let at = Duration::from_millis(620 + 16 * number as u64);
+            let at = Duration::from_millis(620 + 16 * (number as u64 / pieces_in_a_frame));
             set_timeout(move || send(ThreadUpdate::ops(vec![MessageOp::AppendText { message: index, part: 0, delta }])), at);
         }
         set_timeout(move || send(status(TurnView::Idle)), Duration::from_millis(700 + 16 * count));
@@ -117,10 +117,12 @@ impl MadeUp {
             "send_message" => {
                 let index = self.scene.borrow().thread.messages.len();
                 let id = format!("u{index}");
-                let message = UiMessage::user(id.clone(), arguments.get("text").and_then(Value::as_str).unwrap_or_default());
+                let text = arguments.get("text").and_then(Value::as_str).unwrap_or_default();
+                let flood = text == "flood";
+                let message = UiMessage::user(id.clone(), text);
                 self.scene.borrow_mut().thread.messages.push(message.clone());
                 self.thread(conversation, ThreadUpdate::ops(vec![MessageOp::Insert { index, message }]));
-                self.answer(conversation);
+                self.answer(conversation, flood);
                 self.scene.borrow_mut().thread.messages.push(UiMessage::assistant(format!("a{}", index + 1)));
                 json!(id)
             }
