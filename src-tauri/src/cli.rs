@@ -1,8 +1,8 @@
-//! The command line, and the links in it.
+//! The command line, and the links in it. Each command says what it does and how it ends in its own help.
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use url::Url;
 
 /// The scheme of the links with which a browser hands a sign-in back.
@@ -10,8 +10,12 @@ pub(crate) const SCHEME: &str = "dev.callbox.desktop";
 
 /// A desktop chat client for AI agents that stand behind a login.
 #[derive(Debug, Clone, Default, Parser)]
-#[command(name = "callbox", version)]
+#[command(name = "callbox", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    /// What to do without a window. Nothing: open it.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Try Callbox with the tenant and the agent that are built in; needs no account, no key and no network.
     #[arg(long)]
     pub sandbox: bool,
@@ -33,6 +37,12 @@ pub(crate) struct Args {
     pub links: Vec<String>,
 }
 
+/// What Callbox does without a window, a display and a keychain.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    Replay(crate::headless::replay::Options),
+}
+
 /// Every argument that is a link of ours, in order, wherever it stands.
 ///
 /// Browsers and desktops hand a link over as an argument of a new process, some with flags of their own beside it. The scheme is compared
@@ -46,6 +56,7 @@ pub(crate) fn links<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Vec<Str
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "a test that says which arguments were refused")]
 mod tests {
     use super::*;
 
@@ -65,6 +76,24 @@ mod tests {
             (vec![], 0),
         ] {
             assert_eq!(links(arguments.iter().copied()).len(), found, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_alone_or_beside_other_arguments_opens_the_window() {
+        for arguments in [vec!["callbox", LINK], vec!["callbox", LINK, LINK], vec!["callbox", "--sandbox", LINK]] {
+            let args = Args::try_parse_from(&arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+            assert!(args.command.is_none());
+            assert_eq!(args.links.len(), arguments.iter().filter(|argument| **argument == LINK).count());
+        }
+    }
+
+    #[test]
+    fn a_command_takes_its_own_arguments_and_no_others() {
+        let args = Args::try_parse_from(["callbox", "replay", "recording.jsonl", "--json"]).map(|args| args.command);
+        assert!(matches!(args, Ok(Some(Command::Replay(options))) if options.json));
+        for wrong in [vec!["callbox", "replay"], vec!["callbox", "replay", "a", "b"], vec!["callbox", "replay", "a", "--sandbox"]] {
+            assert_eq!(Args::try_parse_from(&wrong).map_err(|error| error.exit_code()).err(), Some(2), "{wrong:?}");
         }
     }
 

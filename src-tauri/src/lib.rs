@@ -5,6 +5,7 @@ mod commands;
 mod core;
 mod deep_link;
 mod handover;
+mod headless;
 mod settings;
 mod window;
 
@@ -22,7 +23,8 @@ use crate::{
 /// The name of this app towards the system: bundle identifier, keychain service, bus name.
 const IDENTIFIER: &str = "dev.callbox.desktop";
 
-/// Runs the app until its window is closed. The exit code is 0, or 1 if it could not start, or 2 if the command line is wrong.
+/// Runs the app until its window is closed, or one command without a window. The exit code is 0, or 1 if it could not start, or 2 if the
+/// command line is wrong; a command has others, which its help tells.
 #[must_use]
 pub fn main() -> ExitCode {
     start_logging();
@@ -34,6 +36,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    if let Some(command) = args.command {
+        return headless::run(command);
+    }
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

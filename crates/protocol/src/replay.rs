@@ -4,12 +4,13 @@
 //! `{"dir": "meta", "text": …}` says what happened around it: `socket open` (with the `room`, which names the conversation),
 //! `socket closed …`, and `GET get-messages` with the `messages` that the agent itself showed at that moment.
 //!
-//! A socket that opens when the former one of its room is closed is the same client come back; sockets that are open together are
-//! different clients. A client that joins later begins with what `get-messages` would have shown it. Pure: lines in, messages out.
+//! A socket that opens when a former one of its room is closed is the same client come back; sockets that are open together are
+//! different clients. A client that joins while another is there, or comes back to it, begins with what `get-messages` would have shown
+//! it, which is what it would have asked for. Pure: lines in, messages out.
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use thiserror::Error;
 
 use crate::client::ClientFrame;
@@ -58,6 +59,21 @@ pub struct Client {
     /// A mirror that knows the fold by its ops alone.
     pub mirror: Vec<UiMessage>,
     open: bool,
+    /// The line at which its last socket closed.
+    closed: usize,
+}
+
+/// What a client has folded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// The client, counted from 1 in the order in which they first connected.
+    pub client: usize,
+    /// All sockets that it has had.
+    pub sockets: Vec<u64>,
+    /// Its messages.
+    pub messages: Vec<UiMessage>,
+    /// A socket of it is open. One that is away cannot know what has been said since.
+    pub connected: bool,
 }
 
 /// What the agent said the conversation is, and what each client has folded.
@@ -65,12 +81,14 @@ pub struct Client {
 pub struct Checkpoint {
     /// The line, counted from 1.
     pub line: usize,
+    /// The line's `t`: milliseconds since the recording began.
+    pub time: Option<Number>,
     /// The conversation.
     pub room: String,
     /// The agent's word.
     pub expected: Vec<Value>,
-    /// For each client, its sockets and its messages.
-    pub clients: Vec<(Vec<u64>, Vec<UiMessage>)>,
+    /// Each client of the conversation with what `get-messages` would show by all that it has heard.
+    pub clients: Vec<Seen>,
 }
 
 /// A client whose messages are not the agent's.
@@ -101,16 +119,16 @@ impl fmt::Display for Difference {
 }
 
 impl Checkpoint {
-    /// The clients that differ, each with its first difference. Compared as JSON values: the order of fields does not count.
+    /// The connected clients that differ, each with its first difference. Compared as JSON values: the order of fields does not count.
     pub fn differences(&self) -> Vec<Difference> {
-        let difference = |(sockets, messages): &(Vec<u64>, Vec<UiMessage>)| {
-            let actual: Vec<_> = messages.iter().filter_map(|message| serde_json::to_value(message).ok()).collect();
+        let difference = |seen: &Seen| {
+            let actual: Vec<_> = seen.messages.iter().filter_map(|message| serde_json::to_value(message).ok()).collect();
             let longest = actual.len().max(self.expected.len());
             let index = (0..longest).find(|index| actual.get(*index) != self.expected.get(*index))?;
             let (expected, actual) = (self.expected.get(index).cloned(), actual.get(index).cloned());
-            Some(Difference { sockets: sockets.clone(), index, expected, actual })
+            Some(Difference { sockets: seen.sockets.clone(), index, expected, actual })
         };
-        self.clients.iter().filter_map(difference).collect()
+        self.clients.iter().filter(|seen| seen.connected).filter_map(difference).collect()
     }
 }
 
@@ -119,6 +137,7 @@ impl Checkpoint {
 pub struct Replay {
     clients: Vec<Client>,
     lines: usize,
+    time: Option<Number>,
     take_snapshots: bool,
     reactions: Vec<(u64, Reaction)>,
 }
@@ -139,6 +158,12 @@ impl Replay {
         &self.clients
     }
 
+    /// What each client shows now, and the `t` of the last line. Unlike a [`Checkpoint`], with what is being written.
+    pub fn shown(&self) -> (Option<Number>, Vec<Seen>) {
+        let shown = self.clients.iter().enumerate().map(|(at, client)| client.seen(at, client.conversation.messages().to_vec()));
+        (self.time.clone(), shown.collect())
+    }
+
     /// What the fold asked for since the last call, with the socket that it concerns.
     pub fn take_reactions(&mut self) -> Vec<(u64, Reaction)> {
         std::mem::take(&mut self.reactions)
@@ -155,6 +180,9 @@ impl Replay {
             return Ok(None);
         }
         let Ok(mut object) = serde_json::from_str::<Object>(line) else { return Err(ReplayError::NotAnObject { line: self.lines }) };
+        if let Some(Value::Number(time)) = object.get("t") {
+            self.time = Some(time.clone());
+        }
         let socket = take_u64(&mut object, "conn");
         let direction = take_string(&mut object, "dir").unwrap_or_default();
         if direction == "meta" {
@@ -190,6 +218,7 @@ impl Replay {
         } else if text.starts_with("socket closed") {
             let client = self.clients.iter_mut().find(|client| client.open && client.sockets.last() == socket.as_ref())?;
             client.open = false;
+            client.closed = self.lines;
             client.conversation.disconnected();
             client.follow();
         } else if text.starts_with("GET get-messages") {
@@ -197,8 +226,8 @@ impl Replay {
             let of_socket = self.clients.iter().find(|client| socket.is_some_and(|socket| client.sockets.contains(&socket)));
             let latest = self.clients.iter().max_by_key(|client| client.sockets.last().copied());
             let room = room.or_else(|| of_socket.or(latest).map(|client| client.room.clone())).unwrap_or_default();
-            let here = self.clients.iter().filter(|client| client.room == room);
-            let clients = here.map(|client| (client.sockets.clone(), client.conversation.stored())).collect();
+            let here = self.clients.iter().enumerate().filter(|(_, client)| client.room == room);
+            let clients = here.map(|(at, client)| client.seen(at, client.conversation.stored())).collect();
             if self.take_snapshots {
                 let messages: Vec<UiMessage> = expected.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
                 for client in self.clients.iter_mut().filter(|client| client.room == room) {
@@ -206,26 +235,30 @@ impl Replay {
                     client.follow();
                 }
             }
-            return Some(Checkpoint { line: self.lines, room, expected, clients });
+            return Some(Checkpoint { line: self.lines, time: self.time.clone(), room, expected, clients });
         }
         None
     }
 
     fn open(&mut self, socket: u64, room: String) {
-        let back = self.clients.iter().rposition(|client| client.room == room && !client.open);
-        let at = back.unwrap_or_else(|| {
-            let others = self.clients.iter().find(|client| client.room == room);
-            let mut conversation = Conversation::new();
-            if let Some(other) = others {
-                conversation.snapshot(other.conversation.stored());
+        let there = self.clients.iter().find(|client| client.room == room && client.open);
+        let stored = there.map(|client| client.conversation.stored());
+        let away = self.clients.iter().enumerate().filter(|(_, client)| client.room == room && !client.open);
+        let at = match away.max_by_key(|(_, client)| client.closed) {
+            Some((at, _)) => at,
+            None => {
+                let (sockets, conversation, mirror) = Default::default();
+                self.clients.push(Client { room, sockets, conversation, mirror, open: false, closed: 0 });
+                self.clients.len() - 1
             }
-            self.clients.push(Client { room, sockets: Vec::new(), conversation, mirror: Vec::new(), open: false });
-            self.clients.len() - 1
-        });
+        };
         let client = &mut self.clients[at];
         client.open = true;
         client.sockets.push(socket);
         client.conversation.connected();
+        if let Some(stored) = stored {
+            client.conversation.snapshot(stored);
+        }
         client.follow();
     }
 
@@ -243,6 +276,10 @@ impl Replay {
 }
 
 impl Client {
+    fn seen(&self, at: usize, messages: Vec<UiMessage>) -> Seen {
+        Seen { client: at + 1, sockets: self.sockets.clone(), messages, connected: self.open }
+    }
+
     fn follow(&mut self) {
         for op in self.conversation.take_ops() {
             if apply(&mut self.mirror, op).is_err() {
