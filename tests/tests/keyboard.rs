@@ -13,7 +13,9 @@ async fn press(driver: &Driver, keys: impl Into<thirtyfour::TypingData>) {
 
 /// Holds one key while another is pressed.
 async fn press_with(driver: &Driver, held: Key, key: impl Into<char>) {
-    driver.session().unwrap().action_chain().key_down(held.clone()).key_down(key.into()).key_up(held).perform().await.unwrap();
+    let key = key.into();
+    let chain = driver.session().unwrap().action_chain();
+    chain.key_down(held.clone()).key_down(key).key_up(key).key_up(held).perform().await.unwrap();
 }
 
 /// The name of what has the focus.
@@ -31,13 +33,22 @@ async fn until_focused(driver: &Driver, testid: &str) {
     wait::until(&format!("{testid} has the focus"), look).await.unwrap();
 }
 
-/// Goes through what can have the focus until it is on this.
+/// Goes through what can have the focus, forwards, until it is on this.
 async fn tab_to(driver: &Driver, testid: &str) {
+    walk_to(driver, testid, async || press(driver, Key::Tab).await).await;
+}
+
+/// Goes through what can have the focus, backwards, until it is on this.
+async fn tab_back_to(driver: &Driver, testid: &str) {
+    walk_to(driver, testid, async || press_with(driver, Key::Shift, Key::Tab).await).await;
+}
+
+async fn walk_to(driver: &Driver, testid: &str, step: impl AsyncFn()) {
     let mut passed = Vec::new();
     while focused(driver).await != testid {
         passed.push(focused(driver).await);
         assert!(passed.len() < 30, "the Tab key does not lead to {testid}: {passed:?}");
-        press(driver, Key::Tab).await;
+        step().await;
     }
     // Whoever works by keyboard has to see where they are: a ring around the thing itself or around the box that it is in.
     let ringed = "
@@ -50,8 +61,16 @@ async fn tab_to(driver: &Driver, testid: &str) {
     assert_eq!(driver.run(ringed, Vec::new()).await.unwrap(), json!(true), "the focus cannot be seen on {testid}");
 }
 
-/// Asks for the weather and answers the question that follows with one letter.
-async fn weather(window: Window<'_>, letter: &str, end: &str) -> Tool {
+/// How a question is answered by keyboard.
+enum Way {
+    /// With the letter, once the way to the question has been taken.
+    Letter,
+    /// With the button itself.
+    Button(&'static str),
+}
+
+/// Asks for the weather and answers the question that follows; the letter stands for the answer wherever the question has the focus.
+async fn weather(window: Window<'_>, way: Way, letter: &str, end: &str) -> Tool {
     let driver = window.driver();
     until_focused(driver, testids::COMPOSER).await;
     press(driver, "weather in Paris").await;
@@ -61,11 +80,18 @@ async fn weather(window: Window<'_>, letter: &str, end: &str) -> Tool {
     press(driver, letter).await;
     assert!(window.look().await.unwrap().asking().is_some_and(|tool| tool.armed), "a letter in the box decided");
     press(driver, Key::Backspace).await;
-    press_with(driver, Key::Shift, Key::Tab).await;
-    until_focused(driver, testids::GO_TO_APPROVAL).await;
-    press(driver, Key::Enter).await;
-    until_focused(driver, testids::APPROVAL_CARD).await;
-    press(driver, letter).await;
+    match way {
+        Way::Letter => {
+            tab_back_to(driver, testids::GO_TO_APPROVAL).await;
+            press(driver, Key::Enter).await;
+            until_focused(driver, testids::APPROVAL_CARD).await;
+            press(driver, letter).await;
+        }
+        Way::Button(button) => {
+            tab_back_to(driver, button).await;
+            press(driver, Key::Enter).await;
+        }
+    }
     let ended = |tool: &Tool| tool.call == asked.call && tool.state == end;
     let view = window.until("it is decided", |view| view.settled() && view.tools().any(ended)).await.unwrap();
     view.tools().find(|tool| tool.call == asked.call).cloned().unwrap()
@@ -82,9 +108,9 @@ async fn from_the_sign_in_to_an_approval_and_out_again() {
     world.deliver(&world.callback(&page).await.unwrap()).await.unwrap();
     window.screen("main").await.unwrap();
 
-    assert_eq!(weather(window, "d", "denied").await.state, "denied");
+    assert_eq!(weather(window, Way::Letter, "d", "denied").await.state, "denied");
     tab_to(driver, testids::COMPOSER).await;
-    assert_eq!(weather(window, "a", "done").await.state, "done");
+    assert_eq!(weather(window, Way::Button(testids::APPROVE), "a", "done").await.state, "done");
 
     press_with(driver, Key::Control, 'n').await;
     window.until("a new conversation", |view| view.conversations.len() == 2 && view.messages.is_empty()).await.unwrap();
