@@ -28,8 +28,9 @@ pub(crate) fn arguments_text(text: &str) -> Value {
     }
 }
 
-/// A message of the agent as it is stored at the end of a turn.
-pub(crate) fn message(mut message: UiMessage) -> UiMessage {
+/// A message of the agent as `get-messages` shows it at the end of a turn. `newest`: of an agent that reads a call without arguments as
+/// one with none; the others leave them out.
+pub(crate) fn message(mut message: UiMessage, newest: bool) -> UiMessage {
     message.parts.retain_mut(|part| {
         match part {
             Part::Text(text) => strip_ephemeral(&mut text.extra, "providerMetadata"),
@@ -43,9 +44,9 @@ pub(crate) fn message(mut message: UiMessage) -> UiMessage {
             Part::Tool(tool) => {
                 strip_ephemeral(&mut tool.extra, "callProviderMetadata");
                 shorten(tool);
-                // Arguments that were never completed are not stored, and a call without any is read as one with none.
-                let complete = tool.input.as_ref().filter(|_| tool.state != ToolState::InputStreaming);
-                tool.input = Some(arguments(complete));
+                // Arguments that were never completed are not stored.
+                let complete = tool.input.take().filter(|_| tool.state != ToolState::InputStreaming);
+                tool.input = if newest { Some(arguments(complete.as_ref())) } else { complete };
             }
             _ => {}
         }

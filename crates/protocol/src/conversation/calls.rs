@@ -137,7 +137,9 @@ impl Fold<'_> {
             tool.approval = Some(Approval { id: approval.to_owned(), extra, ..Approval::default() });
         });
         // The agent stores the message at this point, so that the question survives.
-        self.stream.stored = self.at().and_then(|at| self.list.get(at)).cloned().map(crate::stored::message);
+        let newest = self.stream.is_numbered();
+        let message = self.at().and_then(|at| self.list.get(at)).cloned();
+        self.stream.stored = message.map(|message| crate::stored::message(message, newest));
     }
 
     /// A continuation is sent again from its first chunk, onto a copy that the agent stored in the middle of it. It stores one at
@@ -158,11 +160,11 @@ impl Fold<'_> {
         self.list.replace(at, stored);
     }
 
-    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays as it is; only a result may be
-    /// followed by a better one, which some agents send without saying that the first was preliminary.
+    /// The call ends. Looked for in this message, then in earlier ones. A call that has ended stays ended as it
+    /// has; only a result may be followed by a better one, and a failure by its reason in the agent's own words.
     pub(super) fn settle(&mut self, call: &str, ends: &ToolState, change: impl FnOnce(&mut ToolPart)) {
         if let Some((_, tool)) = self.tool(call) {
-            if !tool.is_settled() || *ends == ToolState::OutputAvailable && tool.state == *ends {
+            if !tool.is_settled() || tool.state == *ends {
                 self.stream.arguments.remove(call);
                 self.change_tool(call, change);
             }

@@ -245,11 +245,8 @@ impl Conversation {
     /// the very end; the same frames come if somebody stops a turn and clears later, so the agent is to be asked.
     fn on_cleared(&mut self, residue: Option<&str>, reactions: &mut Vec<Reaction>) {
         let residue = residue.and_then(|id| self.list.position(id)).and_then(|at| self.list.get(at)).cloned();
-        let doubtful = residue.is_some();
         self.on_clear(residue, reactions);
-        if doubtful {
-            reactions.push(Reaction::Refetch);
-        }
+        reactions.push(Reaction::Refetch);
     }
 
     /// Only an answer to our own probe proves that nothing runs, and only of what was there when we asked.

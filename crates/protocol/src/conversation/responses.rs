@@ -58,6 +58,8 @@ impl Conversation {
                 Some("aborted") => Outcome::Aborted,
                 Some("skipped") => Outcome::Skipped,
                 Some("recovering") => Outcome::Recovering,
+                // Older agents do not say that they have dropped a request, but they take its messages back first.
+                _ if self.running[at].rolled_back && !self.running[at].stream.begun => Outcome::Skipped,
                 _ => Outcome::Completed,
             };
             self.end(at, outcome, replay, false, reactions);
@@ -184,7 +186,7 @@ impl Conversation {
         let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let empty = message.1.parts.is_empty();
-            let (place, message) = (message.0, stored::message(message.1.clone()));
+            let (place, message) = (message.0, stored::message(message.1.clone(), stream.is_numbered()));
             if !stream.continuation && !incomplete && outcome != Outcome::Lost {
                 self.completed.push(message.id.clone());
             }
@@ -221,7 +223,7 @@ impl Conversation {
     fn end_cleared(&mut self, running: Running, reactions: &mut Vec<Reaction>) {
         self.ledger.push(Ended { id: running.id, failed: false });
         let written = running.stream.aside.as_ref().and_then(|aside| aside.get(0)).filter(|message| !message.parts.is_empty());
-        let Some(message) = written.cloned().map(stored::message) else { return };
+        let Some(message) = written.cloned().map(|message| stored::message(message, running.stream.is_numbered())) else { return };
         if self.list.position(&message.id).is_none() {
             let last = self.list.all().len() - self.unstored();
             self.list.insert(last, message);

@@ -152,6 +152,11 @@ impl Stream {
         (anew, base)
     }
 
+    /// The chunks have numbers, as only the newest agents send them.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.applied.is_some()
+    }
+
     /// Whether a chunk with this number is new; takes note of it.
     pub(super) fn accept(&mut self, seq: Option<u64>) -> bool {
         if self.discarded {
