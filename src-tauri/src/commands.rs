@@ -1,15 +1,17 @@
 //! The handlers of the window's commands, generated from the one list of commands.
 
-use callbox_ipc::{Event, UserError};
+use callbox_ipc::UserError;
 use tauri::{State, ipc::Channel};
 
 use crate::core::Core;
 
 /// Gives the window its channel of events. A window that reloads subscribes again; the newest subscription is the one that is served.
 #[tauri::command]
-async fn subscribe(core: State<'_, Core>, events: Channel<Event>) -> Result<(), UserError> {
+async fn subscribe(core: State<'_, Core>, events: Channel<String>) -> Result<(), UserError> {
     core.subscribe(Box::new(move |event| {
-        if let Err(error) = events.send(event) {
+        // As text, because the web view's own reading of JSON rounds large integers, and arguments have to be shown as they are.
+        let sent = serde_json::to_string(&event).map_err(tauri::Error::from).and_then(|event| events.send(event));
+        if let Err(error) = sent {
             tracing::warn!(%error, "the window did not take an event");
         }
     }))

@@ -18,6 +18,7 @@ use tauri_plugin_opener::OpenerExt;
 use crate::{
     cli::Args,
     core::{Core, Start, Surroundings},
+    settings::Settings,
 };
 
 /// The name of this app towards the system: bundle identifier, keychain service, bus name.
@@ -109,9 +110,17 @@ fn build(args: Args) -> tauri::Result<App> {
 
 fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
     let handle = app.handle().clone();
+    let config = handle.path().app_config_dir()?;
+    let settings = Settings::load(&Settings::file(&config));
+    let theme = settings.preferences.theme;
     let surroundings = Surroundings {
         data: handle.path().app_local_data_dir()?,
-        config: handle.path().app_config_dir()?,
+        config,
+        settings,
+        dress: {
+            let handle = handle.clone();
+            Arc::new(move |theme| window::dress(&handle, theme))
+        },
         vault: callbox_vault::Vault::system(IDENTIFIER),
         browser: {
             let handle = handle.clone();
@@ -124,7 +133,7 @@ fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
     };
     let core = tauri::async_runtime::block_on(async { Core::spawn(surroundings, start(args)) });
     app.manage(core);
-    window::open(app)?;
+    window::open(app, theme)?;
     deep_link::register_in_background(&handle);
     for link in cli::links(args.links.iter().map(String::as_str)) {
         deliver(&handle, link);

@@ -33,6 +33,11 @@ impl SettingsError {
 }
 
 impl Settings {
+    /// The file, in the folder for settings.
+    pub(crate) fn file(config: &Path) -> PathBuf {
+        config.join("settings.json")
+    }
+
     /// Reads the file; defaults where there is none or where it cannot be understood (which is logged, and the file kept aside).
     pub(crate) fn load(path: &Path) -> Self {
         let text = match fs::read_to_string(path) {

@@ -47,7 +47,7 @@ struct Shelf {
 
 impl Desk {
     pub(super) fn new(surroundings: Surroundings, jobs: Jobs) -> Self {
-        let settings = Settings::load(&surroundings.config.join("settings.json"));
+        let settings = surroundings.settings.clone();
         Self {
             surroundings,
             jobs,
@@ -140,12 +140,13 @@ impl Desk {
     }
 
     pub(super) fn set_preferences(&mut self, preferences: Preferences) -> Result<(), UserError> {
+        (self.surroundings.dress)(preferences.theme);
         self.settings.preferences = preferences;
         self.settings.save(&self.settings_file()).map_err(|error| view::error(&error))
     }
 
     fn settings_file(&self) -> std::path::PathBuf {
-        self.surroundings.config.join("settings.json")
+        Settings::file(&self.surroundings.config)
     }
 
     fn save_settings(&mut self) {

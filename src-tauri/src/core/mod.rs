@@ -12,12 +12,13 @@ mod view;
 
 use std::{path::PathBuf, sync::Arc};
 
-use callbox_ipc::{Event, Preferences, UserError};
+use callbox_ipc::{Event, Preferences, Theme, UserError};
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use self::desk::Desk;
 pub(crate) use self::place::PlaceError;
+use crate::settings::Settings;
 
 /// Where the window's events go.
 pub(crate) type Sink = Box<dyn Fn(Event) + Send>;
@@ -31,8 +32,12 @@ pub(crate) struct Surroundings {
     pub data: PathBuf,
     /// Settings and profiles.
     pub config: PathBuf,
+    /// As they were at the start.
+    pub settings: Settings,
     pub vault: callbox_vault::Vault,
     pub browser: Browser,
+    /// Puts the user's choice of light and dark on the window.
+    pub dress: Arc<dyn Fn(Theme) + Send + Sync>,
     /// Brings the window to the front.
     pub summon: Arc<dyn Fn() + Send + Sync>,
 }

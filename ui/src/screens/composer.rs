@@ -17,6 +17,9 @@ use crate::state::composing::{Composer as Allowed, Press, composer, left_over, s
 use crate::state::put;
 use crate::testids;
 
+/// What opens a conversation, and has the focus while it does.
+const OPENERS: &str = ".entry > button, [data-testid=new-conversation], .welcome button";
+
 /// The box, its buttons and what there is to say about it.
 #[component]
 pub(super) fn Composer() -> impl IntoView {
@@ -79,15 +82,15 @@ pub(super) fn Composer() -> impl IntoView {
             stop();
         }
     };
-    // When a conversation comes into view and can be written in, the box takes the focus, once.
+    // When a conversation comes into view and can be written in, the box takes the focus, once; but not from where somebody has gone
+    // meanwhile.
     let focused = StoredValue::new(None::<Option<String>>);
     Effect::new(move |_| {
         let open = app.open.get();
-        let Some(area) = area.get() else { return };
-        if !blocked() && focused.with_value(|focused| focused.as_ref() != Some(&open)) {
+        if area.get().is_some() && !blocked() && focused.with_value(|focused| focused.as_ref() != Some(&open)) {
             focused.set_value(Some(open));
             // The box is still disabled in the document until this has run.
-            request_animation_frame(move || drop(area.focus()));
+            request_animation_frame(|| page::focus_box_from(OPENERS));
         }
     });
     let hint = move || match allowed.get() {
