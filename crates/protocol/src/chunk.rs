@@ -3,13 +3,11 @@
 
 use serde_json::Value;
 
-use crate::json::Object;
 use crate::wire::{wire_enum, wire_struct};
 
 wire_enum! {
-    /// One step in the making of a message. Sources, files, data and what is not known are [`Chunk::Unknown`] with their whole
-    /// JSON, which is the JSON of the part.
-    Chunk {
+    /// One step in the making of a message.
+    Chunk with Data = "data-" {
         /// A message begins.
         Start = "start",
         /// A message ends.
@@ -52,6 +50,18 @@ wire_enum! {
         ToolOutputError = "tool-output-error",
         /// The tool was denied.
         ToolOutputDenied = "tool-output-denied",
+        /// A page that the answer draws on.
+        SourceUrl = "source-url",
+        /// A document that the answer draws on.
+        SourceDocument = "source-document",
+        /// A file.
+        File = "file",
+        /// A file that the model made on the way.
+        ReasoningFile = "reasoning-file",
+        /// Something of the provider's own.
+        Custom = "custom",
+        /// A message of the user that was put into the running turn.
+        SteeringMessage = "steering-message",
         /// The turn has failed.
         ErrorChunk = "error",
         /// The turn was stopped.
@@ -298,12 +308,80 @@ wire_struct! {
     }
 }
 
-impl Chunk {
-    /// The JSON of a chunk that is a part by itself: `file`, `source-url`, `source-document`, `data-…`.
-    pub(crate) fn as_object(&self) -> Option<&Object> {
-        match self {
-            Self::Unknown(value) => value.as_object(),
-            _ => None,
-        }
+wire_struct! {
+    /// A page that the answer draws on; becomes a part as it is.
+    SourceUrl {
+        /// The model's id for the source.
+        source_id: String = "sourceId";
+        /// The address; untrusted.
+        url: String = "url";
+        /// A title to show; untrusted.
+        title: String, optional = "title";
+        /// Kept with the part.
+        provider_metadata: Value, optional = "providerMetadata";
+    }
+}
+
+wire_struct! {
+    /// A document that the answer draws on; becomes a part as it is.
+    SourceDocument {
+        /// The model's id for the source.
+        source_id: String = "sourceId";
+        /// The media type.
+        media_type: String = "mediaType";
+        /// A title to show; untrusted.
+        title: String, optional = "title";
+        /// A name to show; untrusted.
+        filename: String, optional = "filename";
+        /// Kept with the part.
+        provider_metadata: Value, optional = "providerMetadata";
+    }
+}
+
+wire_struct! {
+    /// A file; becomes a part without what the provider attached.
+    File {
+        /// The media type.
+        media_type: String = "mediaType";
+        /// `http(s):` or `data:`; untrusted.
+        url: String = "url";
+    }
+}
+
+wire_struct! {
+    /// A file that the model made on the way (AI SDK 7). The agent stores none.
+    ReasoningFile {
+        /// The media type.
+        media_type: String = "mediaType";
+        /// `http(s):` or `data:`; untrusted.
+        url: String = "url";
+    }
+}
+
+wire_struct! {
+    /// Something of the provider's own (AI SDK 7). The agent stores none.
+    Custom {
+        /// `provider.type`.
+        what: String = "kind";
+    }
+}
+
+wire_struct! {
+    /// A message of the user that was put into the running turn (AI SDK 7). The agent stores none.
+    SteeringMessage {
+        /// The message.
+        id: String = "id";
+        /// Its texts and files.
+        parts: Vec<Value> = "parts";
+    }
+}
+
+wire_struct! {
+    /// Data of the application; becomes a part unless it is transient.
+    Data of kind {
+        /// Any JSON.
+        data: Value, optional = "data";
+        /// Not part of the message, only for who is there now.
+        transient: bool, optional = "transient";
     }
 }

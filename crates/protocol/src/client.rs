@@ -3,7 +3,7 @@
 use serde::ser::SerializeMap;
 use serde_json::{Value, json};
 
-use crate::json::{Object, take_array, take_string};
+use crate::json::{Object, take_array, take_object, take_string};
 use crate::message::UiMessage;
 use crate::server::{FrameError, State};
 use crate::wire::{wire_enum, wire_struct};
@@ -67,6 +67,8 @@ pub struct ChatRequest {
     pub client_tools: Option<Vec<Value>>,
     /// All other fields of the body: data for the application.
     pub body: Object,
+    /// All other fields of `init`: what the oldest clients would have sent with HTTP. Agents ignore them.
+    pub init: Object,
     /// All other fields of the frame.
     pub extra: Object,
 }
@@ -85,9 +87,10 @@ impl ChatRequest {
 
     fn from_object(mut object: Object) -> Self {
         let id = take_string(&mut object, "id").unwrap_or_default();
-        let body = object.get("init").and_then(|init| init.get("body")?.as_str());
-        let mut body: Object = body.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        object.remove("init");
+        let mut init = take_object(&mut object, "init").unwrap_or_default();
+        init.remove("method");
+        let body = take_string(&mut init, "body");
+        let mut body: Object = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
         let messages = take_array(&mut body, "messages").unwrap_or_default();
         let trigger = match take_string(&mut body, "trigger").as_deref() {
             Some("regenerate-message") => Trigger::Regenerate,
@@ -99,6 +102,7 @@ impl ChatRequest {
             trigger,
             client_tools: take_array(&mut body, "clientTools"),
             body,
+            init,
             extra: object,
         }
     }
@@ -111,7 +115,11 @@ impl ChatRequest {
             body.insert("clientTools".to_owned(), json!(tools));
         }
         map.serialize_entry("id", &self.id)?;
-        map.serialize_entry("init", &json!({ "method": "POST", "body": Value::Object(body).to_string() }))?;
+        let mut init = Object::new();
+        init.insert("method".to_owned(), json!("POST"));
+        init.insert("body".to_owned(), json!(Value::Object(body).to_string()));
+        init.extend(self.init.clone());
+        map.serialize_entry("init", &init)?;
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
         }

@@ -46,10 +46,12 @@ pub use client::{
 pub use conversation::{Conversation, Outcome, Reaction, Turn};
 pub use message::{Role, UiMessage};
 pub use op::{MessageOp, OpError, apply, coalesce};
-pub use part::{DataPart, FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, StreamState, TextPart};
+pub use part::{
+    CustomPart, DataPart, FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, SteeringPart, StreamState, TextPart,
+};
 pub use server::{
-    AgentToolEvent, Cleared, Content, FrameError, Identity, McpServers, MessageUpdated, Messages, Pending, Recovering, Response,
-    ResumeNone, Resuming, RpcReply, ServerFrame, State, StateError,
+    AgentToolEvent, Cleared, Content, FrameError, Identity, McpEvent, McpServers, MessageUpdated, Messages, Pending, Recovering, Response,
+    ResumeNone, Resuming, RpcReply, ServerFrame, Session, SessionError, State, StateError,
 };
 pub use tool::{Approval, ToolPart, ToolState};
 

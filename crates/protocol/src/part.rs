@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::json::{Object, take_string};
+use crate::json::{Object, take_array, take_string};
 use crate::tool::ToolPart;
 
 /// One piece of a message.
@@ -27,6 +27,12 @@ pub enum Part {
     StepStart,
     /// `data-<name>`: the application's own.
     Data(DataPart),
+    /// `reasoning-file`: a file that the model made on the way (AI SDK 7).
+    ReasoningFile(FilePart),
+    /// `custom`: something of the provider's own (AI SDK 7).
+    Custom(CustomPart),
+    /// `steering-message`: what the user said into a running turn (AI SDK 7).
+    Steering(SteeringPart),
     /// Any other JSON, kept as it is.
     Unknown(Value),
 }
@@ -118,6 +124,26 @@ pub struct DataPart {
     pub extra: Map<String, Value>,
 }
 
+/// Something of the provider's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomPart {
+    /// `provider.type`.
+    pub kind: String,
+    /// All other fields.
+    pub extra: Map<String, Value>,
+}
+
+/// What the user said into a running turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SteeringPart {
+    /// The message.
+    pub id: String,
+    /// Texts and files.
+    pub parts: Vec<Part>,
+    /// All other fields.
+    pub extra: Map<String, Value>,
+}
+
 impl Part {
     /// The tool call, if it is one.
     pub fn as_tool(&self) -> Option<&ToolPart> {
@@ -171,7 +197,9 @@ impl Part {
         let fits = match kind {
             "text" | "reasoning" => has(&["text"]),
             "step-start" => object.len() == 1,
-            "file" => has(&["mediaType", "url"]),
+            "file" | "reasoning-file" => has(&["mediaType", "url"]),
+            "custom" => has(&["kind"]),
+            "steering-message" => has(&["id"]) && object.get("parts").is_some_and(Value::is_array),
             "source-url" => has(&["sourceId", "url"]),
             "source-document" => has(&["sourceId", "mediaType", "title"]),
             "dynamic-tool" => has(&["toolCallId", "state", "toolName"]),
@@ -190,12 +218,21 @@ impl Part {
                 Self::Reasoning(ReasoningPart { text, state: take_state(&mut object), extra: object })
             }
             "step-start" => Self::StepStart,
-            "file" => Self::File(FilePart {
-                media_type: required(&mut object, "mediaType"),
-                url: required(&mut object, "url"),
-                filename: take_string(&mut object, "filename"),
-                extra: object,
-            }),
+            "file" | "reasoning-file" => {
+                let part = FilePart {
+                    media_type: required(&mut object, "mediaType"),
+                    url: required(&mut object, "url"),
+                    filename: take_string(&mut object, "filename"),
+                    extra: object,
+                };
+                if kind == "file" { Self::File(part) } else { Self::ReasoningFile(part) }
+            }
+            "custom" => Self::Custom(CustomPart { kind: required(&mut object, "kind"), extra: object }),
+            "steering-message" => {
+                let id = required(&mut object, "id");
+                let parts = take_array(&mut object, "parts").unwrap_or_default().into_iter().map(Self::from_value).collect();
+                Self::Steering(SteeringPart { id, parts, extra: object })
+            }
             "source-url" => Self::SourceUrl(SourceUrlPart {
                 source_id: required(&mut object, "sourceId"),
                 url: required(&mut object, "url"),
@@ -253,8 +290,9 @@ impl Serialize for Part {
                 }
                 extra
             }
-            Self::File(FilePart { media_type, url, filename, extra }) => {
-                map.serialize_entry("type", "file")?;
+            Self::File(FilePart { media_type, url, filename, extra })
+            | Self::ReasoningFile(FilePart { media_type, url, filename, extra }) => {
+                map.serialize_entry("type", if matches!(self, Self::File(_)) { "file" } else { "reasoning-file" })?;
                 map.serialize_entry("mediaType", media_type)?;
                 map.serialize_entry("url", url)?;
                 entry(&mut map, "filename", filename)?;
@@ -279,6 +317,17 @@ impl Serialize for Part {
                 map.serialize_entry("type", &format!("data-{name}"))?;
                 entry(&mut map, "id", id)?;
                 map.serialize_entry("data", data)?;
+                extra
+            }
+            Self::Custom(CustomPart { kind, extra }) => {
+                map.serialize_entry("type", "custom")?;
+                map.serialize_entry("kind", kind)?;
+                extra
+            }
+            Self::Steering(SteeringPart { id, parts, extra }) => {
+                map.serialize_entry("type", "steering-message")?;
+                map.serialize_entry("id", id)?;
+                map.serialize_entry("parts", parts)?;
                 extra
             }
             Self::StepStart | Self::Tool(_) | Self::Unknown(_) => {

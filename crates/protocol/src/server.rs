@@ -38,6 +38,12 @@ wire_enum! {
         Pending = "cf_agent_stream_pending",
         /// The agent was interrupted and starts a turn again, or is done with that.
         Recovering = "cf_agent_chat_recovering",
+        /// Between an agent and its tool servers; says nothing to a chat client.
+        McpEvent = "cf_mcp_agent_event",
+        /// Of a kind of session that this protocol does not use.
+        Session = "cf_agent_session",
+        /// As [`ServerFrame::Session`].
+        SessionError = "cf_agent_session_error",
     }
 }
 
@@ -220,6 +226,21 @@ wire_struct! {
         /// The turn.
         id: String, optional = "id";
     }
+}
+
+wire_struct! {
+    /// Between an agent and its tool servers (notes 2.6).
+    McpEvent {}
+}
+
+wire_struct! {
+    /// Of a kind of session that this protocol does not use (notes 2.6).
+    Session {}
+}
+
+wire_struct! {
+    /// As [`Session`].
+    SessionError {}
 }
 
 /// A frame that is no JSON text. It says nothing to a chat client and is best ignored.

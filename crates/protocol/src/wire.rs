@@ -103,12 +103,14 @@ impl Field for Vec<UiMessage> {
     }
 }
 
-/// Declares a struct on the wire. `name: Type = "key"` is required, `name: Type? = "key"` is not.
+/// Declares a struct on the wire. `name: Type = "key"` is required, `name: Type, optional = "key"` is not. `Name of kind`: a struct
+/// of an open set of types, with the type itself, which the enum reads and writes.
 macro_rules! wire_struct {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty $(, $optional:ident)? = $key:literal;)* }) => {
+    ($(#[$doc:meta])* $name:ident $(of $kind:ident)? { $($(#[$field_doc:meta])* $field:ident : $type:ty $(, $optional:ident)? = $key:literal;)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Default)]
         pub struct $name {
+            $(#[doc = "The type, all of it."] pub $kind: String,)?
             $($(#[$field_doc])* pub $field: wire_struct!(@type $type $(, $optional)?),)*
             /// All other fields.
             pub extra: serde_json::Map<String, serde_json::Value>,
@@ -123,6 +125,7 @@ macro_rules! wire_struct {
                 #[allow(unused_mut, reason = "a struct without fields takes nothing out")]
                 let mut object = object;
                 Self {
+                    $($kind: String::new(),)?
                     $($field: wire_struct!(@take object, $type, $key $(, $optional)?),)*
                     extra: object,
                 }
@@ -151,13 +154,17 @@ macro_rules! wire_struct {
     (@write $map:ident, $value:expr, $key:literal, optional) => { $crate::part::entry($map, $key, &$value)? };
 }
 
-/// Declares an enum over wire structs, told apart by `type`.
+/// Declares an enum over wire structs, told apart by `type`. `with Name = "prefix"`: all types
+/// that begin so, as a struct that has the type in its field `kind`.
 macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $tag:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident $(with $open:ident = $prefix:literal)? {
+        $($(#[$variant_doc:meta])* $variant:ident = $tag:literal,)*
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
         pub enum $name {
             $($(#[$variant_doc])* $variant($variant),)*
+            $(#[doc = concat!("`", $prefix, "…"  , "`")] $open($open),)?
             /// Another type, a missing field or no object at all: kept as it came.
             Unknown(serde_json::Value),
         }
@@ -171,6 +178,11 @@ macro_rules! wire_enum {
                         object.remove("type");
                         Self::$variant($variant::from_object(object))
                     })*
+                    $(Some(kind) if kind.starts_with($prefix) && $open::fits(&object) => {
+                        let kind = kind.to_owned();
+                        object.remove("type");
+                        Self::$open($open { kind, ..$open::from_object(object) })
+                    })?
                     _ => Self::Unknown(serde_json::Value::Object(object)),
                 }
             }
@@ -179,6 +191,7 @@ macro_rules! wire_enum {
             pub fn type_name(&self) -> &str {
                 match self {
                     $(Self::$variant(_) => $tag,)*
+                    $(Self::$open(inner) => { let _: &str = $prefix; &inner.kind })?
                     Self::Unknown(value) => value.get("type").and_then(serde_json::Value::as_str).unwrap_or_default(),
                 }
             }
@@ -200,6 +213,13 @@ macro_rules! wire_enum {
                         inner.write(&mut map)?;
                         map.end()
                     })*
+                    $(Self::$open(inner) => {
+                        let _: &str = $prefix;
+                        let mut map = serializer.serialize_map(None)?;
+                        map.serialize_entry("type", &inner.kind)?;
+                        inner.write(&mut map)?;
+                        map.end()
+                    })?
                     Self::Unknown(value) => value.serialize(serializer),
                 }
             }
@@ -216,6 +236,11 @@ macro_rules! wire_enum {
                 Self::$variant(inner)
             }
         })*
+        $(impl From<$open> for $name {
+            fn from(inner: $open) -> Self {
+                Self::$open(inner)
+            }
+        })?
     };
 }
 

@@ -609,9 +609,7 @@ fn an_interrupted_reasoning_goes_on_in_its_own_part() {
 #[test]
 fn frames_that_make_no_sense_are_no_error() {
     assert!(ServerFrame::parse("<html>").is_err());
-    for text in
-        ["[\"push\",[]]", "{\"error\":\"stack\"}", "{\"type\":\"cf_agent_use_chat_response\"}", "7", "{\"type\":\"cf_mcp_agent_event\"}"]
-    {
+    for text in ["[\"push\",[]]", "{\"error\":\"stack\"}", "{\"type\":\"cf_agent_use_chat_response\"}", "7", "{\"type\":\"cf_new\"}"] {
         let frame = ServerFrame::parse(text).unwrap();
         assert!(matches!(frame, ServerFrame::Unknown(_)), "{text}");
         assert_eq!(Conversation::new().receive(&frame), []);

@@ -37,10 +37,12 @@ fn write_message(output: &mut impl Write, message: &UiMessage) -> io::Result<()>
             Part::Text(part) => indented(output, &part.text)?,
             Part::Reasoning(part) => indented(output, &format!("(reasoning) {}", part.text))?,
             Part::Tool(tool) => write_tool(output, tool)?,
-            Part::File(file) => indented(output, &format!("(file) {} {}", file.media_type, file.url))?,
+            Part::File(file) | Part::ReasoningFile(file) => indented(output, &format!("(file) {} {}", file.media_type, file.url))?,
             Part::SourceUrl(source) => indented(output, &format!("(source) {}", source.url))?,
             Part::SourceDocument(source) => indented(output, &format!("(source) {}", source.title))?,
             Part::Data(data) => indented(output, &format!("(data {}) {}", data.name, data.data))?,
+            Part::Custom(custom) => indented(output, &format!("(custom {})", custom.kind))?,
+            Part::Steering(message) => message.parts.iter().filter_map(Part::as_text).try_for_each(|part| indented(output, &part.text))?,
             Part::StepStart => {}
             Part::Unknown(value) => indented(output, &format!("(unknown) {value}"))?,
         }

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::chunk::Chunk;
-use crate::json::{merge, take_bool};
+use crate::chunk::{Chunk, Data};
+use crate::json::merge;
 use crate::message::UiMessage;
 use crate::part::{Part, ReasoningPart, StreamState, TextPart};
 use crate::tool::ToolState;
@@ -93,9 +93,34 @@ impl Fold<'_> {
                     tool.state = ToolState::OutputDenied;
                 }
             }),
+            Chunk::SourceUrl(chunk) => self.push(whole(
+                "source-url",
+                &[("sourceId", text(&chunk.source_id)), ("url", text(&chunk.url))],
+                &[("title", chunk.title.as_deref().map(text)), ("providerMetadata", chunk.provider_metadata.clone())],
+            )),
+            Chunk::SourceDocument(chunk) => self.push(whole(
+                "source-document",
+                &[("sourceId", text(&chunk.source_id)), ("mediaType", text(&chunk.media_type))],
+                &[
+                    ("title", chunk.title.as_deref().map(text)),
+                    ("filename", chunk.filename.as_deref().map(text)),
+                    ("providerMetadata", chunk.provider_metadata.clone()),
+                ],
+            )),
+            Chunk::File(chunk) => {
+                self.push(whole("file", &[("mediaType", text(&chunk.media_type)), ("url", text(&chunk.url))], &[]));
+            }
+            Chunk::Data(chunk) => self.data(chunk),
             // Not stored by the agent, so not shown either.
-            Chunk::FinishStep(_) | Chunk::ResetStep(_) | Chunk::ToolApprovalResponse(_) | Chunk::ErrorChunk(_) | Chunk::Abort(_) => {}
-            Chunk::Unknown(_) => self.whole_part(chunk),
+            Chunk::ReasoningFile(_)
+            | Chunk::Custom(_)
+            | Chunk::SteeringMessage(_)
+            | Chunk::FinishStep(_)
+            | Chunk::ResetStep(_)
+            | Chunk::ToolApprovalResponse(_)
+            | Chunk::ErrorChunk(_)
+            | Chunk::Abort(_)
+            | Chunk::Unknown(_) => {}
         }
     }
 
@@ -230,33 +255,32 @@ impl Fold<'_> {
         self.push(Kind::Reasoning.part(""));
     }
 
-    /// A chunk that is a part by itself.
-    fn whole_part(&mut self, chunk: &Chunk) {
-        let Some(object) = chunk.as_object() else { return };
-        let kept: &[&str] = match chunk.type_name() {
-            "file" => &["type", "mediaType", "url"],
-            "source-url" => &["type", "sourceId", "url", "title", "providerMetadata"],
-            "source-document" => &["type", "sourceId", "mediaType", "title", "filename", "providerMetadata"],
-            kind if kind.starts_with("data-") => &["type", "id", "data"],
-            _ => return,
-        };
-        let mut object = object.clone();
-        if take_bool(&mut object, "transient") == Some(true) {
+    /// Data with an id replace those with the same id. The id is a text by the books, and whatever the application put there in practice.
+    fn data(&mut self, chunk: &Data) {
+        if chunk.transient == Some(true) {
             return;
         }
-        object.retain(|key, value| kept.contains(&key.as_str()) && !(key == "id" && value.is_null()));
-        let part = Part::from_value(Value::Object(object));
-        if let Part::Data(data) = &part {
-            // The id is a text by the books, and whatever the application put there in practice.
-            let same = |known: &Part| {
-                matches!(known, Part::Data(known)
-                    if known.name == data.name && known.id == data.id && known.extra.get("id") == data.extra.get("id"))
-            };
-            let named = data.id.is_some() || data.extra.contains_key("id");
-            if let (true, Some(at), Some(index)) = (named, self.at(), self.parts().iter().rposition(same)) {
-                return self.list.set_part(at, index, part);
-            }
+        let id = chunk.extra.get("id").filter(|id| !id.is_null());
+        let part = whole(&chunk.kind, &[], &[("id", id.cloned()), ("data", chunk.data.clone())]);
+        let same = |known: &Part| {
+            let Part::Data(known) = known else { return false };
+            let known_id = known.id.as_deref().map(text).or_else(|| known.extra.get("id").cloned());
+            chunk.kind.strip_prefix("data-") == Some(&known.name) && known_id.as_ref() == id
+        };
+        match (id, self.at(), self.parts().iter().rposition(same)) {
+            (Some(_), Some(at), Some(index)) => self.list.set_part(at, index, part),
+            _ => self.push(part),
         }
-        self.push(part);
     }
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+/// A part that comes whole.
+fn whole(kind: &str, required: &[(&str, Value)], optional: &[(&str, Option<Value>)]) -> Part {
+    let required = required.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let optional = optional.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
+    Part::from_value(Value::Object([("type".to_owned(), text(kind))].into_iter().chain(required).chain(optional).collect()))
 }

@@ -151,6 +151,9 @@ impl Conversation {
             | ServerFrame::RpcReply(_)
             | ServerFrame::McpServers(_)
             | ServerFrame::AgentToolEvent(_)
+            | ServerFrame::McpEvent(_)
+            | ServerFrame::Session(_)
+            | ServerFrame::SessionError(_)
             | ServerFrame::Unknown(_) => {}
         }
         self.sum_up();
