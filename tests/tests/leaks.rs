@@ -151,7 +151,9 @@ const LISTEN: &str = "
     window.heard = [];
     window.hear = (what) => window.heard.push(JSON.stringify(what) ?? 'undefined');
     window.ask = (command, given) => bridge.invoke(command, given).then(window.hear, window.hear);
-    window.ask('subscribe', { events: `__CHANNEL__:${bridge.transformCallback(window.hear)}` });";
+    // Events are JSON text within the bridge's own messages.
+    const event = (sent) => window.hear(typeof sent.message === 'string' ? { ...sent, message: JSON.parse(sent.message) } : sent);
+    window.ask('subscribe', { events: `__CHANNEL__:${bridge.transformCallback(event)}` });";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_among_the_events_that_the_web_view_is_sent() {
