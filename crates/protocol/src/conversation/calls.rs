@@ -136,6 +136,7 @@ impl Fold<'_> {
             extra.extend(descriptor.map(|descriptor| ("descriptor".to_owned(), descriptor.clone())));
             tool.approval = Some(Approval { id: approval.to_owned(), extra, ..Approval::default() });
         });
+        self.write_signature();
         // The agent stores the message at this point, so that the question survives.
         let newest = self.stream.is_numbered();
         let message = self.at().and_then(|at| self.list.get(at)).cloned();

@@ -222,20 +222,26 @@ impl Fold<'_> {
             self.list.set_state(at, part, StreamState::Done);
         }
         self.sign(kind, metadata);
+        if kind == Kind::Reasoning {
+            self.write_signature();
+        }
     }
 
-    /// What the provider attaches to a reasoning; without it the model cannot go on from there.
+    /// What the provider attaches to a reasoning; without it the model cannot go on from there. Nobody looks at it before the reasoning
+    /// ends, and writing it with each piece would copy the text each time.
     fn sign(&mut self, kind: Kind, metadata: Option<&Value>) {
-        let (Kind::Reasoning, Some(metadata), Some(at), Some(part)) = (kind, metadata, self.at(), self.last(kind)) else { return };
-        let Some(Part::Reasoning(before)) = self.parts().get(part) else { return };
-        let mut signed = before.extra.get("providerMetadata").cloned();
-        merge(&mut signed, metadata);
-        if signed.as_ref() == before.extra.get("providerMetadata") {
-            return;
+        if let (Kind::Reasoning, Some(metadata)) = (kind, metadata) {
+            merge(&mut self.stream.signature, metadata);
         }
-        let mut value = before.clone();
-        value.extra.extend(signed.map(|signed| ("providerMetadata".to_owned(), signed)));
-        self.list.set_part(at, part, Part::Reasoning(value));
+    }
+
+    /// Writes what was attached to the last reasoning.
+    pub(super) fn write_signature(&mut self) {
+        let (Some(signature), Some(at)) = (self.stream.signature.take(), self.at()) else { return };
+        let Some(part) = self.last(Kind::Reasoning) else { return };
+        let Some(mut value) = self.parts().get(part).cloned() else { return };
+        attach(&mut value, &signature);
+        self.list.set_part(at, part, value);
     }
 
     /// A continuation goes on with the reasoning that was cut off, if that is what the message ends in.
@@ -252,6 +258,7 @@ impl Fold<'_> {
                 return;
             }
         }
+        self.write_signature();
         self.push(Kind::Reasoning.part(""));
     }
 
@@ -272,6 +279,20 @@ impl Fold<'_> {
             _ => self.push(part),
         }
     }
+}
+
+/// Writes what was attached to the last reasoning of a message.
+pub(super) fn sign(message: &mut UiMessage, signature: &Value) {
+    if let Some(part) = message.parts.iter_mut().rev().find(|part| Kind::Reasoning.is(part)) {
+        attach(part, signature);
+    }
+}
+
+fn attach(part: &mut Part, signature: &Value) {
+    let Part::Reasoning(reasoning) = part else { return };
+    let mut signed = reasoning.extra.get("providerMetadata").cloned();
+    merge(&mut signed, signature);
+    reasoning.extra.extend(signed.map(|signed| ("providerMetadata".to_owned(), signed)));
 }
 
 fn text(text: &str) -> Value {

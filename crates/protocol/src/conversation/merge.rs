@@ -86,7 +86,7 @@ impl Conversation {
             }
         }
         if additive && !before.is_empty() {
-            merged = fill_in(self.list.all(), &listed, merged, &before);
+            merged = fill_in(self.list.all(), &listed, merged, before);
         } else {
             // Completed while the answer was on its way.
             merged.extend(before);
@@ -246,13 +246,15 @@ fn extends(longer: &UiMessage, shorter: &UiMessage) -> bool {
 }
 
 /// A transcript that lists only some of what there is: what it lists stands where it stood, what is new comes at the end.
-fn fill_in(local: &[UiMessage], listed: &HashMap<String, usize>, incoming: Vec<UiMessage>, kept: &[UiMessage]) -> Vec<UiMessage> {
+fn fill_in(local: &[UiMessage], listed: &HashMap<String, usize>, incoming: Vec<UiMessage>, kept: Vec<UiMessage>) -> Vec<UiMessage> {
     let mut incoming: Vec<_> = incoming.into_iter().map(Some).collect();
     let mut result = Vec::with_capacity(kept.len() + incoming.len());
+    // In the order in which they stood.
+    let mut kept = kept.into_iter().peekable();
     for message in local {
         match listed.get(&message.id) {
             Some(place) => result.extend(incoming.get_mut(*place).and_then(Option::take)),
-            None => result.extend(kept.iter().find(|known| known.id == message.id).cloned()),
+            None => result.extend(kept.next_if(|known| known.id == message.id)),
         }
     }
     result.extend(incoming.into_iter().flatten());

@@ -1,5 +1,7 @@
 //! Our own frames: what the agent will do with them is done here at once, in the form in which the agent will store it.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::client::{ChatRequest, ClientFrame, ToolApproval, ToolResult};
@@ -54,22 +56,23 @@ impl Conversation {
             return;
         }
         self.ledger.forget(&request.id);
-        let listed = |id: &str| request.messages.iter().any(|message| message.id == id);
+        let wanted: HashSet<&str> = request.messages.iter().map(|message| message.id.as_str()).collect();
+        let listed = |id: &str| wanted.contains(id);
+        let unstored = |id: &str| self.unconfirmed.iter().any(|known| known == id) || self.is_unstored(id);
+        let stored: HashSet<String> = self.list.all().iter().map(|message| &message.id).filter(|id| !unstored(id)).cloned().collect();
         // The agent deletes what is not listed only if it knows all that is (notes 6.4).
-        let stored =
-            |id: &str| self.list.position(id).is_some() && !self.unconfirmed.iter().any(|known| known == id) && !self.is_unstored(id);
-        if request.messages.iter().all(|message| stored(&message.id)) {
-            let all = self.list.all().iter().map(|message| message.id.clone());
-            let kept: Vec<_> = all.filter(|id| listed(id) || !stored(id) && !self.is_cancelled(id)).collect();
-            self.list.retain(|message| kept.contains(&message.id));
+        if wanted.iter().all(|id| stored.contains(*id)) {
+            let gone = |id: &str| !listed(id) && (stored.contains(id) || self.is_cancelled(id));
+            let gone: HashSet<String> = self.list.all().iter().map(|message| &message.id).filter(|id| gone(id)).cloned().collect();
+            self.list.retain(|message| !gone.contains(&message.id));
             for running in self.running.iter_mut().filter(|running| running.cancelled) {
                 // The agent stops at once and stores what was written, before it comes to this request.
-                let gone = |target: &String| !kept.contains(target);
-                running.stream.discarded |= running.stream.target.as_ref().is_some_and(gone);
+                running.stream.discarded |= running.stream.target.as_ref().is_some_and(|target| gone.contains(target));
             }
         }
         for message in &request.messages {
-            if !self.upsert(message) {
+            // The agent's own messages stay as the agent wrote them.
+            if !(message.role == Role::Assistant && stored.contains(&message.id)) && !self.upsert(message) {
                 self.unconfirmed.push(message.id.clone());
             }
         }

@@ -6,7 +6,7 @@ use crate::server::{Content, Response};
 use crate::stored;
 
 use super::Conversation;
-use super::chunks::Fold;
+use super::chunks::{self, Fold};
 use super::list::List;
 use super::running::{Again, Ended, Phase, Running, Stream};
 use super::turn::{Outcome, Reaction};
@@ -160,7 +160,14 @@ impl Conversation {
     /// An agent that was killed ends the turn after what it had stored of it. What it sent and lost is gone.
     fn cut_to_replay(&mut self, stream: &mut Stream) {
         let kept = match stream.again.take() {
-            Some(again) if again.stream.applied < stream.applied => again.list.get(0).cloned(),
+            Some(again) if again.stream.applied < stream.applied => {
+                let mut message = again.list.get(0).cloned();
+                if let (Some(message), Some(signature)) = (&mut message, &again.stream.signature) {
+                    chunks::sign(message, signature);
+                }
+                stream.signature = None;
+                message
+            }
             None if !stream.replayed => stream.stored.clone(),
             _ => return,
         };
@@ -186,7 +193,11 @@ impl Conversation {
         let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let empty = message.1.parts.is_empty();
-            let (place, message) = (message.0, stored::message(message.1.clone(), stream.is_numbered()));
+            let (place, mut message) = (message.0, message.1.clone());
+            if let Some(signature) = &stream.signature {
+                chunks::sign(&mut message, signature);
+            }
+            let message = stored::message(message, stream.is_numbered());
             if !stream.continuation && !incomplete && outcome != Outcome::Lost {
                 self.completed.push(message.id.clone());
             }
@@ -223,7 +234,11 @@ impl Conversation {
     fn end_cleared(&mut self, running: Running, reactions: &mut Vec<Reaction>) {
         self.ledger.push(Ended { id: running.id, failed: false });
         let written = running.stream.aside.as_ref().and_then(|aside| aside.get(0)).filter(|message| !message.parts.is_empty());
-        let Some(message) = written.cloned().map(|message| stored::message(message, running.stream.is_numbered())) else { return };
+        let Some(mut message) = written.cloned() else { return };
+        if let Some(signature) = &running.stream.signature {
+            chunks::sign(&mut message, signature);
+        }
+        let message = stored::message(message, running.stream.is_numbered());
         if self.list.position(&message.id).is_none() {
             let last = self.list.all().len() - self.unstored();
             self.list.insert(last, message);

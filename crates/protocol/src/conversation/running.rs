@@ -90,6 +90,8 @@ pub(super) struct Stream {
     pub(super) finished: bool,
     /// A reasoning was taken up that was cut off in the turn before.
     pub(super) reasoning_resumed: bool,
+    /// What the provider has attached to the reasoning that is being written.
+    pub(super) signature: Option<serde_json::Value>,
     /// Arguments being written, by call.
     pub(super) arguments: HashMap<String, Arguments>,
     /// Calls whose arguments were read from what was written so far.

@@ -1,0 +1,61 @@
+//! Messages that come whole, and messages without a name.
+
+use callbox_protocol::{ClientFrame, Conversation, MessageOp, Reaction, UiMessage};
+use serde_json::json;
+
+use super::support::{chunk, done, json_of, message};
+use super::{answering, receive, said, transcript, user};
+
+#[test]
+fn an_answer_that_the_agent_does_not_name_gets_its_name_in_place() {
+    let mut conversation = Conversation::new();
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+    receive(&mut conversation, [chunk("r1", 0, json!({"type": "text-start", "id": "r1"}))]);
+    receive(&mut conversation, [chunk("r1", 1, json!({"type": "text-delta", "id": "r1", "delta": "plain"}))]);
+    receive(&mut conversation, [chunk("r1", 2, json!({"type": "text-end", "id": "r1"}))]);
+    let reactions = receive(&mut conversation, [done("r1")]);
+    assert!(reactions.contains(&Reaction::Refetch));
+    conversation.take_ops();
+    let stored = json!([user("u1"), {"id": "true-id", "role": "assistant", "parts": [{"type": "text", "text": "plain", "state": "done"}]}]);
+    receive(&mut conversation, [transcript(stored.clone())]);
+    assert_eq!(json_of(conversation.messages()), stored);
+    assert!(matches!(conversation.take_ops().as_slice(), [MessageOp::Replace { index: 1, .. }]));
+}
+
+#[test]
+fn a_transcript_in_the_middle_does_not_take_back_what_is_being_written() {
+    let mut conversation = answering(&["Hel", "lo"]);
+    receive(&mut conversation, [transcript(json!([user("u1")]))]);
+    assert_eq!(conversation.messages()[1].text(), "Hello");
+    let stale =
+        json!({"id": "a1", "role": "assistant", "parts": [{"type": "step-start"}, {"type": "text", "text": "Hel", "state": "streaming"}]});
+    receive(&mut conversation, [transcript(json!([user("u1"), stale]))]);
+    assert_eq!(conversation.messages()[1].text(), "Hello");
+    let other =
+        json!({"id": "a1", "role": "assistant", "parts": [{"type": "step-start"}, {"type": "text", "text": "Bye", "state": "streaming"}]});
+    receive(&mut conversation, [transcript(json!([user("u1"), other]))]);
+    assert_eq!(conversation.messages()[1].text(), "Bye", "a text that is no continuation of the agent's is corrupt");
+}
+
+#[test]
+fn another_client_that_sends_only_its_new_message_does_not_blank_the_history() {
+    let mut conversation = Conversation::new();
+    conversation.snapshot(vec![message(user("u1")), message(said("a1", "one"))]);
+    receive(&mut conversation, [transcript(json!([user("u2")]))]);
+    let ids: Vec<_> = conversation.messages().iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["u1", "a1", "u2"]);
+    receive(&mut conversation, [transcript(json!([user("u1"), said("a1", "one")]))]);
+    assert_eq!(conversation.messages().len(), 2, "a list of known messages is the whole list");
+}
+
+#[test]
+fn the_agent_says_twice_what_another_client_has_sent_and_it_is_no_more_the_whole_the_second_time() {
+    let mut conversation = Conversation::new();
+    conversation.snapshot(vec![message(user("u1")), message(said("a1", "one"))]);
+    receive(&mut conversation, [transcript(json!([user("u2")])), transcript(json!([user("u3")]))]);
+    receive(&mut conversation, [transcript(json!([user("u2")])), transcript(json!([user("u3")]))]);
+    let ids = |conversation: &Conversation| conversation.messages().iter().map(|message| message.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&conversation), ["u1", "a1", "u2", "u3"]);
+    receive(&mut conversation, [transcript(json!([user("u1")]))]);
+    assert_eq!(ids(&conversation), ["u1"], "a list of what was known, said for the first time, is what is left");
+}

@@ -1,0 +1,142 @@
+//! Sockets that come and go.
+
+use callbox_protocol::{ClientFrame, Conversation, Outcome, Reaction, ServerFrame, Turn, UiMessage};
+use serde_json::json;
+
+use super::support::{chunk, done, frame, json_of, message, replayed};
+use super::{answering, receive, user};
+
+#[test]
+fn two_offers_are_acknowledged_once_per_socket() {
+    let mut conversation = answering(&["a"]);
+    conversation.disconnected();
+    assert_eq!(*conversation.turn(), Turn::Interrupted { request_id: Some("r1".to_owned()) });
+    let offer = frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}));
+    for _ in 0..2 {
+        conversation.connected();
+        let reactions = receive(&mut conversation, [offer.clone(), offer.clone()]);
+        assert_eq!(reactions, [Reaction::Acknowledge { request_id: "r1".to_owned() }]);
+        conversation.disconnected();
+    }
+}
+
+#[test]
+fn a_replay_of_what_is_here_changes_nothing_and_a_replay_without_numbers_builds_anew() {
+    let mut conversation = answering(&["a", "b"]);
+    let before = json_of(conversation.messages());
+    conversation.disconnected();
+    conversation.connected();
+    conversation.take_ops();
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    receive(&mut conversation, [replayed("r1", 0, json!({"type": "start", "messageId": "a1"}))]);
+    receive(&mut conversation, [replayed("r1", 3, json!({"type": "text-delta", "id": "t", "delta": "a"}))]);
+    assert_eq!(conversation.take_ops(), []);
+    for value in [json!({"type": "start", "messageId": "a1"}), json!({"type": "start-step"}), json!({"type": "text-start", "id": "t"})]
+        .into_iter()
+        .chain(["a", "b"].map(|text| json!({"type": "text-delta", "id": "t", "delta": text})))
+    {
+        let body = value.to_string();
+        let frame = frame(json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": body, "done": false, "replay": true}));
+        conversation.receive(&frame);
+    }
+    assert_eq!(json_of(conversation.messages()), before);
+}
+
+#[test]
+fn a_replay_that_nobody_asked_for_is_ignored() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    receive(&mut conversation, [replayed("other", 0, json!({"type": "start", "messageId": "a9"}))]);
+    receive(&mut conversation, [replayed("other", 1, json!({"type": "start-step"}))]);
+    assert_eq!(conversation.messages(), []);
+    assert_eq!(*conversation.turn(), Turn::Idle);
+}
+
+#[test]
+fn an_answer_whose_beginning_was_missed_is_not_shown_in_pieces() {
+    let mut conversation = Conversation::new();
+    conversation.snapshot(vec![message(user("u1"))]);
+    receive(&mut conversation, [chunk("r7", 40, json!({"type": "text-delta", "id": "t", "delta": "the middle"}))]);
+    assert_eq!(conversation.messages().len(), 1);
+    assert_eq!(*conversation.turn(), Turn::Streaming { request_id: "r7".to_owned() });
+    let reactions = receive(&mut conversation, [done("r7")]);
+    assert!(reactions.contains(&Reaction::Refetch), "the whole is asked for: {reactions:?}");
+}
+
+#[test]
+fn nothing_runs_only_if_the_agent_says_so_to_our_own_probe() {
+    let mut conversation = answering(&["a"]);
+    conversation.disconnected();
+    conversation.connected();
+    conversation.sent(&ClientFrame::probe("p1"));
+    for other in [json!({}), json!({"reason": "idle"}), json!({"reason": "idle", "probeId": "p0"}), json!({"probeId": "p1"})] {
+        let mut none = json!({"type": "cf_agent_stream_resume_none"});
+        none.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        assert_eq!(receive(&mut conversation, [frame(none)]), []);
+        assert!(conversation.turn().is_active());
+    }
+    // Asked for after the probe left, so the answer does not speak of it.
+    conversation.sent(&ClientFrame::submit("r2", vec![UiMessage::user("u2", "more")]));
+    let reactions = receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": "p1"}))]);
+    assert!(reactions.contains(&Reaction::TurnEnded { request_id: "r1".to_owned(), outcome: Outcome::Lost }));
+    assert!(reactions.contains(&Reaction::Refetch));
+    assert_eq!(*conversation.turn(), Turn::Waiting { request_id: Some("r2".to_owned()) });
+}
+
+#[test]
+fn a_failure_that_came_while_nobody_was_there_is_told_on_resume() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    conversation.snapshot(vec![message(user("u1"))]);
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    let mut frames: Vec<_> = vec![replayed("r1", 0, json!({"type": "start", "messageId": "a1"}))];
+    frames.push(replayed("r1", 1, json!({"type": "start-step"})));
+    frames.push(replayed("r1", 2, json!({"type": "text-delta", "id": "t", "delta": "par"})));
+    frames.push(frame(json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": "broke", "error": true, "done": true})));
+    let reactions = receive(&mut conversation, frames);
+    assert!(reactions.contains(&Reaction::TurnFailed { request_id: "r1".to_owned(), text: "broke".to_owned() }));
+    assert_eq!(conversation.messages()[1].text(), "par");
+}
+
+/// The agent was killed, and has this much of the answer: it sends that and ends the turn.
+fn killed(conversation: &mut Conversation, frames: Vec<ServerFrame>) -> Vec<Reaction> {
+    conversation.disconnected();
+    conversation.connected();
+    conversation.sent(&ClientFrame::probe("p"));
+    receive(conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    // Said by the same agent at the same moment; the offer counts.
+    receive(conversation, [frame(json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": "p"}))]);
+    let end = json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": "", "done": true, "replay": true, "outcome": "aborted"});
+    receive(conversation, frames.into_iter().chain([frame(end)]))
+}
+
+#[test]
+fn an_agent_that_was_killed_has_what_it_sends_again_and_no_more() {
+    let mut conversation = answering(&["a", "b", "c"]);
+    let again = ["a", "b"].map(|text| json!({"type": "text-delta", "id": "t", "delta": text}));
+    let opening = [json!({"type": "start", "messageId": "a1"}), json!({"type": "start-step"}), json!({"type": "text-start", "id": "t"})];
+    let frames = (0..).zip(opening.into_iter().chain(again)).map(|(seq, value)| replayed("r1", seq, value)).collect();
+    let reactions = killed(&mut conversation, frames);
+    assert_eq!(conversation.messages()[1].text(), "ab");
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    assert_eq!(*conversation.turn(), Turn::Idle);
+}
+
+#[test]
+fn an_agent_that_was_killed_before_it_stored_anything_has_nothing() {
+    let mut conversation = answering(&["a"]);
+    killed(&mut conversation, Vec::new());
+    assert_eq!(conversation.messages().len(), 1, "only what we said is left");
+}
+
+#[test]
+fn a_turn_that_recovers_under_another_id_is_over() {
+    let mut conversation = answering(&["a"]);
+    conversation.disconnected();
+    conversation.connected();
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_chat_recovering", "recovering": true, "id": "r1"}))]);
+    assert_eq!(*conversation.turn(), Turn::Recovering { request_id: Some("r1".to_owned()) });
+    let reactions = receive(&mut conversation, [frame(json!({"type": "cf_agent_chat_recovering", "recovering": false, "id": "r1"}))]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    assert_eq!(*conversation.turn(), Turn::Idle);
+}
