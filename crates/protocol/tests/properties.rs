@@ -7,23 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-use support::agent::{Event, folded, history, play};
+use support::agent::{Event, begun, folded, history, play, replay_of};
 use support::arbitrary_json::{CHUNK_TYPES, FRAME_TYPES, PART_TYPES, ROLES, object, typed_object};
 use support::happenings::{anything, happen};
 use support::{frame, json_of};
-
-/// The turn's frames up to `end`, as the agent sends them to a socket that takes up its offer.
-fn replay_of(events: &[Event], request: &str) -> Vec<ServerFrame> {
-    let again = |event: &Event| match event {
-        Event::In(ServerFrame::Response(response)) if response.id == request && response.done == Some(false) => {
-            let mut response = response.clone();
-            response.replay = Some(true);
-            Some(ServerFrame::Response(response))
-        }
-        _ => None,
-    };
-    events.iter().filter_map(again).collect()
-}
 
 /// The messages without reasoning that is empty: the agent leaves it out of what it stores.
 fn shown(conversation: &Conversation) -> Vec<UiMessage> {
@@ -32,14 +19,6 @@ fn shown(conversation: &Conversation) -> Vec<UiMessage> {
         message.parts.retain(|part| !matches!(part, Part::Reasoning(part) if part.text.trim().is_empty()));
     }
     messages
-}
-
-/// The turn that is going on at the end of these events, if any of it has come.
-fn begun(events: &[Event]) -> Option<String> {
-    match events.iter().rev().find_map(|event| if let Event::In(ServerFrame::Response(response)) = event { Some(response) } else { None }) {
-        Some(response) if response.done == Some(false) => Some(response.id.clone()),
-        _ => None,
-    }
 }
 
 proptest! {

@@ -240,6 +240,8 @@ fn extends(longer: &UiMessage, shorter: &UiMessage) -> bool {
         (Part::Text(longer), Part::Text(shorter)) => text(&longer.text, longer.state, &shorter.text, shorter.state),
         (Part::Reasoning(longer), Part::Reasoning(shorter)) => text(&longer.text, longer.state, &shorter.text, shorter.state),
         (Part::Tool(longer), Part::Tool(shorter)) => longer.tool_call_id == shorter.tool_call_id,
+        // Data with an id are replaced where they stand.
+        (Part::Data(longer), Part::Data(shorter)) if longer.id.is_some() => longer.name == shorter.name && longer.id == shorter.id,
         (longer, shorter) => longer == shorter,
     };
     longer.parts.len() >= shorter.parts.len() && longer.parts.iter().zip(&shorter.parts).all(grows)

@@ -72,7 +72,8 @@ impl Conversation {
         }
         for message in &request.messages {
             // The agent's own messages stay as the agent wrote them.
-            if !(message.role == Role::Assistant && stored.contains(&message.id)) && !self.upsert(message) {
+            let agents = message.role == Role::Assistant && stored.contains(&message.id);
+            if !agents && !self.upsert(message) {
                 self.unconfirmed.push(message.id.clone());
             }
         }

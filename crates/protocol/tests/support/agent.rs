@@ -52,6 +52,7 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 /// An agent that answers as the real one does, with numbered frames.
 #[derive(Default)]
 pub(crate) struct Agent {
+    name: &'static str,
     events: Vec<Event>,
     calls: usize,
     request: String,
@@ -90,7 +91,7 @@ impl Agent {
 
     fn input(&mut self) -> String {
         self.calls += 1;
-        let call = format!("call{}", self.calls);
+        let call = format!("call{}{}", self.name, self.calls);
         self.say(json!({"type": "tool-input-start", "toolCallId": call, "toolName": "t"}));
         self.say(json!({"type": "tool-input-delta", "toolCallId": call, "inputTextDelta": "{\"a\":"}));
         self.say(json!({"type": "tool-input-available", "toolCallId": call, "toolName": "t", "input": {"a": self.calls}}));
@@ -139,6 +140,44 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Event>> {
         for (number, steps) in turns.iter().enumerate() {
             agent.turn(number, steps);
         }
+        agent.events
+    })
+}
+
+/// The turn's frames, as the agent sends them to a socket that takes up its offer.
+pub(crate) fn replay_of(events: &[Event], request: &str) -> Vec<ServerFrame> {
+    let again = |event: &Event| match event {
+        Event::In(ServerFrame::Response(response)) if response.id == request && response.done == Some(false) => {
+            let mut response = response.clone();
+            response.replay = Some(true);
+            Some(ServerFrame::Response(response))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(again).collect()
+}
+
+/// The turn that is going on at the end of these events, if any of it has come.
+pub(crate) fn begun(events: &[Event]) -> Option<String> {
+    match events.iter().rev().find_map(|event| if let Event::In(ServerFrame::Response(response)) = event { Some(response) } else { None }) {
+        Some(response) if response.done == Some(false) => Some(response.id.clone()),
+        _ => None,
+    }
+}
+
+/// One turn of its own, with this request and ids that begin so; no questions, for they end a turn.
+pub(crate) fn turn_of(name: &'static str) -> impl Strategy<Value = Vec<Event>> {
+    let plain = step().prop_map(|step| if matches!(step, Step::Ask { .. }) { Step::Tool { output: None } } else { step });
+    prop::collection::vec(plain, 0..5).prop_map(move |steps| {
+        let mut agent = Agent { name, ..Agent::default() };
+        agent.events.push(Event::Out(ClientFrame::submit(name, vec![UiMessage::user(format!("u-{name}"), "hello")])));
+        agent.begin(name.to_owned(), false);
+        agent.say(json!({"type": "start", "messageId": format!("a-{name}")}));
+        for step in &steps {
+            agent.say(json!({"type": "start-step"}));
+            agent.step(step);
+        }
+        agent.finish();
         agent.events
     })
 }
