@@ -33,6 +33,7 @@ mod message;
 mod op;
 mod part;
 mod preview;
+mod quick;
 pub mod replay;
 mod server;
 mod stored;

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::chunk::Chunk;
 use crate::message::UiMessage;
+use crate::quick;
 use crate::wire::{wire_enum, wire_struct};
 
 wire_enum! {
@@ -168,6 +169,11 @@ impl Response {
         if body.is_empty() {
             return Content::Nothing;
         }
+        if self.error != Some(true)
+            && let Some(chunk) = quick::delta(body)
+        {
+            return Content::Chunk(chunk);
+        }
         match serde_json::from_str(body) {
             Ok(value @ Value::Object(_)) if self.error != Some(true) => Content::Chunk(Chunk::from_value(value)),
             _ => Content::Text(body.to_owned()),
@@ -265,6 +271,9 @@ impl ServerFrame {
     ///
     /// [`FrameError::NotJson`] if the text is no JSON.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
+        if let Some(response) = quick::response(text) {
+            return Ok(Self::Response(response));
+        }
         serde_json::from_str(text).map(Self::from_value).map_err(|_| FrameError::NotJson)
     }
 }

@@ -29,7 +29,7 @@ fn told(conversation: &mut Conversation) -> usize {
 fn after(messages: usize) -> Conversation {
     let mut conversation = Conversation::new();
     let said = |at: usize| {
-        message(json!({"id": format!("m{at}"), "role": if at % 2 == 0 { "user" } else { "assistant" },
+        message(json!({"id": format!("m{at}"), "role": if at.is_multiple_of(2) { "user" } else { "assistant" },
         "parts": [{"type": "text", "text": "something that was said before"}]}))
     };
     conversation.snapshot((0..messages).map(said).collect());

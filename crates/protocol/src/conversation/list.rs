@@ -71,9 +71,14 @@ impl List {
         }
     }
 
+    /// The one change that happens for every piece of an answer: the piece is copied to where it goes, and nothing else is.
     pub(super) fn append(&mut self, message: usize, part: usize, delta: &str) {
-        if !delta.is_empty() {
-            self.change(MessageOp::AppendText { message, part, delta: delta.to_owned() });
+        let place = self.messages.get_mut(message).and_then(|message| message.parts.get_mut(part));
+        let Some((text, _)) = place.and_then(Part::growing_mut).filter(|_| !delta.is_empty()) else { return };
+        text.push_str(delta);
+        match self.ops.last_mut() {
+            Some(MessageOp::AppendText { message: m, part: p, delta: told }) if *m == message && *p == part => told.push_str(delta),
+            _ => coalesce(&mut self.ops, MessageOp::AppendText { message, part, delta: delta.to_owned() }),
         }
     }
 

@@ -273,6 +273,12 @@ impl Conversation {
     fn sum_up(&mut self) {
         let order = [Phase::Streaming, Phase::Recovering, Phase::Waiting, Phase::Interrupted];
         let first = order.iter().find_map(|phase| self.running.iter().find(|running| running.phase == *phase));
+        if let (Some(running), Turn::Streaming { request_id }) = (first, &self.turn)
+            && running.phase == Phase::Streaming
+            && running.id == *request_id
+        {
+            return;
+        }
         self.turn = match (first, &self.recovering, self.anonymous) {
             (Some(running), _, _) => running.turn(),
             (None, Some(request_id), _) => Turn::Recovering { request_id: request_id.clone() },
