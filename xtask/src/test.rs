@@ -130,8 +130,7 @@ impl Step {
 
 /// The app embeds the front end when it is compiled, so there has to be one.
 fn page_for_the_app() -> Result<()> {
-    let page = workspace::root().join("ui").join("dist").join("index.html");
-    if page.is_file() { Ok(()) } else { ui::build(&ui::Options::default()).map(drop) }
+    if ui::is_built() { Ok(()) } else { ui::build(&ui::Options::default()).map(drop) }
 }
 
 fn unit(runner: &[String]) -> Result<()> {

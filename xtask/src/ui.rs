@@ -62,7 +62,7 @@ pub(crate) fn build(options: &Options) -> Result<PathBuf> {
     let output = options.output();
     let stamp = workspace::wasm_target().join(if options.gallery { "gallery.stamp" } else { "dist.stamp" });
     let wanted = fingerprint(options, &wasm, &page);
-    if output.join("index.html").is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+    if output.join(ENTRY).is_file() && fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         println!("The front end in {} is up to date.", shown(&output));
         return Ok(output);
     }
@@ -76,6 +76,14 @@ pub(crate) fn build(options: &Options) -> Result<PathBuf> {
     Ok(output)
 }
 
+/// What starts the front end. A page without it is the shell's stand-in.
+const ENTRY: &str = "boot.js";
+
+/// Whether there is a front end for the shell to embed, of whatever age.
+pub(crate) fn is_built() -> bool {
+    Options::default().output().join(ENTRY).is_file()
+}
+
 /// The hand-written files, by their names in the result.
 #[derive(Debug, Hash)]
 struct Page {
@@ -85,7 +93,7 @@ struct Page {
 impl Page {
     fn read(ui: &Path) -> Result<Self> {
         let mut files = Vec::new();
-        for name in ["index.html", "boot.js"] {
+        for name in ["index.html", ENTRY] {
             files.push((name.to_owned(), read(&ui.join(name))?));
         }
         let mut styles = Vec::new();
