@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::{
     CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
+    keeper::{Keeper, Saved},
     link::Command,
     machine::{Effect, Machine, Moment, Presence},
     net::{self, Road, Socket, SocketEvent},
@@ -44,6 +45,7 @@ pub(crate) struct Actor {
     socket: Option<Socket>,
     step: Option<Flight<Step>>,
     history: Option<Flight<Result<Vec<UiMessage>, LinkError>>>,
+    keeper: Keeper,
     subscribers: Subscribers,
     status: watch::Sender<Status>,
     stopped: bool,
@@ -58,12 +60,13 @@ enum Event {
     Step(Step),
     History(Result<Vec<UiMessage>, LinkError>),
     Socket(SocketEvent),
+    Saved(Saved),
     Time,
 }
 
 impl Actor {
     pub(crate) fn new(config: LinkConfig, status: watch::Sender<Status>) -> Self {
-        let LinkConfig { address, conversation, session, http, tls, entropy, timing } = config;
+        let LinkConfig { address, conversation, session, http, tls, outbox, entropy, timing } = config;
         // One for the life of the link: the agent tells connections apart by it, over reconnects, too.
         let connection = ids::connection(&*entropy);
         Self {
@@ -79,6 +82,7 @@ impl Actor {
             socket: None,
             step: None,
             history: None,
+            keeper: Keeper::new(outbox),
             subscribers: Subscribers::default(),
             status,
             stopped: false,
@@ -87,6 +91,8 @@ impl Actor {
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        let kept = self.keeper.load().await;
+        self.machine.restore(kept);
         let mut session = self.session.state();
         let mut has_session = true;
         self.machine.presence(presence(&session.borrow_and_update()));
@@ -104,6 +110,7 @@ impl Actor {
                 step = fly(&mut self.step) => Event::Step(step),
                 history = fly(&mut self.history) => Event::History(history),
                 event = read(&mut self.socket), if reads => Event::Socket(event),
+                saved = self.keeper.next() => Event::Saved(saved),
                 () = until(deadline) => Event::Time,
             };
             let now = self.now();
@@ -118,6 +125,13 @@ impl Actor {
                 Event::Step(step) => self.step(step, now),
                 Event::History(outcome) => self.machine.history(outcome, now),
                 Event::Socket(event) => self.socket_events(event, now),
+                Event::Saved(saved) => {
+                    self.machine.saved(saved.number, saved.is_well(), now);
+                    // Whoever sent the message finds it in the list.
+                    self.carry_out();
+                    self.publish();
+                    self.keeper.answer(saved);
+                }
                 Event::Time => self.machine.time(now),
             }
         }
@@ -135,7 +149,10 @@ impl Actor {
                 let snapshot = ThreadSnapshot { messages: self.machine.messages(), status: self.machine.status() };
                 let _ = reply.send(Subscription { snapshot, updates: self.subscribers.add(self.timing.frame) });
             }
-            Command::Send(text, reply) => drop(reply.send(self.machine.send(text, now))),
+            Command::Send(text, reply) => match self.machine.send(text) {
+                Ok(message_id) => self.keeper.promise(message_id, reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
             Command::Cancel(reply) => drop(reply.send(self.machine.cancel(now))),
             Command::Decide { tool_call_id, approved, reply } => {
                 drop(reply.send(self.machine.decide(&tool_call_id, approved, now)));
@@ -222,6 +239,8 @@ impl Actor {
                 }
                 Effect::Write(text) => self.put(|socket| socket.send(text)),
                 Effect::Ping => self.put(Socket::ping),
+                Effect::Save { number, entry } => self.keeper.save(number, entry),
+                Effect::Remove { message_id } => self.keeper.remove(message_id),
                 Effect::Cut => self.drop_everything(),
                 Effect::Stop => self.stopped = true,
             }
@@ -261,6 +280,8 @@ impl Actor {
         if let Some(socket) = self.socket.take() {
             socket.close(self.timing.goodbye).await;
         }
+        // What was to be kept is kept, so that the next link of this conversation finds it.
+        self.keeper.finish().await;
         for reply in self.closers {
             let _ = reply.send(Ok(()));
         }

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use callbox_identity::{Retry, TokenError};
+use serde::{Deserialize, Serialize};
+
+use crate::OutboxError;
 
 /// The longest text of somebody else's that is kept, in characters.
 const MAX_TEXT: usize = 300;
@@ -139,6 +142,9 @@ pub enum CommandError {
     /// There is no failed message with this id.
     #[error("This message is no longer waiting to be sent.")]
     NoSuchMessage,
+    /// The message could not be made safe from loss, and so was not sent.
+    #[error(transparent)]
+    NotSaved(#[from] OutboxError),
 }
 
 impl CommandError {
@@ -151,18 +157,23 @@ impl CommandError {
             Self::TooLong { .. } => "message-too-long",
             Self::NoSuchCall => "no-such-call",
             Self::NoSuchMessage => "no-such-message",
+            Self::NotSaved(error) => error.code,
         }
     }
 
-    /// How to go on: none of these passes by itself.
+    /// How to go on.
     #[must_use]
     pub fn retry(&self) -> Retry {
-        Retry::Never
+        match self {
+            Self::NotSaved(error) => error.retry,
+            Self::Closed | Self::Empty | Self::TooLong { .. } | Self::NoSuchCall | Self::NoSuchMessage => Retry::Never,
+        }
     }
 }
 
 /// Why a message was not delivered. It can be sent again or dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DeliveryError {
     /// The connection ended each time that it was sent.
@@ -214,6 +225,9 @@ pub enum TurnError {
     /// A decision was sent twice, on two connections, and the agent shows no sign of it.
     #[error("The agent did not take the decision. Decide again.")]
     DecisionNotTaken,
+    /// Messages that an earlier run could not deliver may be there and cannot be read.
+    #[error(transparent)]
+    OutboxUnreadable(#[from] OutboxError),
 }
 
 impl TurnError {
@@ -224,13 +238,17 @@ impl TurnError {
             Self::Failed { .. } => "turn-failed",
             Self::NoAnswer => "turn-no-answer",
             Self::DecisionNotTaken => "decision-not-taken",
+            Self::OutboxUnreadable(error) => error.code,
         }
     }
 
     /// How to go on.
     #[must_use]
     pub fn retry(&self) -> Retry {
-        Retry::Later(None)
+        match self {
+            Self::OutboxUnreadable(error) => error.retry,
+            Self::Failed { .. } | Self::NoAnswer | Self::DecisionNotTaken => Retry::Later(None),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A [`Link`] is one conversation with one agent, run by one actor. What it promises:
 //!
-//! - **A message is sent exactly once.** What was written to a socket that died is looked up by its id before it is sent again. A message that
-//!   could not be sent is in the list with its state until it is sent or dropped.
+//! - **A message is sent exactly once.** It is kept by an [`OutboxStore`] before it is promised to anybody, and until the agent has it. What was
+//!   written to a socket that died, or by a process that died, is looked up by its id before it is sent again. A message that could not be sent
+//!   is in the list with its state until it is sent or dropped.
 //! - **A decision is kept until the agent shows it**, sent again after a reconnect, never twice on one socket, and never against one that
 //!   was taken elsewhere.
 //! - **An answer survives the loss of the network.** After each connect the stored messages are loaded, a running answer is resumed, and each
@@ -21,9 +22,11 @@ mod actor;
 mod address;
 mod error;
 mod ids;
+mod keeper;
 mod link;
 mod machine;
 mod net;
+mod outbox;
 mod status;
 mod timing;
 mod updates;
@@ -32,6 +35,7 @@ pub use address::{AddressError, AgentAddress};
 pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
 pub use net::tls_config;
+pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
 pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
 pub use timing::Timing;
 pub use updates::{Update, Updates};

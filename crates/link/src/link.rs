@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callbox_identity::{Entropy, Session, SystemEntropy};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{AgentAddress, CommandError, Status, ThreadSnapshot, Timing, Updates, actor::Actor};
+use crate::{AgentAddress, CommandError, OutboxStore, Status, ThreadSnapshot, Timing, Updates, actor::Actor};
 
 /// What a link is made of.
 #[derive(Clone)]
@@ -19,15 +19,18 @@ pub struct LinkConfig {
     pub http: reqwest::Client,
     /// How the socket speaks TLS; `None` is [`crate::tls_config`]. Must not offer any protocol by ALPN but `http/1.1`.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// Keeps this conversation's messages until they are delivered; `None`: what is not delivered when the link ends is lost.
+    pub outbox: Option<Arc<dyn OutboxStore>>,
     pub entropy: Arc<dyn Entropy>,
     pub timing: Timing,
 }
 
 impl LinkConfig {
-    /// With the usual timing, the usual TLS, and the system's randomness.
+    /// With the usual timing, the usual TLS, the system's randomness, and nothing that keeps messages.
     #[must_use]
     pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
-        Self { address, conversation, session, http, tls: None, entropy: Arc::new(SystemEntropy), timing: Timing::default() }
+        let (entropy, timing) = (Arc::new(SystemEntropy), Timing::default());
+        Self { address, conversation, session, http, tls: None, outbox: None, entropy, timing }
     }
 }
 
@@ -87,11 +90,11 @@ impl Link {
         answer.await.map_err(|_| CommandError::Closed)
     }
 
-    /// Sends a text, now or when the link is online again, exactly once. The new message's id comes back; it is in the list at once, and in
-    /// [`Status::deliveries`] until the agent has confirmed it.
+    /// Sends a text, now or when the link is online again, exactly once. The new message's id comes back when the message is safe in
+    /// [`LinkConfig::outbox`]; it is in the list by then, and in [`Status::deliveries`] until the agent has confirmed it.
     ///
     /// # Errors
-    /// [`CommandError::Empty`], [`CommandError::TooLong`], [`CommandError::Closed`]; nothing was queued.
+    /// [`CommandError::Empty`], [`CommandError::TooLong`], [`CommandError::NotSaved`], [`CommandError::Closed`]; nothing was queued.
     pub async fn send(&self, text: impl Into<String>) -> Result<String, CommandError> {
         let text = text.into();
         self.ask(|reply| Command::Send(text, reply)).await
@@ -142,7 +145,7 @@ impl Link {
         self.ask(Command::Reconnect).await
     }
 
-    /// Closes the socket and ends the link, for all its clones. Returns when it is done.
+    /// Closes the socket and ends the link, for all its clones. Returns when it is done, and the outbox is as it shall be.
     pub async fn close(&self) {
         // Closed already is closed, too.
         let _ = self.ask(Command::Close).await;

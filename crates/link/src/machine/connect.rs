@@ -152,6 +152,7 @@ impl Machine {
         if self.phase == Phase::Opening {
             self.phase = Phase::Loading { since: now };
             self.conversation.connected();
+            self.outbox.prepare();
             self.effects.push_back(Effect::History);
         }
     }

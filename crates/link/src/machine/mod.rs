@@ -21,11 +21,11 @@ use callbox_protocol::{ClientFrame, Conversation, MessageOp, UiMessage};
 use self::{
     connect::Phase,
     decisions::Decisions,
-    outbox::{Outbox, Outgoing},
+    outbox::{Change, Outbox, Outgoing},
     shown::Shown,
     turns::{Life, Questions},
 };
-use crate::{CommandError, Status, Timing, TurnError, ids};
+use crate::{CommandError, OutboxEntry, OutboxError, Status, Timing, TurnError, ids};
 
 /// A point in time, counted from the start of the link.
 pub(crate) type Moment = Duration;
@@ -58,6 +58,10 @@ pub(crate) enum Effect {
     Write(String),
     /// Ping the socket.
     Ping,
+    /// Keep a message. Answer with [`Machine::saved`].
+    Save { number: u64, entry: OutboxEntry },
+    /// Forget a message that was kept.
+    Remove { message_id: String },
     /// Drop the socket and everything that is under way.
     Cut,
     /// Say goodbye to the socket, drop everything, and end.
@@ -112,7 +116,20 @@ impl Machine {
 
     /// The next thing to do.
     pub(crate) fn effect(&mut self) -> Option<Effect> {
+        let effect = |change| match change {
+            Change::Save { number, entry } => Effect::Save { number, entry },
+            Change::Remove { message_id } => Effect::Remove { message_id },
+        };
+        self.effects.extend(self.outbox.changes().map(effect));
         self.effects.pop_front()
+    }
+
+    /// What an earlier process could not deliver, before anything else happens; or why nobody knows.
+    pub(crate) fn restore(&mut self, outcome: Result<Vec<OutboxEntry>, OutboxError>) {
+        match outcome {
+            Ok(entries) => self.outbox.restore(entries),
+            Err(error) => self.error = Some(TurnError::OutboxUnreadable(error)),
+        }
     }
 
     /// When to call [`Machine::time`], if nothing else happens before.
@@ -150,8 +167,8 @@ impl Machine {
         self.shown.messages(self.conversation.messages())
     }
 
-    /// Sends a text.
-    pub(crate) fn send(&mut self, text: String, now: Moment) -> Result<String, CommandError> {
+    /// Sends a text, once [`Effect::Save`] has been answered. The new message's id comes back.
+    pub(crate) fn send(&mut self, text: String) -> Result<String, CommandError> {
         self.open_for_commands()?;
         if text.trim().is_empty() {
             return Err(CommandError::Empty);
@@ -163,9 +180,14 @@ impl Machine {
         if len > MAX_SENT {
             return Err(CommandError::TooLong { len, max: MAX_SENT });
         }
-        self.outbox.push(message);
-        self.flush(now);
+        self.outbox.push(message, self.phase.is_online());
         Ok(id)
+    }
+
+    /// Answers [`Effect::Save`].
+    pub(crate) fn saved(&mut self, number: u64, well: bool, now: Moment) {
+        self.outbox.saved(number, well);
+        self.flush(now);
     }
 
     /// Stops what goes on.

@@ -3,7 +3,7 @@
 use callbox_protocol::UiMessage;
 
 use super::Moment;
-use crate::{Delivery, DeliveryError, DeliveryState};
+use crate::{Delivery, DeliveryError, DeliveryState, OutboxEntry};
 
 /// How often a message is written, each time to another socket or because the agent has proven that it does not have it, before it fails.
 const MAX_WRITES: u32 = 3;
@@ -14,7 +14,7 @@ struct Entry {
     stage: Stage,
     /// Since it was last queued by a person.
     writes: u32,
-    /// Ever written.
+    /// Ever written, as far as anybody knows.
     tried: bool,
 }
 
@@ -27,34 +27,102 @@ pub(super) struct Outgoing {
     pub(super) again: bool,
 }
 
+/// What the keeper has to be told. Whoever carries out a save answers with its number.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Change {
+    Save { number: u64, entry: OutboxEntry },
+    Remove { message_id: String },
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Stage {
+    /// Not safe yet, and so not sent, not shown, and not promised to anybody.
+    New {
+        save: u64,
+        /// As one that may have been written.
+        soon: bool,
+    },
+    /// Safe.
     Queued,
+    /// Is being saved as one that may have been written.
+    Marking {
+        save: u64,
+    },
+    /// Saved as one that may have been written, and not written yet.
+    Ready,
     /// On the socket that is open now.
     Written {
         request_id: String,
         at: Moment,
     },
-    /// On a socket that died: the agent may have it.
+    /// On a socket that died, this process's or an earlier one's: the agent may have it.
     Unsure {
-        request_id: String,
+        request_id: Option<String>,
     },
     Failed(DeliveryError),
 }
 
 /// The messages on their way, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Outbox(Vec<Entry>);
+pub(super) struct Outbox {
+    entries: Vec<Entry>,
+    changes: Vec<Change>,
+    saves: u64,
+}
 
 impl Outbox {
-    pub(super) fn push(&mut self, message: UiMessage) {
-        self.0.push(Entry { message, stage: Stage::Queued, writes: 0, tried: false });
+    /// What an earlier process has left.
+    pub(super) fn restore(&mut self, entries: Vec<OutboxEntry>) {
+        for OutboxEntry { message, tried, failed } in entries {
+            let stage = match failed {
+                Some(error) => Stage::Failed(error),
+                None if tried => Stage::Unsure { request_id: None },
+                None => Stage::Queued,
+            };
+            self.entries.push(Entry { message, stage, writes: 0, tried });
+        }
     }
 
-    /// The oldest message that can be written now. It counts as written when this returns.
+    /// A new message. It counts when it has been saved. `soon`: it will be written right after, so it is saved as tried at once.
+    pub(super) fn push(&mut self, message: UiMessage, soon: bool) {
+        let save = self.save(OutboxEntry { message: message.clone(), tried: soon, failed: None });
+        self.entries.push(Entry { message, stage: Stage::New { save, soon }, writes: 0, tried: false });
+    }
+
+    /// A save has ended. A new message that could not be saved is none.
+    pub(super) fn saved(&mut self, number: u64, well: bool) {
+        let waits = |entry: &Entry| matches!(entry.stage, Stage::New { save, .. } | Stage::Marking { save } if save == number);
+        let Some(index) = self.entries.iter().position(waits) else { return };
+        match self.entries[index].stage {
+            Stage::New { .. } if !well => drop(self.entries.remove(index)),
+            Stage::New { soon: false, .. } => self.entries[index].stage = Stage::Queued,
+            // What is on the disk is looked up at the agent in any case: a full disk does not keep a message that is safe from being sent.
+            _ => self.entries[index].stage = Stage::Ready,
+        }
+    }
+
+    /// What has to be told to the keeper, in this order.
+    pub(super) fn changes(&mut self) -> impl Iterator<Item = Change> {
+        self.changes.drain(..)
+    }
+
+    /// The oldest message that can be written now. It counts as written when this returns. Nothing overtakes one that is being saved.
     pub(super) fn next(&mut self, request_id: impl FnOnce() -> String, now: Moment) -> Option<Outgoing> {
-        let entry = self.0.iter_mut().find(|entry| entry.stage == Stage::Queued)?;
-        let request_id = request_id();
+        let done = |stage: &Stage| matches!(stage, Stage::Written { .. } | Stage::Failed(_));
+        let index = self.entries.iter().position(|entry| !done(&entry.stage))?;
+        let ready = match self.entries[index].stage {
+            Stage::Ready => true,
+            Stage::Queued if self.entries[index].tried => true,
+            Stage::Queued => {
+                self.mark(index);
+                false
+            }
+            _ => false,
+        };
+        if !ready {
+            return None;
+        }
+        let (entry, request_id) = (&mut self.entries[index], request_id());
         let again = entry.tried;
         entry.writes += 1;
         entry.tried = true;
@@ -62,16 +130,25 @@ impl Outbox {
         Some(Outgoing { request_id, message: entry.message.clone(), again })
     }
 
+    /// There will soon be a socket: what waits is marked by then, so that it can be written at once.
+    pub(super) fn prepare(&mut self) {
+        for index in 0..self.entries.len() {
+            if self.entries[index].stage == Stage::Queued && !self.entries[index].tried {
+                self.mark(index);
+            }
+        }
+    }
+
     /// The agent has them.
     pub(super) fn confirm(&mut self, has: impl Fn(&str) -> bool) {
-        self.0.retain(|entry| !has(&entry.message.id));
+        self.drop_entries(|entry| has(&entry.message.id));
     }
 
     /// The socket is gone, and with it the certainty about what was written to it.
     pub(super) fn lost(&mut self) {
-        for entry in &mut self.0 {
+        for entry in &mut self.entries {
             if let Stage::Written { request_id, .. } = &mut entry.stage {
-                entry.stage = Stage::Unsure { request_id: std::mem::take(request_id) };
+                entry.stage = Stage::Unsure { request_id: Some(std::mem::take(request_id)) };
             }
         }
     }
@@ -81,69 +158,123 @@ impl Outbox {
     pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>) -> Vec<String> {
         self.confirm(has);
         let mut lost = Vec::new();
-        for entry in &mut self.0 {
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
             match &mut entry.stage {
-                Stage::Unsure { request_id } => lost.push(std::mem::take(request_id)),
+                Stage::Unsure { request_id } => lost.extend(request_id.take()),
                 Stage::Written { request_id, at } if asked.is_some_and(|asked| *at < asked) => lost.push(std::mem::take(request_id)),
                 _ => continue,
             }
-            entry.stage = if entry.writes < MAX_WRITES { Stage::Queued } else { Stage::Failed(DeliveryError::NotTaken) };
+            if entry.writes < MAX_WRITES {
+                entry.stage = Stage::Queued;
+            } else {
+                self.fail(index, DeliveryError::NotTaken);
+            }
         }
         lost
     }
 
     /// The turn of this request was never begun, and its message not taken.
     pub(super) fn skipped(&mut self, request: &str) {
-        let found = self.0.iter_mut().find(|entry| matches!(&entry.stage, Stage::Written { request_id, .. } if request_id == request));
-        if let Some(entry) = found {
-            entry.stage = Stage::Failed(DeliveryError::Skipped);
+        let is_it = |entry: &Entry| matches!(&entry.stage, Stage::Written { request_id, .. } if request_id == request);
+        if let Some(index) = self.entries.iter().position(is_it) {
+            self.fail(index, DeliveryError::Skipped);
         }
     }
 
     /// The agent closed the socket because what was written last is too large.
     pub(super) fn too_large(&mut self) {
-        if let Some(entry) = self.0.iter_mut().rev().find(|entry| matches!(entry.stage, Stage::Written { .. })) {
-            entry.stage = Stage::Failed(DeliveryError::TooLarge);
+        if let Some(index) = self.entries.iter().rposition(|entry| matches!(entry.stage, Stage::Written { .. })) {
+            self.fail(index, DeliveryError::TooLarge);
         }
     }
 
     /// Stops what has not been written.
     pub(super) fn cancel(&mut self) {
-        for entry in self.0.iter_mut().filter(|entry| entry.stage == Stage::Queued) {
-            entry.stage = Stage::Failed(DeliveryError::Cancelled);
+        for index in 0..self.entries.len() {
+            if self.entries[index].stage.is_waiting() {
+                self.fail(index, DeliveryError::Cancelled);
+            }
         }
     }
 
     /// Queues a failed message again. False if there is none.
     pub(super) fn retry(&mut self, id: &str) -> bool {
-        let found = self.0.iter_mut().find(|entry| entry.message.id == id && matches!(entry.stage, Stage::Failed(_)));
-        let Some(entry) = found else { return false };
+        let is_it = |entry: &Entry| entry.message.id == id && matches!(entry.stage, Stage::Failed(_));
+        let Some(index) = self.entries.iter().position(is_it) else { return false };
+        let entry = &mut self.entries[index];
         (entry.stage, entry.writes) = (Stage::Queued, 0);
+        let entry = OutboxEntry { message: entry.message.clone(), tried: entry.tried, failed: None };
+        self.save(entry);
         true
     }
 
     /// Drops a message that failed or was not written. False if there is none.
     pub(super) fn discard(&mut self, id: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|entry| entry.message.id != id || !matches!(entry.stage, Stage::Failed(_) | Stage::Queued));
-        self.0.len() < before
+        self.drop_entries(|entry| entry.message.id == id && (matches!(entry.stage, Stage::Failed(_)) || entry.stage.is_waiting()))
     }
 
     /// The messages on the socket that is open now.
     pub(super) fn written(&self) -> impl Iterator<Item = &UiMessage> {
-        self.0.iter().filter(|entry| matches!(entry.stage, Stage::Written { .. })).map(|entry| &entry.message)
+        self.entries.iter().filter(|entry| matches!(entry.stage, Stage::Written { .. })).map(|entry| &entry.message)
     }
 
     pub(super) fn messages(&self) -> impl Iterator<Item = &UiMessage> {
-        self.0.iter().map(|entry| &entry.message)
+        self.entries.iter().filter(|entry| !entry.is_new()).map(|entry| &entry.message)
     }
 
     pub(super) fn deliveries(&self) -> Vec<Delivery> {
         let state = |stage: &Stage| match stage {
-            Stage::Queued => DeliveryState::Queued,
+            Stage::New { .. } | Stage::Queued | Stage::Marking { .. } | Stage::Ready => DeliveryState::Queued,
             Stage::Written { .. } | Stage::Unsure { .. } => DeliveryState::Sending,
             Stage::Failed(error) => DeliveryState::Failed(*error),
         };
-        self.0.iter().map(|entry| Delivery { message_id: entry.message.id.clone(), state: state(&entry.stage) }).collect()
+        let shown = self.entries.iter().filter(|entry| !entry.is_new());
+        shown.map(|entry| Delivery { message_id: entry.message.id.clone(), state: state(&entry.stage) }).collect()
+    }
+
+    fn mark(&mut self, index: usize) {
+        let entry = OutboxEntry { message: self.entries[index].message.clone(), tried: true, failed: None };
+        self.entries[index].stage = Stage::Marking { save: self.save(entry) };
+    }
+
+    fn fail(&mut self, index: usize, error: DeliveryError) {
+        let entry = &mut self.entries[index];
+        entry.stage = Stage::Failed(error);
+        let entry = OutboxEntry { message: entry.message.clone(), tried: entry.tried, failed: Some(error) };
+        self.save(entry);
+    }
+
+    fn save(&mut self, entry: OutboxEntry) -> u64 {
+        self.saves += 1;
+        self.changes.push(Change::Save { number: self.saves, entry });
+        self.saves
+    }
+
+    /// False if there was none.
+    fn drop_entries(&mut self, condition: impl Fn(&Entry) -> bool) -> bool {
+        let before = self.entries.len();
+        let changes = &mut self.changes;
+        self.entries.retain(|entry| {
+            let drops = condition(entry);
+            if drops {
+                changes.push(Change::Remove { message_id: entry.message.id.clone() });
+            }
+            !drops
+        });
+        self.entries.len() < before
+    }
+}
+
+impl Entry {
+    fn is_new(&self) -> bool {
+        matches!(self.stage, Stage::New { .. })
+    }
+}
+
+impl Stage {
+    /// Safe, and not written.
+    fn is_waiting(&self) -> bool {
+        matches!(self, Self::Queued | Self::Marking { .. } | Self::Ready)
     }
 }

@@ -7,10 +7,11 @@ use callbox_protocol::{ServerFrame, UiMessage, apply};
 use serde_json::{Value, json};
 
 use super::{Effect, Machine, Moment, Presence};
-use crate::{CommandError, DeliveryError, DeliveryState, LinkError, LinkState, Timing, TurnError};
+use crate::{CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Timing, TurnError};
 
 mod connecting;
 mod delivering;
+mod keeping;
 
 const ADA: &str = "https://tenant.example/|ada";
 
@@ -30,6 +31,11 @@ struct Table {
     machine: Machine,
     now: Moment,
     mirror: Vec<UiMessage>,
+    /// What is on the disk.
+    kept: Vec<OutboxEntry>,
+    disk_is_full: bool,
+    /// What has been asked for and not been looked at.
+    pending: Vec<Effect>,
 }
 
 fn secs(seconds: u64) -> Duration {
@@ -58,7 +64,14 @@ fn said(id: &str, text: &str) -> UiMessage {
 impl Table {
     fn new() -> Self {
         let entropy = Arc::new(Counting(std::sync::atomic::AtomicU8::new(0)));
-        Self { machine: Machine::new(Timing::default(), entropy), now: Duration::ZERO, mirror: Vec::new() }
+        Self {
+            machine: Machine::new(Timing::default(), entropy),
+            now: Duration::ZERO,
+            mirror: Vec::new(),
+            kept: Vec::new(),
+            disk_is_full: false,
+            pending: Vec::new(),
+        }
     }
 
     fn signed_in() -> Self {
@@ -90,11 +103,48 @@ impl Table {
 
     /// What has been asked for. The mirror follows, as a subscriber's would.
     fn effects(&mut self) -> Vec<Effect> {
+        self.keep();
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Does what the disk has to do; everything else waits.
+    fn keep(&mut self) {
+        while let Some(effect) = self.machine.effect() {
+            match effect {
+                Effect::Save { number, entry } => {
+                    if !self.disk_is_full {
+                        match self.kept.iter_mut().find(|known| known.message.id == entry.message.id) {
+                            Some(known) => *known = entry,
+                            None => self.kept.push(entry),
+                        }
+                    }
+                    self.machine.saved(number, !self.disk_is_full, self.now);
+                }
+                Effect::Remove { message_id } => self.kept.retain(|known| known.message.id != message_id),
+                effect => self.pending.push(effect),
+            }
+        }
         for op in self.machine.take_ops() {
             apply(&mut self.mirror, op).unwrap();
         }
         assert_eq!(self.mirror, self.machine.messages(), "who applies the changes has the list");
-        std::iter::from_fn(|| self.machine.effect()).collect()
+    }
+
+    /// Sends a text, which is safe when this returns.
+    fn send(&mut self, text: impl Into<String>) -> Result<String, CommandError> {
+        let id = self.machine.send(text.into());
+        self.keep();
+        id
+    }
+
+    /// Another process with the same disk.
+    fn restarted(&self) -> Self {
+        let mut table = Self::new();
+        table.kept.clone_from(&self.kept);
+        table.machine.restore(Ok(self.kept.clone()));
+        table.machine.presence(Presence::Present(ADA.to_owned()));
+        assert_eq!(table.effects(), [Effect::Token { after_rejection: false }]);
+        table
     }
 
     /// What has been written, when nothing else was asked for.

@@ -231,7 +231,7 @@ fn another_account_does_not_get_to_see_the_conversation() {
     table.effects();
     table.machine.presence(Presence::Present("https://tenant.example/|grace".to_owned()));
     assert_eq!((table.link(), table.effects()), (LinkState::Closed, vec![Effect::Stop]));
-    assert_eq!(table.machine.send("hello".to_owned(), table.now), Err(CommandError::Closed));
+    assert_eq!(table.send("hello"), Err(CommandError::Closed));
 }
 
 #[test]

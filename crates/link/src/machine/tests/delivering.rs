@@ -13,7 +13,7 @@ fn done(request: &str, messages: &[&str]) -> Value {
 #[test]
 fn a_message_is_written_alone_and_is_a_delivery_until_the_agent_answers() {
     let mut table = Table::online(vec![user("u1", "hello"), said("a1", "Hello.")]);
-    let id = table.machine.send("what time is it".to_owned(), table.now).unwrap();
+    let id = table.send("what time is it").unwrap();
     let written = table.written();
     let (request, message) = submitted(&written[0]);
     assert_eq!((written.len(), message["id"].as_str()), (1, Some(id.as_str())));
@@ -28,8 +28,8 @@ fn a_message_is_written_alone_and_is_a_delivery_until_the_agent_answers() {
 #[test]
 fn what_cannot_be_sent_is_told_at_once() {
     let mut table = Table::online(vec![]);
-    assert_eq!(table.machine.send(" \n\t".to_owned(), table.now), Err(CommandError::Empty));
-    let error = table.machine.send("\u{1}".repeat(5 << 20), table.now).unwrap_err();
+    assert_eq!(table.send(" \n\t"), Err(CommandError::Empty));
+    let error = table.send("\u{1}".repeat(5 << 20)).unwrap_err();
     assert!(matches!(error, CommandError::TooLong { len, max } if len > max), "escaped twice, it is longer than it looks: {error}");
     assert_eq!((table.deliveries(), table.wrote()), (vec![], vec![]));
 }
@@ -38,7 +38,7 @@ fn what_cannot_be_sent_is_told_at_once() {
 fn what_is_sent_offline_is_shown_at_once_and_written_in_order_when_online() {
     let mut table = Table::signed_in();
     for text in ["one", "two", "three"] {
-        table.machine.send(text.to_owned(), table.now).unwrap();
+        table.send(text).unwrap();
     }
     assert_eq!(table.effects(), []);
     assert_eq!((table.deliveries(), table.shown()), (vec![DeliveryState::Queued; 3], vec!["one".into(), "two".into(), "three".into()]));
@@ -53,7 +53,7 @@ fn what_is_sent_offline_is_shown_at_once_and_written_in_order_when_online() {
 fn a_message_on_a_socket_that_died_is_looked_up_before_it_is_sent_again() {
     // The agent has it.
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     table.effects();
     table.machine.lost(LinkError::Broken, table.now);
     table.pass(secs(1));
@@ -64,7 +64,7 @@ fn a_message_on_a_socket_that_died_is_looked_up_before_it_is_sent_again() {
 
     // The agent does not have it.
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (first, _) = submitted(&table.written()[0]);
     table.machine.lost(LinkError::Broken, table.now);
     table.pass(secs(1));
@@ -82,7 +82,7 @@ fn a_message_that_is_sent_again_comes_with_the_whole_conversation() {
     let history = vec![user("u1", "hello"), said("a1", "Hello.")];
     let mut table = Table::online(history.clone());
     for text in ["one", "two"] {
-        table.machine.send(text.to_owned(), table.now).unwrap();
+        table.send(text).unwrap();
     }
     table.effects();
     table.machine.lost(LinkError::Broken, table.now);
@@ -100,7 +100,7 @@ fn a_message_that_is_sent_again_comes_with_the_whole_conversation() {
 #[test]
 fn a_message_that_ends_every_connection_fails_and_can_be_retried_or_dropped() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("poison".to_owned(), table.now).unwrap();
+    let id = table.send("poison").unwrap();
     for _ in 0..3 {
         table.effects();
         table.machine.closed(1011, "Unexpected error", table.now);
@@ -124,7 +124,7 @@ fn a_message_that_ends_every_connection_fails_and_can_be_retried_or_dropped() {
 #[test]
 fn a_message_that_the_agent_skipped_has_failed() {
     let mut table = Table::online(vec![]);
-    table.machine.send("hello".to_owned(), table.now).unwrap();
+    table.send("hello").unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.frame(&json!({"type": "cf_agent_chat_messages", "messages": []}));
     table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "skipped"}));
@@ -136,7 +136,7 @@ fn a_message_that_the_agent_skipped_has_failed() {
 #[test]
 fn cancelling_offline_stops_what_has_not_been_sent() {
     let mut table = Table::signed_in();
-    table.machine.send("hello".to_owned(), table.now).unwrap();
+    table.send("hello").unwrap();
     table.machine.cancel(table.now).unwrap();
     assert_eq!(table.deliveries(), [DeliveryState::Failed(DeliveryError::Cancelled)]);
     assert_eq!(kinds(&table.connect(vec![])), ["stream_resume_request"]);
@@ -145,7 +145,7 @@ fn cancelling_offline_stops_what_has_not_been_sent() {
 #[test]
 fn a_cancelled_turn_is_cancelled_at_the_agent_now_or_on_the_next_socket() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.machine.cancel(table.now).unwrap();
     let written = table.written();
@@ -232,7 +232,7 @@ fn a_decision_without_a_trace_is_looked_up_tried_once_more_and_given_up() {
 fn that_nothing_runs_is_no_news_about_what_was_sent_after_the_question() {
     let mut table = Table::signed_in();
     let written = table.connect(vec![]);
-    table.machine.send("hello".to_owned(), table.now).unwrap();
+    table.send("hello").unwrap();
     table.effects();
     table.frame(&json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": written[0]["probeId"]}));
     assert!(table.machine.status().turn.is_active(), "{:?}", table.machine.status().turn);
@@ -242,7 +242,7 @@ fn that_nothing_runs_is_no_news_about_what_was_sent_after_the_question() {
 #[test]
 fn an_agent_that_failed_without_a_word_is_asked_and_the_turn_ends() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     table.effects();
     table.pass(secs(14));
     assert_eq!(table.wrote(), Vec::<String>::new());
@@ -259,7 +259,7 @@ fn an_agent_that_failed_without_a_word_is_asked_and_the_turn_ends() {
 #[test]
 fn a_submit_that_the_agent_ignored_is_sent_again_when_that_is_proven() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (first, _) = submitted(&table.written()[0]);
     table.pass(secs(15));
     table.effects();
@@ -275,7 +275,7 @@ fn a_submit_that_the_agent_ignored_is_sent_again_when_that_is_proven() {
 #[test]
 fn a_silent_turn_is_asked_after_and_ends_when_nobody_answers() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
     table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
@@ -303,7 +303,7 @@ fn a_silent_turn_is_asked_after_and_ends_when_nobody_answers() {
 #[test]
 fn a_turn_that_goes_on_is_not_asked_after() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
     table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
@@ -320,7 +320,7 @@ fn a_turn_that_goes_on_is_not_asked_after() {
 #[test]
 fn a_failure_is_told_once_and_gone_with_the_next_message() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     let (request, _) = submitted(&table.written()[0]);
     table.frame(
         &json!({"type": "cf_agent_use_chat_response", "id": request, "body": "provider\u{7} exploded", "error": true, "done": false}),
@@ -329,14 +329,14 @@ fn a_failure_is_told_once_and_gone_with_the_next_message() {
         &json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "error", "messageIds": [id]}),
     );
     assert_eq!(table.machine.status().error, Some(TurnError::Failed { text: "provider exploded".to_owned() }));
-    table.machine.send("again".to_owned(), table.now).unwrap();
+    table.send("again").unwrap();
     assert_eq!(table.machine.status().error, None);
 }
 
 #[test]
 fn a_cancelled_turn_ends_even_if_the_agent_never_says_so() {
     let mut table = Table::online(vec![]);
-    let id = table.machine.send("hello".to_owned(), table.now).unwrap();
+    let id = table.send("hello").unwrap();
     table.effects();
     table.machine.cancel(table.now).unwrap();
     assert_eq!(table.wrote(), ["chat_request_cancel"]);
