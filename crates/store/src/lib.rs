@@ -1,10 +1,10 @@
-//! The list of conversations, on the disk.
+//! The list of conversations, and the messages that are on their way, on the disk.
 //!
 //! A [`Store`] is one SQLite file for all accounts of this installation. What it promises:
 //!
 //! - **What was written is there after a crash**: write-ahead log, full synchronisation, one transaction for each change.
-//! - **The file tells a thief little.** Titles are sealed with AES-256-GCM, each to its own row; accounts are named by a keyed hash. The key is
-//!   the caller's, who keeps it in the keychain. Ids of conversations and times are not sealed.
+//! - **The file tells a thief little.** Titles and messages are sealed with AES-256-GCM, each to its own row; accounts are named by a keyed hash.
+//!   The key is the caller's, who keeps it in the keychain. Ids and times are not sealed.
 //! - **A file that cannot be read is no dead end.** With the wrong key or after damage, the old file is renamed, an empty one takes its place, and
 //!   [`Store::replaced`] says so. A file of a newer version is left alone.
 //! - **Errors are typed** ([`StoreError`]): a full disk, a disk that may not be written to and a busy file are different things.
@@ -14,6 +14,7 @@
 
 mod error;
 mod files;
+mod outbox;
 mod schema;
 mod seal;
 mod store;

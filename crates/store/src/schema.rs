@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::{StoreError, seal::Keys};
 
 /// Each entry brings the schema from its index to the next version. Entries are never changed, only added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE fact (
         name  TEXT NOT NULL PRIMARY KEY,
         value BLOB NOT NULL
@@ -19,7 +20,18 @@ const MIGRATIONS: &[&str] = &["
         updated_at INTEGER NOT NULL,
         PRIMARY KEY (account, id)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE outbox (
+        account      BLOB NOT NULL,
+        conversation TEXT NOT NULL,
+        message      TEXT NOT NULL,
+        position     INTEGER NOT NULL,
+        body         BLOB NOT NULL,
+        PRIMARY KEY (account, conversation, message)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The row by which the right key is recognised.
 const KEY_CHECK: &str = "key-check";

@@ -1,4 +1,4 @@
-//! Sealing of titles and naming of accounts, both under one key.
+//! Sealing of titles and messages and naming of accounts, both under one key.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},

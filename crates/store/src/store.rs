@@ -25,12 +25,12 @@ pub struct Conversation {
     pub updated_at: u64,
 }
 
-struct Base {
-    connection: Connection,
-    keys: Keys,
+pub(crate) struct Base {
+    pub(crate) connection: Connection,
+    pub(crate) keys: Keys,
 }
 
-/// The list of conversations, account by account. An account is any string that names one, such as `iss|sub`; only its keyed hash is stored.
+/// The list of conversations and the messages on their way, account by account. An account is any string that names one, such as `iss|sub`; only its keyed hash is stored.
 pub struct Store {
     base: Result<Mutex<Base>, StoreError>,
     replaced: Option<Replaced>,
@@ -159,14 +159,17 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Forgets a conversation. One that is not known is fine.
+    /// Forgets a conversation and its outbox. One that is not known is fine.
     ///
     /// # Errors
     /// See [`StoreError`]; nothing was changed.
     pub fn remove(&self, account: &str, id: &str) -> Result<(), StoreError> {
-        let base = self.base()?;
+        let mut base = self.base()?;
         let name = base.keys.account(account);
-        base.connection.prepare_cached("DELETE FROM conversation WHERE account = ?1 AND id = ?2")?.execute((&name, id))?;
+        let transaction = base.connection.transaction()?;
+        transaction.execute("DELETE FROM conversation WHERE account = ?1 AND id = ?2", (&name, id))?;
+        transaction.execute("DELETE FROM outbox WHERE account = ?1 AND conversation = ?2", (&name, id))?;
+        transaction.commit()?;
         Ok(())
     }
 
@@ -175,13 +178,18 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn wipe(&self, account: &str) -> Result<(), StoreError> {
-        let base = self.base()?;
-        base.connection.execute("DELETE FROM conversation WHERE account = ?1", [&base.keys.account(account)])?;
+        let mut base = self.base()?;
+        let name = base.keys.account(account);
+        let transaction = base.connection.transaction()?;
+        for table in ["conversation", "outbox"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [&name])?;
+        }
+        transaction.commit()?;
         base.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
 
-    fn base(&self) -> Result<MutexGuard<'_, Base>, StoreError> {
+    pub(crate) fn base(&self) -> Result<MutexGuard<'_, Base>, StoreError> {
         // A panic elsewhere leaves nothing half done: every change is one transaction.
         self.base.as_ref().map(|base| base.lock().unwrap_or_else(PoisonError::into_inner)).map_err(Clone::clone)
     }

@@ -185,7 +185,7 @@ fn a_file_of_a_newer_version_is_left_alone() {
     connection.execute_batch("PRAGMA user_version = 99; CREATE TABLE future (x INTEGER);").unwrap();
     drop(connection);
     let error = Store::open(&path, KEY).unwrap_err();
-    assert_eq!((error.clone(), error.code()), (StoreError::Newer { found: 99, known: 1 }, "store-newer"));
+    assert_eq!((error.clone(), error.code()), (StoreError::Newer { found: 99, known: 2 }, "store-newer"));
     let connection = rusqlite::Connection::open(&path).unwrap();
     assert_eq!(connection.query_row("SELECT count(*) FROM future", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
@@ -228,4 +228,76 @@ fn two_processes_can_have_it_open_and_a_lock_that_stays_is_busy() {
     assert_eq!((error.code(), error.retry()), ("store-busy", Retry::Later));
     connection.execute_batch("ROLLBACK").unwrap();
     one.put(ADA, &conversation("c", "three", 3)).unwrap();
+}
+
+fn outgoing(store: &Store, account: &str, conversation: &str) -> Vec<String> {
+    store.outgoing(account, conversation).unwrap().into_iter().map(|body| String::from_utf8(body).unwrap()).collect()
+}
+
+#[test]
+fn messages_on_their_way_are_there_after_a_crash_in_their_order_and_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    for (id, text) in [("m9", "first words"), ("m1", "second words"), ("m5", "third words")] {
+        store.put_outgoing(ADA, "a", id, text.as_bytes()).unwrap();
+    }
+    store.put_outgoing(ADA, "a", "m9", "first words, tried".as_bytes()).unwrap();
+    store.put_outgoing(ADA, "b", "m1", b"elsewhere").unwrap();
+    store.remove_outgoing(ADA, "a", "m1").unwrap();
+    store.remove_outgoing(ADA, "a", "never-there").unwrap();
+    std::mem::forget(store);
+
+    assert!(!contains(&contents(folder.path()), "words"), "the file tells nothing");
+    let store = Store::open(&path, KEY).unwrap();
+    assert_eq!(outgoing(&store, ADA, "a"), ["first words, tried", "third words"]);
+    assert_eq!((outgoing(&store, ADA, "b"), outgoing(&store, GRACE, "a")), (vec!["elsewhere".to_owned()], vec![]));
+    let mut with = store.conversations_with_outgoing(ADA).unwrap();
+    with.sort();
+    assert_eq!((with, store.conversations_with_outgoing(GRACE).unwrap()), (vec!["a".to_owned(), "b".to_owned()], vec![]));
+}
+
+#[test]
+fn messages_on_their_way_go_with_their_conversation_and_with_their_account() {
+    let store = Store::in_memory();
+    for account in [ADA, GRACE] {
+        for name in ["a", "b"] {
+            store.put(account, &conversation(name, "", 1)).unwrap();
+            store.put_outgoing(account, name, "m1", b"words").unwrap();
+        }
+    }
+    store.remove(ADA, "a").unwrap();
+    assert_eq!((outgoing(&store, ADA, "a").len(), outgoing(&store, ADA, "b").len()), (0, 1));
+    store.wipe(ADA).unwrap();
+    assert_eq!((outgoing(&store, ADA, "b").len(), outgoing(&store, GRACE, "a").len()), (0, 1));
+}
+
+#[test]
+fn a_message_that_was_moved_to_another_row_does_not_open_and_is_left_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    store.put_outgoing(ADA, "a", "m1", b"one").unwrap();
+    store.put_outgoing(ADA, "a", "m2", b"two").unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute("UPDATE outbox SET message = 'm3' WHERE message = 'm1'", []).unwrap();
+    assert_eq!(outgoing(&store, ADA, "a"), ["two"]);
+    let rows: u32 = file.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 2);
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    store.put(ADA, &conversation("a", "kept", 1)).unwrap();
+    drop(store);
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch("DROP TABLE outbox; PRAGMA user_version = 1;").unwrap();
+    drop(file);
+
+    let store = Store::open(&path, KEY).unwrap();
+    assert_eq!((store.replaced(), store.list(ADA).unwrap().len()), (None, 1));
+    store.put_outgoing(ADA, "a", "m1", b"words").unwrap();
 }
