@@ -1,5 +1,7 @@
 //! The state of the app, owned by one task.
 
+use std::sync::Arc;
+
 use callbox_identity::{Session, SessionState, SignOut};
 use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
 use callbox_link::Link;
@@ -11,7 +13,7 @@ use super::{
     Browser, Jobs, Sink, Start, Surroundings,
     place::{self, Place},
     sign_in, store_key,
-    thread::OpenThread,
+    threads::{Road, Threads},
     view,
 };
 use crate::settings::Settings;
@@ -31,7 +33,7 @@ pub(super) struct Desk {
     page: Option<Url>,
     /// The account's conversations; there only while somebody is signed in.
     shelf: Option<Shelf>,
-    open: Option<OpenThread>,
+    threads: Threads,
     /// Links that came before there was a session to give them to.
     early: Vec<String>,
     /// What was to be said before there was a window.
@@ -40,7 +42,7 @@ pub(super) struct Desk {
 
 /// The conversations of one account.
 struct Shelf {
-    store: Store,
+    store: Arc<Store>,
     account: String,
     conversations: Vec<ConversationSummary>,
 }
@@ -57,7 +59,7 @@ impl Desk {
             shown: SessionView::SignedOut { reason: None },
             page: None,
             shelf: None,
-            open: None,
+            threads: Threads::default(),
             early: Vec::new(),
             unheard: Vec::new(),
         }
@@ -95,7 +97,7 @@ impl Desk {
 
     /// Makes `place` the one in use and watches its session.
     pub(super) fn take_place(&mut self, place: Place) {
-        self.close_thread();
+        self.threads.close_all();
         self.shelf = None;
         let sandbox = place.is_sandbox();
         if self.settings.sandbox != sandbox {
@@ -122,7 +124,7 @@ impl Desk {
 
     /// Gives up the place in use: its session's actor and its sandbox end, and what they held is free for the next one.
     pub(super) fn leave_place(&mut self) {
-        self.close_thread();
+        self.threads.close_all();
         self.shelf = None;
         self.place = None;
     }
@@ -169,11 +171,7 @@ impl Desk {
             session: self.shown.clone(),
             profile: self.place.as_ref().map(Place::view),
             conversations: self.conversations(),
-            open: self
-                .open
-                .as_ref()
-                .map(|open| open.conversation.clone())
-                .or_else(|| self.conversations().first().map(|first| first.id.clone())),
+            open: self.threads.shown().map(str::to_owned).or_else(|| self.conversations().first().map(|first| first.id.clone())),
             preferences: self.settings.preferences,
         }
     }
@@ -248,7 +246,7 @@ impl Desk {
                 }
             }
             SessionState::SignedOut { .. } => {
-                self.close_thread();
+                self.threads.close_all();
                 self.shelf = None;
             }
             SessionState::Restoring | SessionState::SigningIn { .. } => {}
@@ -276,21 +274,43 @@ impl Desk {
             }
         };
         self.emit(Event::Conversations(conversations.clone()));
-        self.shelf = Some(Shelf { store: opened.store, account, conversations });
+        self.shelf = Some(Shelf { store: Arc::new(opened.store), account, conversations });
         self.show_session(shown);
+        self.deliver_what_is_left();
     }
 
-    /// Closes everything that uses the session, and gives the session back to be signed out.
-    pub(super) fn leave(&mut self) -> Result<Session, UserError> {
+    /// What could not be delivered before goes out now, whichever conversation the window shows.
+    fn deliver_what_is_left(&mut self) {
+        let Some((threads, road)) = self.road() else { return };
+        match road.store.conversations_with_outgoing(road.account) {
+            Ok(conversations) => threads.deliver(conversations, &road),
+            Err(error) => self.notify(NoticeKind::Warning, view::error(&error)),
+        }
+    }
+
+    pub(super) fn delivered(&mut self, conversation: &str) {
+        if let Some((threads, road)) = self.road() {
+            threads.delivered(conversation, &road);
+        }
+    }
+
+    /// The links, and what new ones are made of.
+    fn road(&mut self) -> Option<(&mut Threads, Road<'_>)> {
+        let (place, shelf) = (self.place.as_ref()?, self.shelf.as_ref()?);
+        Some((&mut self.threads, Road { place, store: &shelf.store, account: &shelf.account, jobs: &self.jobs }))
+    }
+
+    /// Gives up everything of the account, and gives back the session to be signed out and the links to be closed.
+    pub(super) fn leave(&mut self) -> Result<(Session, Vec<Link>), UserError> {
         let session = self.session()?;
-        self.close_thread();
+        let links = self.threads.take_all();
         if let Some(shelf) = self.shelf.take()
             && let Err(error) = shelf.store.wipe(&shelf.account)
         {
             self.notify(NoticeKind::Error, view::error(&error));
         }
         self.emit(Event::Conversations(Vec::new()));
-        Ok(session)
+        Ok((session, links))
     }
 
     pub(super) fn left(&mut self, left: &SignOut) {
@@ -328,25 +348,18 @@ impl Desk {
     /// Opens a conversation, or shows the open one again from the start.
     pub(super) fn open(&mut self, conversation: String) -> Result<(), UserError> {
         let known = self.shelf.as_ref().is_some_and(|shelf| shelf.conversations.iter().any(|known| known.id == conversation));
-        let place = self.place.as_ref().ok_or_else(view::no_profile)?;
-        if !known {
-            return Err(view::no_conversation());
+        if self.place.is_none() {
+            return Err(view::no_profile());
         }
-        match &mut self.open {
-            Some(open) if open.conversation == conversation => open.show_again(&self.jobs),
-            _ => {
-                let thread = OpenThread::open(place, conversation, &self.jobs)?;
-                self.close_thread();
-                self.open = Some(thread);
-            }
+        match self.road() {
+            Some((threads, road)) if known => threads.show(conversation, &road),
+            _ => return Err(view::no_conversation()),
         }
         Ok(())
     }
 
     pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
-        if self.open.as_ref().is_some_and(|open| open.conversation == conversation) {
-            self.close_thread();
-        }
+        self.threads.close(conversation);
         let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
         shelf.store.remove(&shelf.account, conversation).map_err(|error| view::error(&error))?;
         shelf.conversations.retain(|known| known.id != conversation);
@@ -355,11 +368,15 @@ impl Desk {
     }
 
     pub(super) fn link(&self, conversation: &str) -> Result<Link, UserError> {
-        self.open.as_ref().filter(|open| open.conversation == conversation).map(|open| open.link.clone()).ok_or_else(view::no_conversation)
+        self.threads.link(conversation).ok_or_else(view::no_conversation)
     }
 
     /// Something was said in a conversation: it moves to the top, and is named after the first words if it had no name.
     pub(super) fn spoke(&mut self, conversation: &str, text: &str) {
+        if self.threads.shown() != Some(conversation) {
+            // It was left in the very moment in which the message became safe.
+            self.deliver_what_is_left();
+        }
         let Some(shelf) = &mut self.shelf else { return };
         let Some(index) = shelf.conversations.iter().position(|known| known.id == conversation) else { return };
         let mut summary = shelf.conversations.remove(index);
@@ -373,12 +390,6 @@ impl Desk {
             self.notify(NoticeKind::Warning, view::error(&error));
         }
         self.emit(Event::Conversations(self.conversations()));
-    }
-
-    fn close_thread(&mut self) {
-        if let Some(open) = self.open.take() {
-            open.close();
-        }
     }
 }
 

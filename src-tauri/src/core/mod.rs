@@ -4,10 +4,11 @@
 //! nothing is locked across an await. Jobs never wait: whatever takes time runs beside the task and comes back as another job.
 
 mod desk;
+mod outbox;
 mod place;
 mod sign_in;
 mod store_key;
-mod thread;
+mod threads;
 mod view;
 
 use std::{path::PathBuf, sync::Arc};
@@ -137,7 +138,11 @@ impl Core {
     }
 
     pub(crate) async fn sign_out(&self) -> Result<(), UserError> {
-        let session = self.jobs.run(|desk| desk.leave()).await??;
+        let (session, links) = self.jobs.run(|desk| desk.leave()).await??;
+        for link in links {
+            // After this it writes nothing any more.
+            link.close().await;
+        }
         // The session last: when the window shows that nobody is signed in, everything else is gone.
         let forgotten = store_key::forget(&self.jobs).await;
         let left = session.sign_out().await;
