@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use callbox_vault::Secret;
 use tokio::time::Instant;
 
 use crate::{AccessToken, Trouble, token::Refusal};
@@ -17,24 +18,24 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// An access token with its age.
 pub(crate) struct Held {
     pub(crate) token: AccessToken,
-    lifetime: Duration,
     since: Instant,
     since_wall: SystemTime,
 }
 
 impl Held {
-    /// `since`, `since_wall`: when its request was sent, so that its age is never underestimated.
-    pub(crate) fn new(token: AccessToken, lifetime: Duration, since: Instant, since_wall: SystemTime) -> Self {
-        Self { token, lifetime, since, since_wall }
+    /// Good for `lifetime`, and handed out until shortly before its end. `since`, `since_wall`: when its request was sent, so that its age is never underestimated.
+    pub(crate) fn new(token: Secret<String>, lifetime: Duration, since: Instant, since_wall: SystemTime) -> Self {
+        let margin = MARGIN.min(lifetime / MARGIN_PART);
+        let token = AccessToken::new(token, since + (lifetime - margin), since + lifetime);
+        Self { token, since, since_wall }
     }
 
     /// Whether it can be handed out. The monotonic clock decides; where it stood still while the computer slept, the wall clock knows better.
     /// A wall clock that is set back changes nothing, one that is set forward costs one refresh.
     pub(crate) fn is_fresh(&self, now: Instant, wall: SystemTime) -> bool {
         let slept = wall.duration_since(self.since_wall).unwrap_or_default();
-        let age = now.saturating_duration_since(self.since).max(slept);
-        let margin = MARGIN.min(self.lifetime / MARGIN_PART);
-        age + margin < self.lifetime
+        let fresh_for = self.token.fresh_until() - self.since;
+        now.saturating_duration_since(self.since).max(slept) < fresh_for
     }
 }
 

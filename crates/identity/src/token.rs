@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use callbox_vault::Secret;
 use http::HeaderValue;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use crate::{TenantError, Trouble, fetch::Reply};
 
@@ -23,13 +24,28 @@ const MAX_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 pub struct AccessToken {
     value: Arc<Secret<String>>,
     fingerprint: u64,
+    fresh_until: Instant,
+    expires: Instant,
 }
 
 impl AccessToken {
-    fn new(value: Secret<String>) -> Self {
+    /// `fresh_until`: from then on, whoever asks for a token gets another one.
+    pub(crate) fn new(value: Secret<String>, fresh_until: Instant, expires: Instant) -> Self {
         let hash = digest(&SHA256, value.expose().as_bytes());
         let fingerprint = hash.as_ref().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
-        Self { value: Arc::new(value), fingerprint }
+        Self { value: Arc::new(value), fingerprint, fresh_until, expires }
+    }
+
+    /// When [`crate::Session::access_token`] will no longer hand it out, unless the computer sleeps before that: the time to ask for another.
+    #[must_use]
+    pub fn fresh_until(&self) -> Instant {
+        self.fresh_until
+    }
+
+    /// When it ends, counted from before it was made.
+    #[must_use]
+    pub fn expires(&self) -> Instant {
+        self.expires
     }
 
     /// The value of an `Authorization` header: `Bearer …`, marked as sensitive so that HTTP libraries keep it out of their logs.
@@ -66,7 +82,7 @@ pub(crate) struct Rest(Map<String, Value>);
 
 /// A usable answer.
 pub(crate) struct Grant {
-    pub(crate) access: AccessToken,
+    pub(crate) access: Secret<String>,
     pub(crate) lifetime: Duration,
     pub(crate) id_token: Option<Secret<String>>,
 }
@@ -149,7 +165,7 @@ impl Rest {
             Some(Value::String(token)) => Some(Secret::new(token)),
             _ => None,
         };
-        Ok(Grant { access: AccessToken::new(access), lifetime, id_token })
+        Ok(Grant { access, lifetime, id_token })
     }
 }
 
@@ -184,8 +200,8 @@ mod tests {
     #[test]
     fn a_good_answer_gives_three_tokens() {
         let grant = grant(&[]).unwrap();
-        assert_eq!(grant.access.header_value(), "Bearer at");
-        assert!(grant.access.header_value().is_sensitive());
+        let header = AccessToken::new(grant.access, Instant::now(), Instant::now()).header_value();
+        assert!(header == "Bearer at" && header.is_sensitive());
         assert_eq!((grant.lifetime, grant.id_token.unwrap().expose().as_str()), (Duration::from_secs(3600), "it"));
     }
 
@@ -255,7 +271,8 @@ mod tests {
 
     #[test]
     fn tokens_are_told_apart_by_fingerprint_and_shown_by_nothing() {
-        let token = |text: &str| AccessToken::new(Secret::new(text.to_owned()));
+        let now = Instant::now();
+        let token = |text: &str| AccessToken::new(Secret::new(text.to_owned()), now, now);
         assert_eq!(token("a").fingerprint(), token("a").fingerprint());
         assert_ne!(token("a").fingerprint(), token("b").fingerprint());
         assert_eq!(format!("{:?}", token("the-token")), "AccessToken(…)");

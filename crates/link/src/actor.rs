@@ -15,7 +15,7 @@ use crate::{
     CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
     keeper::{Keeper, Saved},
     link::Command,
-    machine::{Effect, Machine, Moment, Presence},
+    machine::{Effect, Lease, Machine, Moment, Presence},
     net::{self, Road, Socket, SocketEvent},
     updates::Subscribers,
 };
@@ -174,8 +174,10 @@ impl Actor {
     fn step(&mut self, step: Step, now: Moment) {
         match step {
             Step::Token(Ok(token)) => {
+                let at = |instant: Instant| instant.saturating_duration_since(self.started);
+                let lease = Lease { fresh_until: at(token.fresh_until()), expires: at(token.expires()) };
                 self.token = Some(token);
-                self.machine.token(Ok(()), now);
+                self.machine.token(Ok(lease), now);
             }
             Step::Token(Err(error)) => self.machine.token(Err(error), now),
             Step::Socket(Ok(socket)) => {

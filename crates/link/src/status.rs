@@ -26,7 +26,7 @@ pub enum LinkState {
     /// On the way: asking for a token, opening the socket, loading the messages. Left within the periods of [`crate::Timing`].
     #[default]
     Connecting,
-    /// Open, and the messages are those of the agent.
+    /// Open, and the messages are those of the agent; also for the moment in which a socket is replaced because its token comes to its end.
     Online,
     /// Not open. Left by itself after `retry_in`, or by [`crate::Link::reconnect`].
     Offline {

@@ -173,13 +173,15 @@ impl Actor {
             Confirmed::Other => return self.somebody_else(),
             Confirmed::Wrong => return self.over(&TokenError::Malformed("its ID token is not for this session")),
         }
+        let held = Held::new(grant.access, grant.lifetime, since.0, since.1);
+        let access = held.token.clone();
         if let Some(live) = self.live.as_mut() {
-            live.held = Some(Held::new(grant.access.clone(), grant.lifetime, since.0, since.1));
+            live.held = Some(held);
         }
         self.flight = None;
         self.pause.succeeded();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
-        self.answer(&Ok(grant.access));
+        self.answer(&Ok(access));
     }
 
     /// Whom the answer is about (OpenID Connect Core §12.2).

@@ -5,8 +5,11 @@ use std::time::Duration;
 use callbox_identity::{Retry, TokenError};
 use callbox_protocol::UiMessage;
 
-use super::{Effect, Machine, Moment, Presence};
+use super::{Effect, Lease, Machine, Moment, Presence};
 use crate::{LinkError, LinkState, ids};
+
+/// How often in a row the agent may close a socket with 1008, each time with a token that is good, before that counts as its last word.
+const MAX_EVICTIONS: u32 = 4;
 
 /// How far the connection has come.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +63,7 @@ impl Machine {
         match &self.phase {
             Phase::Parked if self.presence == Presence::Unknown => LinkState::Connecting,
             Phase::Parked => LinkState::SignInNeeded,
+            Phase::Opening | Phase::Loading { .. } if self.moving => LinkState::Online,
             Phase::Authorizing | Phase::Opening | Phase::Loading { .. } => LinkState::Connecting,
             Phase::Online { .. } => LinkState::Online,
             Phase::Pausing { pause, why, .. } => LinkState::Offline { retry_in: Some(*pause), why: why.clone() },
@@ -118,26 +122,33 @@ impl Machine {
     }
 
     fn start_over(&mut self) {
-        self.failures = 0;
-        self.fresh_spent = false;
+        self.is_good();
         self.start();
     }
 
+    /// What went wrong before counts no more.
+    fn is_good(&mut self) {
+        self.failures = 0;
+        self.fresh_spent = false;
+        self.evictions = 0;
+    }
+
     pub(super) fn start(&mut self) {
+        self.moving = false;
         self.phase = Phase::Authorizing;
         self.effects.push_back(Effect::Token { after_rejection: false });
     }
 
     /// Answers [`Effect::Token`].
-    pub(crate) fn token(&mut self, outcome: Result<(), TokenError>, now: Moment) {
+    pub(crate) fn token(&mut self, outcome: Result<Lease, TokenError>, now: Moment) {
+        if self.phase.is_online() {
+            return self.renewed(&outcome, now);
+        }
         if self.phase != Phase::Authorizing {
             return;
         }
         match outcome {
-            Ok(()) => {
-                self.phase = Phase::Opening;
-                self.effects.push_back(Effect::Connect);
-            }
+            Ok(lease) => self.connect(lease, now),
             Err(TokenError::Closed) => self.close(),
             Err(error) => match error.retry() {
                 Retry::SignIn => self.rest(LinkState::SignInNeeded),
@@ -169,6 +180,7 @@ impl Machine {
         match (&self.phase, outcome) {
             (Phase::Loading { since }, Ok(messages)) => {
                 self.phase = Phase::Online { since: *since };
+                self.moving = false;
                 self.arrive(messages, now);
             }
             (Phase::Loading { .. }, Err(error)) => self.fail(error, now),
@@ -207,8 +219,7 @@ impl Machine {
             return;
         }
         if matches!(self.phase, Phase::Online { since } if now >= since + self.timing.stable) {
-            self.failures = 0;
-            self.fresh_spent = false;
+            self.is_good();
         }
         self.fail(error, now);
     }
@@ -216,16 +227,21 @@ impl Machine {
     /// A try, or a connection, has ended with an error.
     fn fail(&mut self, error: LinkError, now: Moment) {
         self.cut();
+        self.moving = false;
         // A close with 1008 can mean a token that has expired, or an agent that has slept and lost it.
-        let unauthorized = matches!(error, LinkError::Rejected | LinkError::Closed { code: 1008, .. });
+        let evicted = matches!(error, LinkError::Closed { code: 1008, .. });
+        let unauthorized = evicted || error == LinkError::Rejected;
         if unauthorized && !self.fresh_spent {
             self.fresh_spent = true;
             self.phase = Phase::Authorizing;
             self.effects.push_back(Effect::Token { after_rejection: true });
             return;
         }
+        self.evictions += u32::from(evicted);
         match error.retry() {
             Retry::Later(_) => self.pause(error, now),
+            // It can fall asleep again.
+            Retry::Never if evicted && self.evictions < MAX_EVICTIONS => self.pause(error, now),
             Retry::SignIn => self.rest(LinkState::SignInNeeded),
             Retry::Never => self.rest(LinkState::Refused(error)),
         }
@@ -238,6 +254,7 @@ impl Machine {
             self.outbox.lost();
             self.decisions.lost();
             self.questions = super::Questions::default();
+            self.renewal.end();
         }
         self.effects.push_back(Effect::Cut);
     }

@@ -7,6 +7,7 @@
 mod connect;
 mod decisions;
 mod outbox;
+mod renewal;
 mod shown;
 mod turns;
 
@@ -22,10 +23,13 @@ use self::{
     connect::Phase,
     decisions::Decisions,
     outbox::{Change, Outbox, Outgoing},
+    renewal::Renewal,
     shown::Shown,
     turns::{Life, Questions},
 };
 use crate::{CommandError, OutboxEntry, OutboxError, Status, Timing, TurnError, ids};
+
+pub(crate) use self::renewal::Lease;
 
 /// A point in time, counted from the start of the link.
 pub(crate) type Moment = Duration;
@@ -77,6 +81,9 @@ pub(crate) struct Machine {
     decisions: Decisions,
     shown: Shown,
     phase: Phase,
+    renewal: Renewal,
+    /// On the way from an open socket to one with a newer token.
+    moving: bool,
     presence: Presence,
     /// Whose conversation this is: the first account that was seen.
     owner: Option<String>,
@@ -84,6 +91,8 @@ pub(crate) struct Machine {
     failures: u32,
     /// A refused token has been replaced since the last good connection.
     fresh_spent: bool,
+    /// How often the agent has closed a socket with 1008 since the last good connection.
+    evictions: u32,
     life: Life,
     questions: Questions,
     /// A turn to be cancelled on the next socket.
@@ -102,10 +111,13 @@ impl Machine {
             decisions: Decisions::default(),
             shown: Shown::default(),
             phase: Phase::Parked,
+            renewal: Renewal::default(),
+            moving: false,
             presence: Presence::Unknown,
             owner: None,
             failures: 0,
             fresh_spent: false,
+            evictions: 0,
             life: Life::default(),
             questions: Questions::default(),
             cancel: None,
@@ -140,6 +152,7 @@ impl Machine {
                 Some(self.life.deadline(&self.timing)),
                 self.questions.deadline(&self.timing),
                 self.decisions.deadline(self.timing.decision),
+                self.renewal.deadline(),
             ]);
         }
         deadlines.into_iter().flatten().min()
@@ -241,6 +254,7 @@ impl Machine {
             self.look_after_socket(now);
             self.look_after_turn(now);
             self.look_after_decisions(now);
+            self.look_after_token(now);
         }
     }
 

@@ -6,12 +6,13 @@ use callbox_identity::{Entropy, TokenError, Trouble};
 use callbox_protocol::{ServerFrame, UiMessage, apply};
 use serde_json::{Value, json};
 
-use super::{Effect, Machine, Moment, Presence};
+use super::{Effect, Lease, Machine, Moment, Presence};
 use crate::{CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Timing, TurnError};
 
 mod connecting;
 mod delivering;
 mod keeping;
+mod renewing;
 
 const ADA: &str = "https://tenant.example/|ada";
 
@@ -40,6 +41,11 @@ struct Table {
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// A token that outlives every test that is not about that.
+fn lease() -> Lease {
+    Lease { fresh_until: secs(86_000), expires: secs(86_400) }
 }
 
 fn closed(code: u16, reason: &str) -> LinkError {
@@ -91,7 +97,7 @@ impl Table {
 
     /// From the token request to the probe.
     fn connect(&mut self, messages: Vec<UiMessage>) -> Vec<Value> {
-        self.machine.token(Ok(()), self.now);
+        self.machine.token(Ok(lease()), self.now);
         assert_eq!(self.effects(), [Effect::Connect]);
         self.machine.opened(self.now);
         assert_eq!(self.effects(), [Effect::History]);

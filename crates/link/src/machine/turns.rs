@@ -107,6 +107,7 @@ impl Machine {
         self.take_answer(frame);
         self.fold(frame, now);
         self.expect_more(frame, now);
+        self.look_after_token(now);
     }
 
     /// Lets the conversation have a frame, and does what it asks for.

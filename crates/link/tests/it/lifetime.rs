@@ -47,18 +47,24 @@ async fn the_reason_is_told_while_the_link_waits() {
 }
 
 #[tokio::test]
-async fn close_1008_is_met_with_a_fresh_token_once() {
+async fn close_1008_is_met_with_a_fresh_token_then_with_pauses_and_believed_in_the_end() {
     let world = World::new().await;
     let control = world.control();
-    let mut watched = world.online("c1").await;
+    let mut watched = world.link_with("c1", quick()).await;
+    watched.until_online().await;
     control.close_sockets(1008, "Unauthorized");
     soon("another socket", control.until(|| control.handshakes().0 == 2)).await;
     watched.until_idle().await;
     assert_eq!(control.presented().len(), 1, "with a fresh token");
+    for socket in 3..6 {
+        control.close_sockets(1008, "This chat is not yours.");
+        soon("another socket", control.until(|| control.handshakes().0 == socket)).await;
+        watched.until_idle().await;
+    }
     control.close_sockets(1008, "This chat is not yours.");
     let refused = LinkState::Refused(LinkError::Closed { code: 1008, reason: "This chat is not yours.".to_owned() });
     watched.until("refused", |watched| watched.status.link == refused).await;
-    assert_eq!((control.presented().len(), control.handshakes()), (1, (2, 0)), "no loop");
+    assert_eq!((control.presented().len(), control.handshakes()), (1, (5, 0)), "one token, no loop, and nobody is signed out");
 }
 
 #[tokio::test]
@@ -150,4 +156,32 @@ async fn dropping_the_last_handle_closes_the_socket() {
     let watched = world.online("c1").await;
     drop(watched);
     soon("no socket", world.control().until_open_sockets(0)).await;
+}
+
+#[tokio::test]
+async fn before_its_token_ends_a_socket_is_replaced_and_a_running_answer_goes_on() {
+    let world = World::new().await;
+    let control = world.control();
+    // Tokens from now on are good for two minutes, and the first one is refused.
+    control.set(|settings| settings.access_token_ttl = Duration::from_secs(120));
+    control.once(Endpoint::Socket, Fault::status(401));
+    let mut watched = world.link_with("c1", quick()).await;
+    watched.until_online().await;
+    control.hold_after(20);
+    watched.link.send("stream 60").await.unwrap();
+    soon("the middle of an answer", control.until_held()).await;
+    for _ in 0..22 {
+        // Pings and their answers have to travel.
+        elapse(Duration::from_secs(5)).await;
+        watched.link.subscribe().await.unwrap();
+        assert_eq!(control.handshakes().0, 1, "the answer is waited for");
+    }
+    soon("the newer token", control.until(|| control.presented().len() == 2)).await;
+    elapse(Duration::from_secs(6)).await;
+    soon("another socket", control.until(|| control.handshakes().0 == 2)).await;
+    control.release();
+    watched.until_answered(2).await;
+    assert_eq!(watched.texts()[1].trim(), crate::world::counted(60).trim());
+    assert_eq!(world.stored("c1"), watched.messages);
+    assert_eq!(control.requests(Endpoint::Turn), 1, "it was asked once");
 }

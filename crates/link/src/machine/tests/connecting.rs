@@ -39,7 +39,7 @@ fn every_refusal_has_its_state() {
         LinkError::RateLimited { retry_in: None },
     ] {
         let mut table = Table::signed_in();
-        table.machine.token(Ok(()), table.now);
+        table.machine.token(Ok(lease()), table.now);
         table.machine.refused(error.clone(), table.now);
         assert!(paused(&table, &error), "{error:?}: {:?}", table.link());
         assert_eq!(table.effects(), [Effect::Connect, Effect::Cut]);
@@ -57,7 +57,7 @@ fn every_refusal_has_its_state() {
         LinkError::NotAnAgent("x"),
     ] {
         let mut table = Table::signed_in();
-        table.machine.token(Ok(()), table.now);
+        table.machine.token(Ok(lease()), table.now);
         table.machine.refused(error.clone(), table.now);
         assert_eq!(table.link(), LinkState::Refused(error.clone()));
         assert_eq!(table.machine.deadline(), None, "{error:?} is not tried again by itself");
@@ -72,7 +72,7 @@ fn a_refused_token_is_replaced_once_then_a_person_has_to_sign_in() {
     for at_messages in [false, true] {
         let mut table = Table::signed_in();
         for after_rejection in [true, false] {
-            table.machine.token(Ok(()), table.now);
+            table.machine.token(Ok(lease()), table.now);
             if at_messages {
                 table.machine.opened(table.now);
                 table.machine.history(Err(LinkError::Rejected), table.now);
@@ -140,12 +140,25 @@ fn close_1008_is_answered_with_a_fresh_token_once_and_again_after_a_good_while()
         table.connect(vec![]);
         table.pass(secs(11));
     }
+}
+
+#[test]
+fn close_1008_again_and_again_is_met_with_pauses_and_believed_in_the_end() {
     let mut table = Table::online(vec![]);
-    table.machine.closed(1008, "This chat is not yours.", table.now);
+    let reason = "This chat is not yours.";
+    table.machine.closed(1008, reason, table.now);
     assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: true }]);
+    for _ in 0..3 {
+        table.connect(vec![]);
+        table.machine.closed(1008, reason, table.now);
+        let LinkState::Offline { retry_in: Some(pause), why } = table.link() else { panic!("it waits: {:?}", table.link()) };
+        assert_eq!((why, table.effects()), (closed(1008, reason), vec![Effect::Cut]));
+        table.pass(pause);
+        assert_eq!(table.effects(), [Effect::Token { after_rejection: false }]);
+    }
     table.connect(vec![]);
-    table.machine.closed(1008, "This chat is not yours.", table.now);
-    assert_eq!(table.link(), LinkState::Refused(closed(1008, "This chat is not yours.")), "no loop, and the reason is told");
+    table.machine.closed(1008, reason, table.now);
+    assert_eq!(table.link(), LinkState::Refused(closed(1008, reason)), "no loop, and the reason is told");
     assert_eq!((table.effects(), table.machine.deadline()), (vec![Effect::Cut], None));
 }
 
@@ -239,7 +252,7 @@ fn what_comes_late_from_something_that_was_dropped_changes_nothing() {
     let mut table = Table::online(vec![]);
     table.machine.presence(Presence::Absent);
     table.effects();
-    table.machine.token(Ok(()), table.now);
+    table.machine.token(Ok(lease()), table.now);
     table.machine.opened(table.now);
     table.machine.refused(LinkError::Rejected, table.now);
     table.machine.history(Ok(vec![user("u1", "x")]), table.now);
