@@ -35,6 +35,12 @@ pub enum LinkError {
     /// No connection: DNS, routing, proxy, nobody listening.
     #[error("The agent could not be reached. Check the network connection.")]
     Unreachable,
+    /// The proxy answered 407: no user and password, or the wrong ones.
+    #[error("The proxy of this network asks for a user name and a password. Put them into the system's proxy settings, then try again.")]
+    ProxyWantsPassword,
+    /// The proxy was reached and let nothing through.
+    #[error("The proxy of this network lets nobody through to the agent. Ask whoever runs it to allow the agent's address.")]
+    ProxyRefused,
     /// The connection is not safe: a certificate that is not trusted, or a server that does not speak TLS.
     #[error("A safe connection to the agent could not be made. Does this network inspect connections, or want a sign-in of its own?")]
     Insecure,
@@ -86,6 +92,8 @@ impl LinkError {
         match self {
             Self::Token(error) => error.code(),
             Self::Unreachable => "agent-unreachable",
+            Self::ProxyWantsPassword => "proxy-wants-password",
+            Self::ProxyRefused => "proxy-refused",
             Self::Insecure => "agent-insecure",
             Self::TimedOut => "agent-timed-out",
             Self::Broken => "link-broken",
@@ -109,9 +117,14 @@ impl LinkError {
         match self {
             Self::Token(error) => error.retry(),
             Self::RateLimited { retry_in } | Self::Unwell { retry_in, .. } => Retry::Later(*retry_in),
-            Self::Unreachable | Self::Insecure | Self::TimedOut | Self::Broken | Self::Silent | Self::Intercepted { .. } => {
-                Retry::Later(None)
-            }
+            Self::Unreachable
+            | Self::ProxyWantsPassword
+            | Self::ProxyRefused
+            | Self::Insecure
+            | Self::TimedOut
+            | Self::Broken
+            | Self::Silent
+            | Self::Intercepted { .. } => Retry::Later(None),
             Self::Rejected => Retry::SignIn,
             Self::Forbidden { .. } | Self::NoSuchAgent { .. } | Self::Unexpected { .. } | Self::NotAnAgent(_) | Self::TooLarge => {
                 Retry::Never

@@ -294,6 +294,13 @@ impl Desk {
         }
     }
 
+    /// Something has happened to the network: nobody should have to wait for a pause or a period to end.
+    pub(super) fn look_after_links(&self) {
+        for link in self.threads.links() {
+            tokio::spawn(async move { link.reconnect().await });
+        }
+    }
+
     /// The links, and what new ones are made of.
     fn road(&mut self) -> Option<(&mut Threads, Road<'_>)> {
         let (place, shelf) = (self.place.as_ref()?, self.shelf.as_ref()?);

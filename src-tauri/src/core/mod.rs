@@ -10,6 +10,7 @@ mod sign_in;
 mod store_key;
 mod threads;
 mod view;
+mod wake;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -91,6 +92,7 @@ impl Core {
         let (sender, mut receiver) = mpsc::channel::<Job>(64);
         let jobs = Jobs(sender);
         let mut desk = Desk::new(surroundings, jobs.clone());
+        wake::watch(&jobs);
         tokio::spawn(async move {
             desk.begin(start);
             while let Some(job) = receiver.recv().await {

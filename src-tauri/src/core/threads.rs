@@ -65,6 +65,11 @@ impl Threads {
         self.shown.as_ref().filter(|shown| shown.conversation == conversation).map(|shown| shown.link.clone())
     }
 
+    /// All links.
+    pub(super) fn links(&self) -> Vec<Link> {
+        self.shown.iter().map(|shown| &shown.link).chain(self.delivering.values().map(|delivering| &delivering.link)).cloned().collect()
+    }
+
     /// Shows a conversation in the window, from the start. The one that was shown goes on as long as it has something to deliver.
     pub(super) fn show(&mut self, conversation: String, road: &Road<'_>) {
         if self.shown() != Some(&conversation) {

@@ -55,6 +55,8 @@ pub(crate) fn failure(error: &reqwest::Error) -> LinkError {
     }
     match error {
         _ if is_about_tls(error) => LinkError::Insecure,
+        _ if says(error, "tunnel error: proxy authorization required") => LinkError::ProxyWantsPassword,
+        _ if says(error, "tunnel error: unsuccessful") => LinkError::ProxyRefused,
         _ if error.is_connect() => LinkError::Unreachable,
         _ => LinkError::Broken,
     }
@@ -65,6 +67,12 @@ fn is_about_tls(error: &(dyn Error + 'static)) -> bool {
     // An I/O error keeps what it was made of to itself, out of the chain of causes.
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     error.is::<rustls::Error>() || inner.is_some_and(|inner| is_about_tls(inner)) || error.source().is_some_and(is_about_tls)
+}
+
+/// Whether this is among the causes. The type of an error in a proxy's tunnel is private to its library; a test holds its words, and without
+/// them the agent is unreachable, which is as true.
+fn says(error: &(dyn Error + 'static), words: &str) -> bool {
+    error.to_string() == words || error.source().is_some_and(|source| says(source, words))
 }
 
 /// Seconds to wait (RFC 9110 §10.2.3). Dates are not worth a clock: the usual pause applies.

@@ -5,6 +5,7 @@
 mod connect;
 mod decide;
 mod lifetime;
+mod proxy;
 mod talk;
 mod tls;
 mod world;

@@ -1,6 +1,6 @@
 //! A sandbox, a signed-in session, and somebody who watches a link.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
 use callbox_link::{AgentAddress, Link, LinkConfig, LinkState, Status, Subscription, Timing, Update, Updates};
@@ -33,6 +33,11 @@ impl World {
 
     pub(crate) fn control(&self) -> &Control {
         self.sandbox.control()
+    }
+
+    /// Where the agent listens.
+    pub(crate) fn agent(&self) -> SocketAddr {
+        self.sandbox.agent_url().socket_addrs(|| None).unwrap()[0]
     }
 
     pub(crate) fn config(&self, conversation: &str, session: &Session) -> LinkConfig {
