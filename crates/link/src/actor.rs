@@ -163,6 +163,10 @@ impl Actor {
                 self.machine.reconnect(now);
                 let _ = reply.send(Ok(()));
             }
+            Command::Wake(reply) => {
+                self.machine.wake(now);
+                let _ = reply.send(Ok(()));
+            }
             // Answered by the end of the actor.
             Command::Close(reply) => {
                 self.machine.close();

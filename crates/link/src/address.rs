@@ -79,7 +79,8 @@ impl AgentAddress {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this leads to this very computer.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),

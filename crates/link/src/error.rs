@@ -35,15 +35,23 @@ pub enum LinkError {
     /// No connection: DNS, routing, proxy, nobody listening.
     #[error("The agent could not be reached. Check the network connection.")]
     Unreachable,
-    /// The proxy answered 407: no user and password, or the wrong ones.
-    #[error("The proxy of this network asks for a user name and a password. Put them into the system's proxy settings, then try again.")]
-    ProxyWantsPassword,
-    /// The proxy was reached and let nothing through.
-    #[error("The proxy of this network lets nobody through to the agent. Ask whoever runs it to allow the agent's address.")]
-    ProxyRefused,
-    /// The connection is not safe: a certificate that is not trusted, or a server that does not speak TLS.
+    /// The connection is not safe: a server that does not speak TLS, or not as it should.
     #[error("A safe connection to the agent could not be made. Does this network inspect connections, or want a sign-in of its own?")]
     Insecure,
+    /// The agent's certificate is not good.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The proxy answered 407.
+    #[error(
+        "The proxy of this network wants a user name and a password. Put them into the system's proxy settings, or into the variable https_proxy (http://name:password@host:port), and start Callbox again."
+    )]
+    ProxyWantsPassword,
+    /// No connection to the proxy.
+    #[error("The proxy of this network could not be reached. Check the network connection and the system's proxy settings.")]
+    ProxyUnreachable,
+    /// The proxy does not let this connection through, or cannot make it.
+    #[error("The proxy of this network did not connect to the agent. Does it let this agent's address through?")]
+    ProxyRefused,
     /// Nothing came back in time.
     #[error("The agent did not answer in time.")]
     TimedOut,
@@ -56,6 +64,11 @@ pub enum LinkError {
     /// A redirect or a web page: most likely the sign-in page of a network.
     #[error("Something between this computer and the agent answered in its place. Does this network want a sign-in of its own?")]
     Intercepted { status: u16 },
+    /// A redirect to Cloudflare Access: a sign-in page for browsers stands before the agent. The host is that page's.
+    #[error(
+        "The agent stands behind the sign-in page of {host}, which lets browsers in and not apps. Ask whoever runs the agent to turn on managed OAuth there."
+    )]
+    LoginPage { host: String },
     /// 429.
     #[error("The agent asks for a pause.")]
     RateLimited { retry_in: Option<Duration> },
@@ -92,13 +105,16 @@ impl LinkError {
         match self {
             Self::Token(error) => error.code(),
             Self::Unreachable => "agent-unreachable",
-            Self::ProxyWantsPassword => "proxy-wants-password",
-            Self::ProxyRefused => "proxy-refused",
             Self::Insecure => "agent-insecure",
+            Self::Certificate(error) => error.code(),
+            Self::ProxyWantsPassword => "proxy-wants-password",
+            Self::ProxyUnreachable => "proxy-unreachable",
+            Self::ProxyRefused => "proxy-refused",
             Self::TimedOut => "agent-timed-out",
             Self::Broken => "link-broken",
             Self::Silent => "link-silent",
             Self::Intercepted { .. } => "agent-intercepted",
+            Self::LoginPage { .. } => "agent-login-page",
             Self::RateLimited { .. } => "agent-rate-limited",
             Self::Unwell { .. } => "agent-unwell",
             Self::Rejected => "agent-rejected",
@@ -117,14 +133,18 @@ impl LinkError {
         match self {
             Self::Token(error) => error.retry(),
             Self::RateLimited { retry_in } | Self::Unwell { retry_in, .. } => Retry::Later(*retry_in),
+            // Another network, the right time or a new certificate help, and can come at any time.
             Self::Unreachable
-            | Self::ProxyWantsPassword
-            | Self::ProxyRefused
             | Self::Insecure
+            | Self::Certificate(_)
+            | Self::ProxyUnreachable
+            | Self::ProxyRefused
             | Self::TimedOut
             | Self::Broken
             | Self::Silent
             | Self::Intercepted { .. } => Retry::Later(None),
+            // A wrong password that is tried again and again can lock somebody's account.
+            Self::ProxyWantsPassword | Self::LoginPage { .. } => Retry::Never,
             Self::Rejected => Retry::SignIn,
             Self::Forbidden { .. } | Self::NoSuchAgent { .. } | Self::Unexpected { .. } | Self::NotAnAgent(_) | Self::TooLarge => {
                 Retry::Never
@@ -132,6 +152,58 @@ impl LinkError {
             // RFC 6455 §7.4: policy and the application's own codes are final, the rest passes.
             Self::Closed { code, .. } if *code == 1008 || (4000..5000).contains(code) => Retry::Never,
             Self::Closed { .. } => Retry::Later(None),
+        }
+    }
+}
+
+/// What is wrong with a server's certificate (RFC 5280 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// It was good until some time ago.
+    #[error(
+        "The agent's certificate has expired. Check the date and time of this computer; if they are right, tell whoever runs the agent."
+    )]
+    Expired,
+    /// It will be good.
+    #[error("The agent's certificate is not valid yet. Check the date and time of this computer.")]
+    NotYetValid,
+    /// It is somebody else's.
+    #[error("The certificate at the agent's address belongs to another address. Does this network want a sign-in of its own?")]
+    WrongHost,
+    /// Neither this system nor Mozilla trusts who has issued it.
+    #[error(
+        "The agent's certificate was issued by an authority that this computer does not trust. Does this network inspect connections? Then its authority must be among the system's."
+    )]
+    UnknownIssuer,
+    /// Anything else.
+    #[error("The agent's certificate is not good. Tell whoever runs the agent.")]
+    Bad,
+}
+
+impl CertificateError {
+    /// A stable name for translation and tests.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Expired => "certificate-expired",
+            Self::NotYetValid => "certificate-not-yet-valid",
+            Self::WrongHost => "certificate-wrong-host",
+            Self::UnknownIssuer => "certificate-unknown-issuer",
+            Self::Bad => "certificate-bad",
+        }
+    }
+}
+
+impl From<&rustls::CertificateError> for CertificateError {
+    fn from(error: &rustls::CertificateError) -> Self {
+        use rustls::CertificateError as Cause;
+        match error {
+            Cause::Expired | Cause::ExpiredContext { .. } => Self::Expired,
+            Cause::NotValidYet | Cause::NotValidYetContext { .. } => Self::NotYetValid,
+            Cause::NotValidForName | Cause::NotValidForNameContext { .. } => Self::WrongHost,
+            Cause::UnknownIssuer => Self::UnknownIssuer,
+            _ => Self::Bad,
         }
     }
 }

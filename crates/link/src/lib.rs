@@ -32,9 +32,9 @@ mod timing;
 mod updates;
 
 pub use address::{AddressError, AgentAddress};
-pub use error::{CommandError, DeliveryError, LinkError, TurnError};
+pub use error::{CertificateError, CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
-pub use net::tls_config;
+pub use net::{ClientError, http_client, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
 pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
 pub use timing::Timing;

@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Retry(String, Reply<()>),
     Discard(String, Reply<()>),
     Reconnect(Reply<()>),
+    Wake(Reply<()>),
     Close(Reply<()>),
 }
 
@@ -143,6 +144,15 @@ impl Link {
     /// [`CommandError::Closed`].
     pub async fn reconnect(&self) -> Result<(), CommandError> {
         self.ask(Command::Reconnect).await
+    }
+
+    /// To be called when the computer has slept, or its network is another one: connects at once, with a token that is good by the clock on
+    /// the wall. An open socket is checked and stays if it is alive and its token is good.
+    ///
+    /// # Errors
+    /// [`CommandError::Closed`].
+    pub async fn wake(&self) -> Result<(), CommandError> {
+        self.ask(Command::Wake).await
     }
 
     /// Closes the socket and ends the link, for all its clones. Returns when it is done, and the outbox is as it shall be.

@@ -13,7 +13,7 @@ pub struct Timing {
     pub ping: Duration,
     /// Without a word from the agent, pongs included, until the socket counts as dead.
     pub silence: Duration,
-    /// For an answer to the ping of [`crate::Link::reconnect`].
+    /// For an answer to the ping of [`crate::Link::reconnect`] and [`crate::Link::wake`].
     pub check: Duration,
     /// Before the second try; the first is immediate.
     pub backoff_base: Duration,

@@ -297,7 +297,7 @@ impl Desk {
     /// Something has happened to the network: nobody should have to wait for a pause or a period to end.
     pub(super) fn look_after_links(&self) {
         for link in self.threads.links() {
-            tokio::spawn(async move { link.reconnect().await });
+            tokio::spawn(async move { link.wake().await });
         }
     }
 

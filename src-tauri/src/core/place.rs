@@ -9,15 +9,13 @@ use std::{
 
 use callbox_identity::{Account, Config, Entropy, Issuer, Profile, ProfileError, Session, SystemClock, SystemEntropy};
 use callbox_ipc::{ProfileView, UserError};
-use callbox_link::AgentAddress;
+use callbox_link::{AgentAddress, ClientError};
 use callbox_sandbox::{Model, Sandbox, SandboxConfig};
 use callbox_vault::Vault;
 use url::Url;
 
 use super::{Jobs, view};
 
-/// How long a connection may take to stand.
-const CONNECT: Duration = Duration::from_secs(15);
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
 
@@ -48,6 +46,15 @@ pub(crate) enum PlaceError {
     Sandbox(#[from] callbox_sandbox::SandboxError),
 }
 
+impl From<ClientError> for PlaceError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Tls(error) => Self::Tls(error),
+            ClientError::Http(error) => Self::Network(error),
+        }
+    }
+}
+
 impl PlaceError {
     pub(super) fn code(&self) -> &'static str {
         match self {
@@ -72,12 +79,13 @@ impl Place {
     }
 
     fn new(profile: Profile, vault: &Vault, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
-        let http = http_client()?;
+        // Two clients: one side of a sign-in can be on this computer, where no proxy is asked, and the other not.
+        let http = callbox_link::http_client(&profile.agent)?;
         let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
         let session = Session::spawn(Config {
             profile: profile.clone(),
             vault: vault.clone(),
-            http: http.clone(),
+            http: callbox_link::http_client(profile.issuer.url())?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         });
@@ -96,18 +104,6 @@ impl Place {
             sandbox: self.is_sandbox(),
         }
     }
-}
-
-/// The client for all requests. Redirects stay off: a token must not follow one to somewhere else. It trusts whom the socket trusts.
-fn http_client() -> Result<reqwest::Client, PlaceError> {
-    let tls = callbox_link::tls_config().map_err(PlaceError::Tls)?;
-    reqwest::Client::builder()
-        .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT)
-        .tls_backend_preconfigured((*tls).clone())
-        .build()
-        .map_err(PlaceError::Network)
 }
 
 /// Starts the built-in tenant (and the built-in agent, unless another one is named) and moves there.

@@ -47,6 +47,7 @@ coded! {
     callbox_link::DeliveryError;
     LinkError {
         LinkError::Forbidden { text } | LinkError::NoSuchAgent { text, .. } | LinkError::Closed { reason: text, .. } => text.clone(),
+        LinkError::LoginPage { host } => host.clone(),
         LinkError::Token(TokenError::Interaction(said) | TokenError::Configuration(said)) => said.to_string(),
     };
     TurnError { TurnError::Failed { text } => text.clone() };

@@ -112,6 +112,25 @@ impl Machine {
         }
     }
 
+    /// The computer has slept, or its network is another one: what is under way is most likely dead, what failed may work now, and the token
+    /// may have ended unnoticed, because the clock stood still.
+    pub(crate) fn wake(&mut self, now: Moment) {
+        if matches!(self.phase, Phase::Opening | Phase::Loading { .. }) {
+            self.cut();
+            self.failures = 0;
+            self.start();
+            return;
+        }
+        self.reconnect(now);
+        self.renew();
+    }
+
+    /// The socket did not answer the ping of [`Machine::reconnect`]. That it is dead is no news of the agent: nothing is held against it.
+    pub(super) fn found_dead(&mut self) {
+        self.cut();
+        self.start_over();
+    }
+
     /// Ends the link.
     pub(crate) fn close(&mut self) {
         if self.phase != Phase::Closed {
@@ -130,6 +149,7 @@ impl Machine {
     fn is_good(&mut self) {
         self.failures = 0;
         self.fresh_spent = false;
+        self.replacement = None;
         self.evictions = 0;
     }
 

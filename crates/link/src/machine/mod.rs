@@ -91,6 +91,8 @@ pub(crate) struct Machine {
     failures: u32,
     /// A refused token has been replaced since the last good connection.
     fresh_spent: bool,
+    /// What it was replaced with.
+    replacement: Option<Lease>,
     /// How often the agent has closed a socket with 1008 since the last good connection.
     evictions: u32,
     life: Life,
@@ -117,6 +119,7 @@ impl Machine {
             owner: None,
             failures: 0,
             fresh_spent: false,
+            replacement: None,
             evictions: 0,
             life: Life::default(),
             questions: Questions::default(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use callbox_identity::TokenError;
+use callbox_identity::{Retry, TokenError};
 
 use super::{Effect, Machine, Moment, connect::Phase};
 
@@ -71,16 +71,21 @@ impl Machine {
             return;
         }
         match self.renewal.next {
-            Next::Later(at) if at <= now => {
-                self.renewal.next = Next::Asked;
-                self.effects.push_back(Effect::Token { after_rejection: false });
-            }
+            Next::Later(at) if at <= now => self.renew(),
             Next::Here(lease) if self.is_quiet() || self.renewal.last_call() <= now => {
                 self.cut();
                 self.moving = true;
                 self.connect(lease, now);
             }
             _ => {}
+        }
+    }
+
+    /// Asks whether there is a newer token, unless that is known.
+    pub(super) fn renew(&mut self) {
+        if self.phase.is_online() && matches!(self.renewal.next, Next::Later(_)) {
+            self.renewal.next = Next::Asked;
+            self.effects.push_back(Effect::Token { after_rejection: false });
         }
     }
 
@@ -91,13 +96,22 @@ impl Machine {
         }
         self.renewal.next = match outcome {
             Ok(lease) if lease.expires > self.renewal.lease.expires => Next::Here(*lease),
+            Ok(lease) => Next::Later(lease.fresh_until.max(now + PAUSE)),
             // The socket is good for as long as it is; the session says by itself if it is over.
-            Ok(_) | Err(_) => Next::Later(now + PAUSE),
+            Err(error) => match error.retry() {
+                Retry::Later(wanted) => Next::Later(now + PAUSE.max(wanted.unwrap_or_default())),
+                Retry::SignIn | Retry::Never => Next::Never,
+            },
         };
         self.look_after_token(now);
     }
 
     pub(super) fn connect(&mut self, lease: Lease, now: Moment) {
+        // The replacement of a refused token is not replaced; a token that came after it is another matter, however short the time between.
+        if self.replacement.is_some_and(|replacement| replacement != lease) {
+            self.fresh_spent = false;
+        }
+        self.replacement = self.fresh_spent.then_some(lease);
         self.renewal.begin(lease, now);
         self.phase = Phase::Opening;
         self.effects.push_back(Effect::Connect);

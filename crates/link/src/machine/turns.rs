@@ -280,7 +280,9 @@ impl Machine {
     }
 
     pub(super) fn look_after_socket(&mut self, now: Moment) {
-        if self.life.dead_at(&self.timing) <= now {
+        if self.life.check.is_some_and(|check| check <= now) {
+            self.found_dead();
+        } else if self.life.dead_at(&self.timing) <= now {
             self.lost(LinkError::Silent, now);
         } else if self.life.next_ping(&self.timing) <= now {
             self.life.pinged = now;

@@ -9,35 +9,67 @@ use crate::{LinkError, error::quote};
 /// The longest body of a refusal that is read, in bytes.
 const MAX_BODY: usize = 4096;
 
-/// Whether somebody else answered with a web page.
+/// Whether the answer says of itself that it is a web page.
 pub(crate) fn is_page(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.trim_start().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
+}
+
+/// Whether it is a web page, whatever it says. Nothing that an agent answers begins like this.
+pub(crate) fn looks_like_a_page(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }
 
 /// What a status other than the wanted one means.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> LinkError {
-    let text = || if is_page(headers) { String::new() } else { quote(&String::from_utf8_lossy(body)) };
+    let page = is_page(headers) || looks_like_a_page(body);
+    let text = || if page { String::new() } else { explanation(body) };
     let number = status.as_u16();
     match number {
         401 => LinkError::Rejected,
         403 => LinkError::Forbidden { text: text() },
+        // A proxy that was not asked for a tunnel.
+        407 => LinkError::ProxyWantsPassword,
         429 => LinkError::RateLimited { retry_in: retry_after(headers) },
-        408 | 425 | 500..=599 => LinkError::Unwell { status: number, retry_in: retry_after(headers) },
         // 511 is what RFC 6585 §6 has for captive portals; most of them redirect, or answer 200 with their own page.
-        300..=399 => LinkError::Intercepted { status: number },
-        200..=299 if is_page(headers) => LinkError::Intercepted { status: number },
+        511 => LinkError::Intercepted { status: number },
+        408 | 425 | 500..=599 => LinkError::Unwell { status: number, retry_in: retry_after(headers) },
+        300..=399 => match login_page(headers) {
+            Some(host) => LinkError::LoginPage { host },
+            None => LinkError::Intercepted { status: number },
+        },
+        200..=299 if page => LinkError::Intercepted { status: number },
+        // Something on the way has taken the wish for a socket out of the request (RFC 9110 §15.5.22).
+        426 => LinkError::Intercepted { status: number },
         400 | 404 | 410 => LinkError::NoSuchAgent { status: number, text: text() },
         _ => LinkError::Unexpected { status: number },
     }
 }
 
+/// What a refusal says about itself: the sentence in a problem description (RFC 9457 §3.1) or an OAuth error (RFC 6750 §3.1), else all of it.
+fn explanation(body: &[u8]) -> String {
+    let object: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    let sentence = object.as_ref().and_then(|object| {
+        let text = |name: &&str| object.get(*name)?.as_str().filter(|text| !text.trim().is_empty());
+        ["detail", "error_description", "message", "title", "error"].iter().find_map(text)
+    });
+    quote(sentence.unwrap_or(&String::from_utf8_lossy(body)))
+}
+
+/// The host of the Cloudflare Access page to which a redirect leads: no network's portal, but the door of this very agent.
+fn login_page(headers: &HeaderMap) -> Option<String> {
+    let location = headers.get(header::LOCATION)?.to_str().ok()?;
+    let location = url::Url::parse(location).ok()?;
+    let host = location.host_str()?;
+    let access = host.ends_with(".cloudflareaccess.com") && location.path().starts_with("/cdn-cgi/access/");
+    access.then(|| quote(host))
+}
+
 /// Reads the beginning of a refusal's body and says what it all means.
 pub(crate) async fn read_refusal(mut response: reqwest::Response) -> LinkError {
     let (status, headers) = (response.status(), response.headers().clone());
-    if status.as_u16() == 511 {
-        return LinkError::Intercepted { status: 511 };
-    }
     let mut body = Vec::new();
     while body.len() < MAX_BODY {
         match response.chunk().await {
@@ -53,26 +85,33 @@ pub(crate) fn failure(error: &reqwest::Error) -> LinkError {
     if error.is_timeout() {
         return LinkError::TimedOut;
     }
-    match error {
-        _ if is_about_tls(error) => LinkError::Insecure,
-        _ if says(error, "tunnel error: proxy authorization required") => LinkError::ProxyWantsPassword,
-        _ if says(error, "tunnel error: unsuccessful") => LinkError::ProxyRefused,
-        _ if error.is_connect() => LinkError::Unreachable,
-        _ => LinkError::Broken,
+    if let Some(error) = tunnel_error(error) {
+        return error;
+    }
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(cause)) => LinkError::Certificate(cause.into()),
+        Some(_) => LinkError::Insecure,
+        None if error.is_connect() => LinkError::Unreachable,
+        None => LinkError::Broken,
     }
 }
 
-/// Whether TLS is among the causes.
-fn is_about_tls(error: &(dyn Error + 'static)) -> bool {
-    // An I/O error keeps what it was made of to itself, out of the chain of causes.
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_about_tls(inner)) || error.source().is_some_and(is_about_tls)
+/// What the proxy said to CONNECT, if it is the cause. The library's type is not public, only its sentences are; the tests in `it/proxy.rs`
+/// hold them to what they are here.
+fn tunnel_error(error: &(dyn Error + 'static)) -> Option<LinkError> {
+    match error.to_string().strip_prefix("tunnel error: ") {
+        Some("proxy authorization required") => Some(LinkError::ProxyWantsPassword),
+        Some("failed to create underlying connection") => Some(LinkError::ProxyUnreachable),
+        Some(_) => Some(LinkError::ProxyRefused),
+        None => error.source().and_then(tunnel_error),
+    }
 }
 
-/// Whether this is among the causes. The type of an error in a proxy's tunnel is private to its library; a test holds its words, and without
-/// them the agent is unreachable, which is as true.
-fn says(error: &(dyn Error + 'static), words: &str) -> bool {
-    error.to_string() == words || error.source().is_some_and(|source| says(source, words))
+/// The TLS error among the causes.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    // An I/O error keeps what it was made of to itself, out of the chain of causes.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.downcast_ref().or_else(|| inner.and_then(|inner| tls_error(inner))).or_else(|| error.source().and_then(tls_error))
 }
 
 /// Seconds to wait (RFC 9110 §10.2.3). Dates are not worth a clock: the usual pause applies.
@@ -96,6 +135,9 @@ mod tests {
     fn each_status_means_one_thing() {
         let none = headers(&[]);
         let html = headers(&[("content-type", "Text/HTML; charset=utf-8")]);
+        let xhtml = headers(&[("content-type", "application/xhtml+xml")]);
+        let access = headers(&[("location", "https://team.cloudflareaccess.com/cdn-cgi/access/login/agent.example?kid=1")]);
+        let lookalike = headers(&[("location", "https://cloudflareaccess.com.example/cdn-cgi/access/login/agent.example")]);
         let later = headers(&[("retry-after", "7")]);
         let text = |text: &str| text.to_owned();
         for (status, headers, body, expected) in [
@@ -107,7 +149,23 @@ mod tests {
             (429, &later, "", LinkError::RateLimited { retry_in: Some(Duration::from_secs(7)) }),
             (503, &later, "", LinkError::Unwell { status: 503, retry_in: Some(Duration::from_secs(7)) }),
             (500, &html, "", LinkError::Unwell { status: 500, retry_in: None }),
+            (
+                403,
+                &none,
+                r#"{"title":"Forbidden","detail":"Not on Sundays.\u0007"}"#,
+                LinkError::Forbidden { text: text("Not on Sundays.") },
+            ),
+            (403, &none, r#"{"error":"insufficient_scope","error_description":"chat"}"#, LinkError::Forbidden { text: text("chat") }),
+            (403, &none, r#"{"error":7}"#, LinkError::Forbidden { text: text(r#"{"error":7}"#) }),
+            (403, &none, " <!doctype html>", LinkError::Forbidden { text: text("") }),
+            (407, &html, "", LinkError::ProxyWantsPassword),
+            (511, &html, "", LinkError::Intercepted { status: 511 }),
+            (426, &none, "", LinkError::Intercepted { status: 426 }),
             (302, &none, "", LinkError::Intercepted { status: 302 }),
+            (302, &access, "", LinkError::LoginPage { host: text("team.cloudflareaccess.com") }),
+            (302, &lookalike, "", LinkError::Intercepted { status: 302 }),
+            (200, &xhtml, "", LinkError::Intercepted { status: 200 }),
+            (200, &none, "\u{feff}\n<html>", LinkError::Intercepted { status: 200 }),
             (307, &none, "", LinkError::Intercepted { status: 307 }),
             (200, &html, "<title>Hotel</title>", LinkError::Intercepted { status: 200 }),
             (200, &none, "", LinkError::Unexpected { status: 200 }),

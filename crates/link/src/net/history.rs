@@ -8,7 +8,7 @@ use http::{StatusCode, header};
 use tokio::time::timeout;
 use url::Url;
 
-use super::answer::{failure, is_page, read_refusal};
+use super::answer::{failure, is_page, looks_like_a_page, read_refusal};
 use crate::LinkError;
 
 /// The largest history that is loaded, in bytes of JSON.
@@ -42,6 +42,9 @@ async fn parse(body: Vec<u8>) -> Result<Vec<UiMessage>, LinkError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
+    if looks_like_a_page(&body) {
+        return Err(LinkError::Intercepted { status: 200 });
+    }
     let read = move || serde_json::from_slice(&body).map_err(|_| LinkError::NotAnAgent("its messages are not a list of messages"));
     // Megabytes of JSON are no work for the thread that also serves the window.
     tokio::task::spawn_blocking(read).await.unwrap_or(Err(LinkError::Broken))
@@ -55,8 +58,9 @@ mod tests {
     async fn nothing_is_an_empty_list_and_rubbish_is_an_error() {
         assert_eq!(parse(b" \n".to_vec()).await, Ok(Vec::new()));
         assert_eq!(parse(b"[]".to_vec()).await, Ok(Vec::new()));
-        for rubbish in ["{}", "[1]", "null", "[{\"id\":\"a\"", "<html>"] {
+        for rubbish in ["{}", "[1]", "null", "[{\"id\":\"a\"", "sign in first"] {
             assert_eq!(parse(rubbish.into()).await.unwrap_err().code(), "agent-not-an-agent", "{rubbish}");
         }
+        assert_eq!(parse(b"\n<html>".to_vec()).await, Err(LinkError::Intercepted { status: 200 }), "a page that calls itself JSON");
     }
 }

@@ -24,6 +24,7 @@ use url::Url;
 
 use super::{
     answer::{failure, read_refusal},
+    client::builder,
     tls::tls_config,
 };
 use crate::LinkError;
@@ -74,15 +75,8 @@ impl Road {
             Some(tls) => tls,
             None => tls_config().map_err(|_| LinkError::Insecure)?,
         };
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured((*tls).clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .tcp_nodelay(true)
-            // Each socket is a connection of its own.
-            .pool_max_idle_per_host(0);
-        let builder = if self.local { builder.no_proxy() } else { builder };
+        // Each socket is a connection of its own.
+        let builder = builder(&tls, self.local).http1_only().tcp_nodelay(true).pool_max_idle_per_host(0);
         builder.build().map_err(|_| LinkError::Insecure)
     }
 }

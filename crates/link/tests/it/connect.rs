@@ -13,6 +13,10 @@ use crate::world::{GRACE, Watched, World, elapse, quick, session, soon};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+fn respond(status: u16, kind: &str, body: &str) -> Fault {
+    Fault::Respond { status, headers: vec![("content-type".to_owned(), kind.to_owned())], body: body.to_owned() }
+}
+
 /// Waits until nothing is under way any more: a request that were still made would have been made.
 async fn is_final(watched: &mut Watched, requests: impl Fn() -> u64) {
     let before = requests();
@@ -68,6 +72,10 @@ async fn a_portal_in_between_is_named_and_the_link_comes_back_when_it_is_gone() 
         (Endpoint::Socket, Fault::html(), 200),
         (Endpoint::Messages, Fault::redirect("https://portal.example/login"), 302),
         (Endpoint::Messages, Fault::html(), 200),
+        (Endpoint::Messages, respond(200, "text/plain", "\n<!DOCTYPE html><title>Hotel</title>"), 200),
+        (Endpoint::Messages, respond(200, "application/json", "<html>"), 200),
+        (Endpoint::Socket, respond(511, "text/html", "<html>"), 511),
+        (Endpoint::Messages, respond(511, "text/html", "<html>"), 511),
     ] {
         world.control().always(endpoint, [fault]);
         let mut watched = world.link("c1").await;
@@ -80,6 +88,29 @@ async fn a_portal_in_between_is_named_and_the_link_comes_back_when_it_is_gone() 
         watched.until_online().await;
         watched.link.close().await;
     }
+    assert_eq!(world.control().presented().len(), 0, "no token is thrown away for that");
+}
+
+#[tokio::test]
+async fn a_sign_in_page_for_browsers_is_told_from_a_portal() {
+    let world = World::new().await;
+    let page = "https://team.cloudflareaccess.com/cdn-cgi/access/login/agent.example?kid=1&redirect_url=%2Fagents";
+    world.control().always(Endpoint::Socket, [Fault::redirect(page)]);
+    let mut watched = world.link("c1").await;
+    let told = LinkState::Refused(LinkError::LoginPage { host: "team.cloudflareaccess.com".to_owned() });
+    watched.until("the page is named", |watched| watched.status.link == told).await;
+    is_final(&mut watched, || world.control().requests(Endpoint::Socket)).await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_words_of_its_problem_description() {
+    let world = World::new().await;
+    let problem = r#"{"type": "about:blank", "title": "Forbidden", "detail": "Your team has no access to this agent."}"#;
+    world.control().always(Endpoint::Socket, [respond(403, "application/problem+json", problem)]);
+    let mut watched = world.link("c1").await;
+    let refused = LinkState::Refused(LinkError::Forbidden { text: "Your team has no access to this agent.".to_owned() });
+    watched.until("refused", |watched| watched.status.link == refused).await;
+    assert_eq!(world.control().presented().len(), 0);
 }
 
 #[tokio::test]

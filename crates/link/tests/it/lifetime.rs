@@ -91,6 +91,42 @@ async fn a_socket_that_is_only_half_open_is_noticed_and_replaced() {
 }
 
 #[tokio::test]
+async fn after_a_sleep_a_dead_socket_is_replaced_at_once_and_a_live_one_stays() {
+    let world = World::new().await;
+    let control = world.control();
+    let mut watched = world.online("c1").await;
+    watched.link.wake().await.unwrap();
+    // The pong comes before the answer.
+    watched.link.send("thank you").await.unwrap();
+    watched.until_answered(2).await;
+    elapse(Duration::from_secs(6)).await;
+    watched.link.send("thank you").await.unwrap();
+    watched.until_answered(4).await;
+    assert_eq!((control.handshakes().0, control.presented().len()), (1, 0), "the same socket, the same token");
+
+    control.stall_sockets();
+    soon("silence", control.until(|| control.stalled_sockets() == 1)).await;
+    watched.link.wake().await.unwrap();
+    elapse(Duration::from_secs(6)).await;
+    // Pauses are an hour here: there was none.
+    soon("another socket", control.until(|| control.handshakes().0 == 2)).await;
+    watched.until_online().await;
+    watched.link.send("thank you").await.unwrap();
+    watched.until_answered(6).await;
+}
+
+#[tokio::test]
+async fn waking_up_ends_a_pause() {
+    let world = World::new().await;
+    let mut watched = world.online("c1").await;
+    world.control().drop_sockets();
+    watched.until_offline().await;
+    watched.link.wake().await.unwrap();
+    watched.until_online().await;
+    assert_eq!(world.control().handshakes().0, 2);
+}
+
+#[tokio::test]
 async fn a_socket_on_which_nothing_is_said_stays_open() {
     let world = World::new().await;
     let mut watched = world.online("c1").await;

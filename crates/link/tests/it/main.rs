@@ -4,6 +4,7 @@
 
 mod connect;
 mod decide;
+mod front;
 mod lifetime;
 mod proxy;
 mod talk;

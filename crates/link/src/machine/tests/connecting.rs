@@ -205,8 +205,95 @@ fn reconnect_ends_a_pause_and_checks_an_open_socket() {
     table.pass(secs(5));
     assert_eq!(table.link(), LinkState::Online, "it has answered");
     table.machine.reconnect(table.now);
+    table.effects();
     table.pass(secs(5));
-    assert!(matches!(table.link(), LinkState::Offline { why: LinkError::Silent, .. }), "it has not");
+    assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: false }], "it has not, and nobody has to wait for another");
+    assert_eq!(table.link(), LinkState::Connecting);
+}
+
+#[test]
+fn waking_up_ends_every_wait_and_trusts_nothing_that_was_under_way() {
+    let connects = [Effect::Token { after_rejection: false }];
+    let mut table = Table::signed_in();
+    for _ in 0..12 {
+        table.machine.token(Err(TokenError::Transient(Trouble::Unreachable)), table.now);
+        table.pass(secs(31));
+        table.effects();
+    }
+    table.machine.token(Err(TokenError::Transient(Trouble::Unreachable)), table.now);
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), connects, "a pause");
+    table.machine.token(Err(TokenError::Transient(Trouble::Unreachable)), table.now);
+    let LinkState::Offline { retry_in: Some(pause), .. } = table.link() else { panic!("it waits") };
+    assert!(pause <= Timing::default().backoff_base, "pauses begin anew: {pause:?}");
+
+    table.machine.wake(table.now);
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), connects, "the session has one request out, and looks after it itself");
+    table.machine.token(Ok(lease()), table.now);
+    table.effects();
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), [&[Effect::Cut], &connects[..]].concat(), "a handshake");
+    table.machine.token(Ok(lease()), table.now);
+    table.machine.opened(table.now);
+    table.effects();
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), [&[Effect::Cut], &connects[..]].concat(), "the messages on their way");
+
+    let mut table = Table::signed_in();
+    table.machine.token(Ok(lease()), table.now);
+    table.machine.refused(LinkError::NoSuchAgent { status: 404, text: String::new() }, table.now);
+    table.effects();
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), connects, "another network may know the agent");
+    table.machine.presence(Presence::Absent);
+    table.effects();
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), [], "there is nobody to connect for");
+    table.machine.close();
+    table.effects();
+    table.machine.wake(table.now);
+    assert_eq!((table.link(), table.effects()), (LinkState::Closed, vec![]));
+}
+
+#[test]
+fn an_open_socket_survives_a_sleep_if_it_answers_and_its_token_is_good() {
+    let mut table = Table::online(vec![]);
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), [Effect::Ping, Effect::Token { after_rejection: false }]);
+    table.machine.wake(table.now);
+    assert_eq!(table.effects(), [Effect::Ping], "the session is asked once");
+    table.machine.alive(table.now);
+    table.machine.token(Ok(lease()), table.now);
+    table.pass(secs(10));
+    assert_eq!((table.link(), table.effects()), (LinkState::Online, vec![]));
+
+    // The clock stood still, the token's life did not.
+    table.machine.wake(table.now);
+    table.effects();
+    table.machine.alive(table.now);
+    let newer = Lease { fresh_until: lease().fresh_until + secs(5), expires: lease().expires + secs(5) };
+    table.machine.token(Ok(newer), table.now);
+    assert_eq!((table.link(), table.effects()), (LinkState::Online, vec![Effect::Cut, Effect::Connect]));
+}
+
+#[test]
+fn a_token_that_came_after_the_replacement_of_a_refused_one_may_be_refused_once_more() {
+    let newer = |seconds: u64| Lease { fresh_until: secs(86_000 + seconds), expires: secs(86_400 + seconds) };
+    let mut table = Table::signed_in();
+    table.machine.token(Ok(lease()), table.now);
+    table.machine.refused(LinkError::Rejected, table.now);
+    table.machine.token(Ok(newer(1)), table.now);
+    table.machine.refused(LinkError::Unreachable, table.now);
+    // The lid is closed for a night, and the agent's clock is ahead.
+    table.machine.wake(table.now);
+    table.machine.token(Ok(newer(2)), table.now);
+    table.effects();
+    table.machine.refused(LinkError::Rejected, table.now);
+    assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: true }], "nobody has to sign in for that");
+    table.machine.token(Ok(newer(3)), table.now);
+    table.machine.refused(LinkError::Rejected, table.now);
+    assert_eq!((table.link(), table.machine.deadline()), (LinkState::SignInNeeded, None), "and no further");
 }
 
 #[test]

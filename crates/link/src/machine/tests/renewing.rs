@@ -89,6 +89,10 @@ fn a_token_that_cannot_be_had_leaves_the_socket_alone() {
     table.machine.token(Err(TokenError::Transient(Trouble::Unreachable)), table.now);
     assert_eq!((table.link(), table.effects()), (LinkState::Online, vec![]));
     assert_eq!(live(&mut table, 616), [ASK], "it is asked for again");
+    let pause = Some(Duration::from_secs(120));
+    table.machine.token(Err(TokenError::Transient(Trouble::RateLimited { retry_in: pause })), table.now);
+    assert_eq!(live(&mut table, 735), [], "as long as the tenant asked for");
+    assert_eq!(live(&mut table, 737), [ASK]);
     // The socket breaks while the question is out: the answer to it is no answer to the next.
     table.machine.lost(LinkError::Broken, table.now);
     table.machine.token(Ok(NEWER), table.now);
