@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks by printing")]
 
 mod agent;
+mod bench;
 mod bundle;
 mod process;
 mod run;
@@ -40,6 +41,8 @@ enum Command {
     Run(run::Options),
     /// Check everything, in the order in which a mistake is found soonest.
     Test(test::Options),
+    /// Measure the fold: beside the SDK's own reader, and beside bare parsing.
+    Bench(bench::Options),
     /// Build the installable package for this system and hold it against its size limits.
     Bundle(bundle::Options),
     /// Run a command on a virtual desktop of its own: display, message bus, open keychain, empty home folder (Linux).
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Ui(options) => ui::build(&options).map(drop),
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Bundle(options) => bundle::run(&options),
         Command::Desktop { arguments } => session::run(&arguments),
         Command::WasmTestRunner { arguments } => test::wasm_test_runner(arguments),
