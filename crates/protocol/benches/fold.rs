@@ -19,7 +19,7 @@ enum Line {
     Open,
     Closed,
     In(String),
-    Out(ClientFrame),
+    Out(Box<ClientFrame>),
 }
 
 fn read(path: &str) -> Vec<Line> {
@@ -29,7 +29,7 @@ fn read(path: &str) -> Vec<Line> {
         let raw = || value["raw"].as_str().unwrap().to_owned();
         match (value["dir"].as_str()?, value["text"].as_str().unwrap_or_default()) {
             ("in", _) => Some(Line::In(raw())),
-            ("out", _) => ClientFrame::parse(&raw()).ok().map(Line::Out),
+            ("out", _) => ClientFrame::parse(&raw()).ok().map(|frame| Line::Out(Box::new(frame))),
             ("meta", text) if text.starts_with("socket open") => Some(Line::Open),
             ("meta", text) if text.starts_with("socket closed") => Some(Line::Closed),
             _ => None,
@@ -128,7 +128,7 @@ fn growth() {
     for (deltas, history) in [(1_000, 0), (10_000, 0), (100_000, 0), (10_000, 1_000), (10_000, 10_000)] {
         let mut lines = vec![
             Line::Open,
-            Line::Out(ClientFrame::submit("r", vec![UiMessage::user("u", "go")])),
+            Line::Out(Box::new(ClientFrame::submit("r", vec![UiMessage::user("u", "go")]))),
             chunk(0, json!({"type": "start", "messageId": "assistant_1"})),
             chunk(1, json!({"type": "text-start", "id": "t"})),
         ];
