@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Obstacle;
+
 /// How to go on after an error. Part of every error; nothing is guessed from text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -13,12 +15,15 @@ pub enum Retry {
     Never,
 }
 
-/// Why the tenant gave no usable answer. All of these pass; none of them says anything about the session.
+/// Why the tenant gave no usable answer. Nearly all of these pass; none of them says anything about the session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// No connection: DNS, routing, TLS, proxy. Nothing was sent.
+    /// No connection: DNS, routing, nobody listening. Nothing was sent.
     #[error("The sign-in server could not be reached. Check the network connection.")]
     Unreachable,
+    /// No connection, and it is known why. Nothing was sent.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// The connection stood, the answer did not come in time.
     #[error("The sign-in server did not answer in time. Try again in a moment.")]
     TimedOut,
@@ -45,6 +50,7 @@ impl Trouble {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable => "tenant-unreachable",
+            Self::Obstacle(obstacle) => obstacle.code(),
             Self::TimedOut => "tenant-timed-out",
             Self::ReplyLost => "tenant-reply-lost",
             Self::RateLimited { .. } => "tenant-rate-limited",
@@ -63,13 +69,22 @@ impl Trouble {
         }
     }
 
+    /// How to go on.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Obstacle(obstacle) => obstacle.retry(),
+            _ => Retry::Later(self.retry_in()),
+        }
+    }
+
     /// Whether the request may have been carried out although no answer came.
     pub(crate) fn may_have_happened(&self) -> bool {
         match self {
             Self::TimedOut | Self::ReplyLost => true,
             // A gateway that lost its server does not know either.
             Self::Unwell { status, .. } => matches!(status, 502 | 504),
-            Self::Unreachable | Self::RateLimited { .. } | Self::Intercepted { .. } | Self::Crashed => false,
+            Self::Unreachable | Self::Obstacle(_) | Self::RateLimited { .. } | Self::Intercepted { .. } | Self::Crashed => false,
         }
     }
 }
@@ -152,7 +167,7 @@ impl DiscoveryError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Trouble(trouble) => Retry::Later(trouble.retry_in()),
+            Self::Trouble(trouble) => trouble.retry(),
             _ => Retry::Never,
         }
     }
@@ -266,7 +281,7 @@ impl SignInError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Discovery(error) => error.retry(),
-            Self::Trouble(trouble) => Retry::Later(trouble.retry_in()),
+            Self::Trouble(trouble) => trouble.retry(),
             Self::Declined
             | Self::WrongIssuer
             | Self::CodeRejected
@@ -325,7 +340,7 @@ impl TokenError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::SignedOut | Self::Interaction(_) => Retry::SignIn,
-            Self::Transient(trouble) => Retry::Later(trouble.retry_in()),
+            Self::Transient(trouble) => trouble.retry(),
             Self::Discovery(error) => error.retry(),
             Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,
         }

@@ -10,7 +10,7 @@ use callbox_vault::Secret;
 use http::{HeaderMap, header};
 use url::{Url, form_urlencoded};
 
-use crate::Trouble;
+use crate::{Obstacle, Trouble};
 
 /// The longest that any answer of a tenant may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -124,6 +124,9 @@ pub(crate) async fn fetch(http: &reqwest::Client, request: Request) -> Result<Re
 
 /// A request that was never sent can be sent again without a thought; one that may have arrived cannot.
 fn explain(error: &reqwest::Error) -> Trouble {
+    if let Some(obstacle) = Obstacle::of(error).filter(|_| error.is_connect()) {
+        return obstacle.into();
+    }
     if error.is_connect() || error.is_builder() {
         return Trouble::Unreachable;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_identity::{Retry, TokenError};
+use callbox_identity::{Obstacle, Retry, TokenError};
 use serde::{Deserialize, Serialize};
 
 use crate::OutboxError;
@@ -32,26 +32,12 @@ pub enum LinkError {
     /// There is no access token to connect with.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// No connection: DNS, routing, proxy, nobody listening.
+    /// No connection: DNS, routing, nobody listening.
     #[error("The agent could not be reached. Check the network connection.")]
     Unreachable,
-    /// The connection is not safe: a server that does not speak TLS, or not as it should.
-    #[error("A safe connection to the agent could not be made. Does this network inspect connections, or want a sign-in of its own?")]
-    Insecure,
-    /// The agent's certificate is not good.
+    /// No connection, and it is known why: the proxy, or a connection that is not safe.
     #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// The proxy answered 407.
-    #[error(
-        "The proxy of this network wants a user name and a password. Put them into the system's proxy settings, or into the variable https_proxy (http://name:password@host:port), and start Callbox again."
-    )]
-    ProxyWantsPassword,
-    /// No connection to the proxy.
-    #[error("The proxy of this network could not be reached. Check the network connection and the system's proxy settings.")]
-    ProxyUnreachable,
-    /// The proxy does not let this connection through, or cannot make it.
-    #[error("The proxy of this network did not connect to the agent. Does it let this agent's address through?")]
-    ProxyRefused,
+    Obstacle(#[from] Obstacle),
     /// Nothing came back in time.
     #[error("The agent did not answer in time.")]
     TimedOut,
@@ -105,11 +91,7 @@ impl LinkError {
         match self {
             Self::Token(error) => error.code(),
             Self::Unreachable => "agent-unreachable",
-            Self::Insecure => "agent-insecure",
-            Self::Certificate(error) => error.code(),
-            Self::ProxyWantsPassword => "proxy-wants-password",
-            Self::ProxyUnreachable => "proxy-unreachable",
-            Self::ProxyRefused => "proxy-refused",
+            Self::Obstacle(obstacle) => obstacle.code(),
             Self::TimedOut => "agent-timed-out",
             Self::Broken => "link-broken",
             Self::Silent => "link-silent",
@@ -133,77 +115,18 @@ impl LinkError {
         match self {
             Self::Token(error) => error.retry(),
             Self::RateLimited { retry_in } | Self::Unwell { retry_in, .. } => Retry::Later(*retry_in),
-            // Another network, the right time or a new certificate help, and can come at any time.
-            Self::Unreachable
-            | Self::Insecure
-            | Self::Certificate(_)
-            | Self::ProxyUnreachable
-            | Self::ProxyRefused
-            | Self::TimedOut
-            | Self::Broken
-            | Self::Silent
-            | Self::Intercepted { .. } => Retry::Later(None),
-            // A wrong password that is tried again and again can lock somebody's account.
-            Self::ProxyWantsPassword | Self::LoginPage { .. } => Retry::Never,
+            Self::Obstacle(obstacle) => obstacle.retry(),
+            Self::Unreachable | Self::TimedOut | Self::Broken | Self::Silent | Self::Intercepted { .. } => Retry::Later(None),
             Self::Rejected => Retry::SignIn,
-            Self::Forbidden { .. } | Self::NoSuchAgent { .. } | Self::Unexpected { .. } | Self::NotAnAgent(_) | Self::TooLarge => {
-                Retry::Never
-            }
+            Self::LoginPage { .. }
+            | Self::Forbidden { .. }
+            | Self::NoSuchAgent { .. }
+            | Self::Unexpected { .. }
+            | Self::NotAnAgent(_)
+            | Self::TooLarge => Retry::Never,
             // RFC 6455 §7.4: policy and the application's own codes are final, the rest passes.
             Self::Closed { code, .. } if *code == 1008 || (4000..5000).contains(code) => Retry::Never,
             Self::Closed { .. } => Retry::Later(None),
-        }
-    }
-}
-
-/// What is wrong with a server's certificate (RFC 5280 §6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// It was good until some time ago.
-    #[error(
-        "The agent's certificate has expired. Check the date and time of this computer; if they are right, tell whoever runs the agent."
-    )]
-    Expired,
-    /// It will be good.
-    #[error("The agent's certificate is not valid yet. Check the date and time of this computer.")]
-    NotYetValid,
-    /// It is somebody else's.
-    #[error("The certificate at the agent's address belongs to another address. Does this network want a sign-in of its own?")]
-    WrongHost,
-    /// Neither this system nor Mozilla trusts who has issued it.
-    #[error(
-        "The agent's certificate was issued by an authority that this computer does not trust. Does this network inspect connections? Then its authority must be among the system's."
-    )]
-    UnknownIssuer,
-    /// Anything else.
-    #[error("The agent's certificate is not good. Tell whoever runs the agent.")]
-    Bad,
-}
-
-impl CertificateError {
-    /// A stable name for translation and tests.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Expired => "certificate-expired",
-            Self::NotYetValid => "certificate-not-yet-valid",
-            Self::WrongHost => "certificate-wrong-host",
-            Self::UnknownIssuer => "certificate-unknown-issuer",
-            Self::Bad => "certificate-bad",
-        }
-    }
-}
-
-impl From<&rustls::CertificateError> for CertificateError {
-    fn from(error: &rustls::CertificateError) -> Self {
-        use rustls::CertificateError as Cause;
-        match error {
-            Cause::Expired | Cause::ExpiredContext { .. } => Self::Expired,
-            Cause::NotValidYet | Cause::NotValidYetContext { .. } => Self::NotYetValid,
-            Cause::NotValidForName | Cause::NotValidForNameContext { .. } => Self::WrongHost,
-            Cause::UnknownIssuer => Self::UnknownIssuer,
-            _ => Self::Bad,
         }
     }
 }

@@ -32,7 +32,7 @@ mod timing;
 mod updates;
 
 pub use address::{AddressError, AgentAddress};
-pub use error::{CertificateError, CommandError, DeliveryError, LinkError, TurnError};
+pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
 pub use net::{ClientError, http_client, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};

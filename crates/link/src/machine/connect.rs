@@ -246,12 +246,16 @@ impl Machine {
 
     /// A try, or a connection, has ended with an error.
     fn fail(&mut self, error: LinkError, now: Moment) {
+        let newer = self.renewal.newer();
         self.cut();
         self.moving = false;
         // A close with 1008 can mean a token that has expired, or an agent that has slept and lost it.
         let evicted = matches!(error, LinkError::Closed { code: 1008, .. });
         let unauthorized = evicted || error == LinkError::Rejected;
         if unauthorized && !self.fresh_spent {
+            if let Some(lease) = newer {
+                return self.connect(lease, now);
+            }
             self.fresh_spent = true;
             self.phase = Phase::Authorizing;
             self.effects.push_back(Effect::Token { after_rejection: true });

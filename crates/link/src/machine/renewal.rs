@@ -59,6 +59,11 @@ impl Renewal {
         }
     }
 
+    /// The newer token, if it is here.
+    pub(super) fn newer(&self) -> Option<Lease> {
+        if let Next::Here(lease) = self.next { Some(lease) } else { None }
+    }
+
     fn last_call(&self) -> Moment {
         self.lease.expires.saturating_sub(LAST_CALL)
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use callbox_identity::{Entropy, TokenError, Trouble};
+use callbox_identity::{Entropy, Obstacle, TokenError, Trouble};
 use callbox_protocol::{ServerFrame, UiMessage, apply};
 use serde_json::{Value, json};
 

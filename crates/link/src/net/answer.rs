@@ -1,7 +1,8 @@
 //! What an HTTP answer of an agent means: one table for handshakes and for `get-messages`.
 
-use std::{error::Error, io, time::Duration};
+use std::time::Duration;
 
+use callbox_identity::Obstacle;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::{LinkError, error::quote};
@@ -31,7 +32,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> L
         401 => LinkError::Rejected,
         403 => LinkError::Forbidden { text: text() },
         // A proxy that was not asked for a tunnel.
-        407 => LinkError::ProxyWantsPassword,
+        407 => Obstacle::ProxyWantsPassword.into(),
         429 => LinkError::RateLimited { retry_in: retry_after(headers) },
         // 511 is what RFC 6585 §6 has for captive portals; most of them redirect, or answer 200 with their own page.
         511 => LinkError::Intercepted { status: number },
@@ -85,40 +86,23 @@ pub(crate) fn failure(error: &reqwest::Error) -> LinkError {
     if error.is_timeout() {
         return LinkError::TimedOut;
     }
-    if let Some(error) = tunnel_error(error) {
-        return error;
-    }
-    match tls_error(error) {
-        Some(rustls::Error::InvalidCertificate(cause)) => LinkError::Certificate(cause.into()),
-        Some(_) => LinkError::Insecure,
+    match Obstacle::of(error) {
+        Some(obstacle) => obstacle.into(),
         None if error.is_connect() => LinkError::Unreachable,
         None => LinkError::Broken,
     }
 }
 
-/// What the proxy said to CONNECT, if it is the cause. The library's type is not public, only its sentences are; the tests in `it/proxy.rs`
-/// hold them to what they are here.
-fn tunnel_error(error: &(dyn Error + 'static)) -> Option<LinkError> {
-    match error.to_string().strip_prefix("tunnel error: ") {
-        Some("proxy authorization required") => Some(LinkError::ProxyWantsPassword),
-        Some("failed to create underlying connection") => Some(LinkError::ProxyUnreachable),
-        Some(_) => Some(LinkError::ProxyRefused),
-        None => error.source().and_then(tunnel_error),
-    }
-}
-
-/// The TLS error among the causes.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    // An I/O error keeps what it was made of to itself, out of the chain of causes.
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| inner.and_then(|inner| tls_error(inner))).or_else(|| error.source().and_then(tls_error))
-}
-
-/// Seconds to wait (RFC 9110 §10.2.3). Dates are not worth a clock: the usual pause applies.
+/// How long to wait (RFC 9110 §10.2.3): seconds, or a date, which is compared with the answer's own (§6.6.1): this computer's clock may be wrong.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let text = |name: header::HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |name| httpdate::parse_http_date(text(name)?).ok();
+    let pause = match text(header::RETRY_AFTER)?.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => date(header::RETRY_AFTER)?.duration_since(date(header::DATE)?).unwrap_or_default(),
+    };
     // Nobody waits for longer than an hour without being asked.
-    Some(Duration::from_secs(seconds).min(Duration::from_secs(3600)))
+    Some(pause.min(Duration::from_secs(3600)))
 }
 
 #[cfg(test)]
@@ -158,7 +142,7 @@ mod tests {
             (403, &none, r#"{"error":"insufficient_scope","error_description":"chat"}"#, LinkError::Forbidden { text: text("chat") }),
             (403, &none, r#"{"error":7}"#, LinkError::Forbidden { text: text(r#"{"error":7}"#) }),
             (403, &none, " <!doctype html>", LinkError::Forbidden { text: text("") }),
-            (407, &html, "", LinkError::ProxyWantsPassword),
+            (407, &html, "", Obstacle::ProxyWantsPassword.into()),
             (511, &html, "", LinkError::Intercepted { status: 511 }),
             (426, &none, "", LinkError::Intercepted { status: 426 }),
             (302, &none, "", LinkError::Intercepted { status: 302 }),
@@ -180,5 +164,9 @@ mod tests {
         assert_eq!(retry_after(&headers(&[("retry-after", "9999999")])), Some(Duration::from_secs(3600)));
         assert_eq!(retry_after(&headers(&[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")])), None);
         assert_eq!(retry_after(&headers(&[("retry-after", "-1")])), None);
+        let until = |date| retry_after(&headers(&[("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", date)]));
+        assert_eq!(until("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(until("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it is over");
+        assert_eq!(until("Fri, 31 Dec 2100 23:59:59 GMT"), Some(Duration::from_secs(3600)));
     }
 }

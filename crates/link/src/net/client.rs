@@ -39,6 +39,38 @@ pub(super) fn builder(tls: &Arc<ClientConfig>, local: bool) -> reqwest::ClientBu
     let builder = reqwest::Client::builder()
         .user_agent(concat!("Callbox/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured((**tls).clone())
-        .redirect(reqwest::redirect::Policy::none());
+        .redirect(reqwest::redirect::Policy::none())
+        // What is kept open while the computer sleeps looks alive afterwards, and a request on it would wait in vain. Requests are rare.
+        .pool_max_idle_per_host(0);
     if local { builder.no_proxy() } else { builder }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::timeout,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_request_has_a_connection_of_its_own_so_that_none_is_dead_after_a_sleep() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let client = http_client(&url).unwrap();
+        let mut open = Vec::new();
+        for request in 0..2 {
+            let answer = tokio::spawn(client.get(url.clone()).send());
+            let (mut stream, _) = timeout(CONNECT, listener.accept()).await.expect("a connection").unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            assert_eq!(answer.await.unwrap().unwrap().status(), 200, "request {request}");
+            open.push(stream);
+        }
+    }
 }

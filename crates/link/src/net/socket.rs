@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use callbox_identity::{AccessToken, Entropy};
+use callbox_identity::{AccessToken, Entropy, Obstacle};
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
@@ -73,11 +73,10 @@ impl Road {
     fn client(self) -> Result<reqwest::Client, LinkError> {
         let tls = match self.tls {
             Some(tls) => tls,
-            None => tls_config().map_err(|_| LinkError::Insecure)?,
+            None => tls_config().map_err(|_| Obstacle::Insecure)?,
         };
-        // Each socket is a connection of its own.
-        let builder = builder(&tls, self.local).http1_only().tcp_nodelay(true).pool_max_idle_per_host(0);
-        builder.build().map_err(|_| LinkError::Insecure)
+        let builder = builder(&tls, self.local).http1_only().tcp_nodelay(true);
+        builder.build().map_err(|_| Obstacle::Insecure.into())
     }
 }
 

@@ -100,12 +100,17 @@ impl Company {
 
     /// What comes of a link to the agent at `address` in this environment; and everything that the process wrote.
     async fn outcome(&self, address: &str, environment: &[(&str, &str)]) -> (String, String) {
+        self.outcome_at(self.world.sandbox.issuer().as_str(), address, environment).await
+    }
+
+    /// The same with another tenant.
+    async fn outcome_at(&self, issuer: &str, address: &str, environment: &[(&str, &str)]) -> (String, String) {
         let authorities = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(authorities.path(), self.authority.pem()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "proxy::child", "--include-ignored", "--nocapture"]).env_clear().stdin(Stdio::null());
         child.env("SSL_CERT_FILE", authorities.path()).envs(environment.iter().copied());
-        child.env("CALLBOX_TEST_AGENT", address).env("CALLBOX_TEST_ISSUER", self.world.sandbox.issuer().as_str());
+        child.env("CALLBOX_TEST_AGENT", address).env("CALLBOX_TEST_ISSUER", issuer);
         child.env("CALLBOX_TEST_CLIENT", self.world.sandbox.client_id());
         let Output { stdout, stderr, .. } =
             soon("the other process", tokio::task::spawn_blocking(move || child.output())).await.unwrap().unwrap();
@@ -128,7 +133,10 @@ async fn child() {
     profile.audience = Some(AUDIENCE.to_owned());
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let session = Session::spawn(Config { profile, vault: Vault::memory(), http, clock, entropy });
-    let start = session.begin_sign_in().await.unwrap();
+    let start = match session.begin_sign_in().await {
+        Ok(start) => start,
+        Err(error) => return println!("\noutcome={}", error.code()),
+    };
     let callback = Visitor::new().unwrap().sign_in(&start.url, ADA).await.unwrap();
     assert_eq!(session.handle_callback(&callback).await, CallbackOutcome::Completed);
 
@@ -186,6 +194,9 @@ async fn what_keeps_a_proxy_from_it_is_named() {
         let address = format!("http://{user}127.0.0.1:{}", proxy.port);
         let (outcome, _) = company.outcome("https://agent.test/agents/chat-agent", &[("HTTPS_PROXY", &address)]).await;
         assert_eq!((outcome.as_str(), proxy.requests().len()), (code, tries));
+        let (tenant, agent) = ("https://tenant.test/", "https://agent.test/agents/chat-agent");
+        let (outcome, _) = company.outcome_at(tenant, agent, &[("HTTPS_PROXY", &address)]).await;
+        assert_eq!(outcome, code, "the sign-in goes the same way");
     }
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let (outcome, _) = company.outcome("https://agent.test/agents/chat-agent", &[("HTTPS_PROXY", &format!("http://{nobody}"))]).await;

@@ -31,7 +31,9 @@ fn every_refusal_has_its_state() {
     };
     for error in [
         LinkError::Unreachable,
-        LinkError::Insecure,
+        LinkError::Obstacle(Obstacle::Insecure),
+        LinkError::Obstacle(Obstacle::CertificateExpired),
+        LinkError::Obstacle(Obstacle::ProxyRefused),
         LinkError::TimedOut,
         LinkError::Broken,
         LinkError::Intercepted { status: 302 },
@@ -55,6 +57,8 @@ fn every_refusal_has_its_state() {
         LinkError::NoSuchAgent { status: 404, text: String::new() },
         LinkError::Unexpected { status: 418 },
         LinkError::NotAnAgent("x"),
+        LinkError::Obstacle(Obstacle::ProxyWantsPassword),
+        LinkError::LoginPage { host: "team.example".to_owned() },
     ] {
         let mut table = Table::signed_in();
         table.machine.token(Ok(lease()), table.now);

@@ -110,3 +110,20 @@ fn a_token_that_is_stale_from_the_start_is_not_renewed_for_ever() {
     table.idle();
     assert_eq!(live(&mut table, 300), []);
 }
+
+#[test]
+fn an_agent_that_ends_the_old_token_early_gets_the_newer_one_and_the_tenant_is_not_asked_again() {
+    let mut table = table();
+    table.send("hello").unwrap();
+    table.written();
+    table.now = secs(600);
+    table.machine.alive(table.now);
+    table.machine.time(table.now);
+    assert!(table.effects().contains(&ASK));
+    table.machine.token(Ok(NEWER), table.now);
+    assert_eq!(table.effects(), [], "the answer is still to come");
+    table.machine.closed(1008, "The access token has expired.", table.now);
+    assert_eq!(table.effects(), [Effect::Cut, Effect::Connect]);
+    table.machine.refused(LinkError::Rejected, table.now);
+    assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: true }], "and only then another one");
+}
