@@ -82,7 +82,7 @@ async fn no_secret_is_in_any_log_error_or_debug_output() {
     let mut profile = Profile::new("sandbox", agent, Issuer::try_from(sandbox.issuer()).unwrap(), sandbox.client_id());
     profile.audience = Some(AUDIENCE.to_owned());
     let vault = Vault::with_backend(keychain.clone(), Duration::from_secs(5));
-    let http = Session::http_client().unwrap();
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     let config = Config { profile, vault: vault.clone(), http, clock: Arc::new(SystemClock), entropy: Arc::new(entropy.clone()) };
 
     let mut shown = String::new();

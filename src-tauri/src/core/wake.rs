@@ -1,13 +1,14 @@
 //! Notices that the computer has slept, or that the network is another one, and has every link look after its socket at once.
 
 use std::{
+    io,
     net::IpAddr,
     time::{Duration, Instant, SystemTime},
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use if_watch::{IfEvent, tokio::IfWatcher};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::Jobs;
 
@@ -18,6 +19,8 @@ const TICK: Duration = Duration::from_secs(3);
 const SLACK: Duration = Duration::from_secs(6);
 /// A network that comes up brings several addresses; they are one piece of news.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Until the system is asked once more to tell of its networks.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Watches for as long as the app runs.
 pub(super) fn watch(jobs: &Jobs) {
@@ -39,18 +42,36 @@ async fn watch_clocks(jobs: Jobs) {
 }
 
 async fn watch_networks(jobs: Jobs) {
-    let mut networks = match IfWatcher::new() {
-        Ok(networks) => networks,
-        Err(error) => return tracing::warn!(%error, "changes of the network are not noticed at once"),
-    };
-    while let Some(event) = networks.next().await {
-        if !event.is_ok_and(|event| is_way_out(&event)) {
-            continue;
+    loop {
+        match IfWatcher::new() {
+            Ok(mut networks) => {
+                // First it tells what is there already.
+                let _ = timeout(SETTLE * 2, async { while networks.next().await.is_some_and(|event| event.is_ok()) {} }).await;
+                while network(&mut networks, SETTLE).await.is_some() {
+                    tracing::info!("there is a network");
+                    jobs.post(|desk| desk.look_after_links()).await;
+                    sleep(TICK).await;
+                }
+            }
+            Err(error) => tracing::info!(%error, "the system does not tell of its networks"),
         }
-        sleep(SETTLE).await;
-        while futures_util::FutureExt::now_or_never(networks.next()).is_some() {}
-        tracing::info!("there is a network");
-        jobs.post(|desk| desk.look_after_links()).await;
+        tracing::warn!("changes of the network are not noticed at once");
+        sleep(AGAIN).await;
+    }
+}
+
+/// Waits for a network by which an agent may be reached, and for `settle` from then on. `None`: nobody tells of networks any more.
+async fn network(events: &mut (impl Stream<Item = io::Result<IfEvent>> + Unpin), settle: Duration) -> Option<()> {
+    while !is_way_out(&events.next().await?.ok()?) {}
+    let settled = sleep(settle);
+    tokio::pin!(settled);
+    loop {
+        tokio::select! {
+            biased;
+            // A watcher that has failed says so again and again.
+            event = events.next() => drop(event?.ok()?),
+            () = &mut settled => return Some(()),
+        }
     }
 }
 
@@ -117,5 +138,23 @@ mod tests {
             assert_eq!(is_way_out(&IfEvent::Up(network)), news, "{network}");
             assert!(!is_way_out(&IfEvent::Down(network)), "what has gone is noticed by the sockets");
         }
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_a_network_are_one_piece_of_news_and_a_watcher_that_fails_is_none() {
+        let event = |network: &str, up: bool| {
+            let network = network.parse().unwrap();
+            Ok(if up { IfEvent::Up(network) } else { IfEvent::Down(network) })
+        };
+        let events = [event("192.0.2.6/24", false), event("fe80::7/64", true), event("192.0.2.7/24", true), event("2001:db8::7/64", true)];
+        let mut events = futures_util::stream::iter(events).chain(futures_util::stream::pending());
+        assert_eq!(network(&mut events, Duration::ZERO).await, Some(()));
+        assert!(futures_util::FutureExt::now_or_never(events.next()).is_none(), "all of it was taken");
+
+        // As if-watch does when its connection to the system has ended.
+        let failing = || futures_util::stream::repeat_with(|| Err(io::Error::other("closed")));
+        assert_eq!(network(&mut failing(), Duration::ZERO).await, None);
+        let mut events = futures_util::stream::iter([event("192.0.2.7/24", true)]).chain(failing());
+        assert_eq!(network(&mut events, Duration::from_secs(3600)).await, None);
     }
 }

@@ -19,7 +19,7 @@ use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, S
 pub struct Config {
     pub profile: Profile,
     pub vault: Vault,
-    /// Must not follow redirects: [`Session::http_client`] makes one that does not.
+    /// Must not follow redirects, so that no token follows one.
     pub http: reqwest::Client,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -133,14 +133,6 @@ impl Session {
         let (publish, state) = watch::channel(SessionState::Restoring);
         tokio::spawn(actor::run(config, inbox, publish));
         Self { commands, state }
-    }
-
-    /// An HTTP client as sessions need it: no redirects, bounded connects, the system's proxy and certificates.
-    ///
-    /// # Errors
-    /// When the system's TLS settings are not usable.
-    pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).connect_timeout(std::time::Duration::from_secs(10)).build()
     }
 
     /// What the session is doing, now and from now on.

@@ -191,6 +191,21 @@ fn pauses_grow_until_a_connection_was_good() {
 }
 
 #[test]
+fn a_pause_that_the_agent_asked_for_is_kept() {
+    for error in [LinkError::RateLimited { retry_in: Some(secs(90)) }, LinkError::Unwell { status: 503, retry_in: Some(secs(90)) }] {
+        let mut table = Table::signed_in();
+        table.machine.token(Ok(lease()), table.now);
+        table.machine.refused(error.clone(), table.now);
+        assert_eq!(table.link(), LinkState::Offline { retry_in: Some(secs(90)), why: error });
+        table.effects();
+        table.pass(secs(89));
+        assert_eq!(table.effects(), []);
+        table.pass(secs(1));
+        assert_eq!(table.effects(), [Effect::Token { after_rejection: false }]);
+    }
+}
+
+#[test]
 fn reconnect_ends_a_pause_and_checks_an_open_socket() {
     let mut table = Table::online(vec![]);
     table.machine.lost(LinkError::Broken, table.now);
