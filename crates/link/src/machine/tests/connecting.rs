@@ -109,6 +109,11 @@ fn token_errors_are_sorted_by_what_helps() {
     let why = LinkError::Token(TokenError::Malformed("x"));
     assert_eq!((table.link(), table.machine.deadline()), (LinkState::Offline { retry_in: None, why }, None));
     table.machine.reconnect(table.now);
+    let password = TokenError::Transient(Obstacle::ProxyWantsPassword.into());
+    table.machine.token(Err(password.clone()), table.now);
+    let why = LinkError::Token(password);
+    assert_eq!((table.link(), table.machine.deadline()), (LinkState::Offline { retry_in: None, why }, None), "no account is locked");
+    table.machine.reconnect(table.now);
     table.machine.token(Err(TokenError::SignedOut), table.now);
     assert_eq!(table.link(), LinkState::SignInNeeded);
 
