@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// Go on after a step has failed, and fail at the end.
     #[arg(long)]
     keep_going: bool,
-    /// Passed to the test runner of `unit`, `wasm` and `e2e`, for example a part of a test's name.
+    /// Passed to the test runner of `unit`, `wasm`, `interop` and `e2e`, for example a part of a test's name.
     #[arg(last = true)]
     runner: Vec<String>,
 }
@@ -43,6 +43,8 @@ enum Step {
     Wasm,
     /// The hosted agent: types and tests on the Workers runtime.
     Agent,
+    /// The link beside the SDK's own client, in conversations with the SDK's own agents, the newest and an old one.
+    Interop,
     /// End to end: a real window, keychain, browser and agent on a virtual desktop.
     E2e,
 }
@@ -52,6 +54,9 @@ const NATIVE: [&str; 5] = ["--workspace", "--exclude", "callbox-ui", "--exclude"
 /// What the front end decides is plain Rust; only what it shows needs a browser.
 const FRONT_END: [&str; 3] = ["--package", "callbox-ui", "--lib"];
 const E2E: &str = "callbox-e2e";
+const INTEROP: &str = "callbox-interop";
+/// The releases of the SDK in tests/interop, a package each.
+const RELEASES: [&str; 2] = ["newest", "v0.2"];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let chosen: Vec<Step> =
@@ -123,6 +128,7 @@ impl Step {
             Self::Unit => unit(runner),
             Self::Wasm => wasm(runner),
             Self::Agent => agent::test(),
+            Self::Interop => interop(runner),
             Self::E2e => end_to_end(runner),
         }
     }
@@ -137,17 +143,36 @@ fn unit(runner: &[String]) -> Result<()> {
     page_for_the_app()?;
     Cmd::cargo().args(["test", "--quiet", "--package", "xtask"]).run()?;
     if nextest() {
-        let rest = format!("not package({E2E})");
+        let rest = format!("not package({E2E}) and not package({INTEROP})");
         // A part of a name may well be in one of the two selections only.
         let runner: Vec<&str> =
             if runner.is_empty() { Vec::new() } else { iter::once("--no-tests=pass").chain(runner.iter().map(String::as_str)).collect() };
         Cmd::cargo().args(["nextest", "run"]).args(NATIVE).args(["-E", &rest]).args(&runner).run()?;
         Cmd::cargo().args(["nextest", "run"]).args(FRONT_END).args(&runner).run()?;
     } else {
-        Cmd::cargo().arg("test").args(NATIVE).args(["--exclude", E2E, "--lib", "--bins", "--tests"]).args(runner).run()?;
+        Cmd::cargo()
+            .arg("test")
+            .args(NATIVE)
+            .args(["--exclude", E2E, "--exclude", INTEROP, "--lib", "--bins", "--tests"])
+            .args(runner)
+            .run()?;
         Cmd::cargo().arg("test").args(FRONT_END).args(runner).run()?;
     }
-    Cmd::cargo().args(["test", "--doc", "--quiet"]).args(NATIVE).args(["--exclude", E2E]).run()
+    Cmd::cargo().args(["test", "--doc", "--quiet"]).args(NATIVE).args(["--exclude", E2E, "--exclude", INTEROP]).run()
+}
+
+/// Builds the agent of each release, then lets everybody talk to it.
+fn interop(runner: &[String]) -> Result<()> {
+    let folder = workspace::root().join("tests").join("interop");
+    for release in RELEASES {
+        npm::ensure(&folder.join(release), "the SDK's own agent and client, which the link is held against")?;
+        Cmd::new("node").args(["build.mjs", release]).dir(&folder).run()?;
+    }
+    if nextest() {
+        Cmd::cargo().args(["nextest", "run", "--package", INTEROP]).args(runner).run()
+    } else {
+        Cmd::cargo().args(["test", "--package", INTEROP, "--", "--test-threads=2"]).args(runner).run()
+    }
 }
 
 fn wasm(runner: &[String]) -> Result<()> {

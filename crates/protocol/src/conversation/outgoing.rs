@@ -71,8 +71,11 @@ impl Conversation {
             }
         }
         for message in &request.messages {
-            // The agent's own messages stay as the agent wrote them.
+            // The agent's own messages stay as the agent wrote them, but for what a client knows of them beside their parts.
             let agents = message.role == Role::Assistant && stored.contains(&message.id);
+            if agents && message.metadata.is_some() {
+                self.annotate(message);
+            }
             if !agents && !self.upsert(message) {
                 self.unconfirmed.push(message.id.clone());
             }
@@ -116,6 +119,13 @@ impl Conversation {
         // What is being written is stored when it is complete, and so comes after.
         self.list.insert(self.list.all().len() - self.unstored(), message.clone());
         false
+    }
+
+    /// Takes the metadata of a message that was sent back: the agent stores it with the message.
+    fn annotate(&mut self, message: &UiMessage) {
+        if let Some(at) = self.list.position(&message.id) {
+            self.list.set_meta(at, message.metadata.clone());
+        }
     }
 
     fn on_decision(&mut self, frame: &ToolApproval) {

@@ -1,0 +1,185 @@
+//! What lies between the clients and the agent: it writes down every frame, and it can cut a socket.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{
+        FromRequestParts as _, Request, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message as Wire, protocol::CloseFrame as WireClose},
+};
+use tokio_util::sync::CancellationToken;
+
+type Upstream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Whose socket it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Ours,
+    Theirs,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    agent: Mutex<u16>,
+    started: Instant,
+    room: String,
+    recording: Mutex<Recording>,
+    http: reqwest::Client,
+}
+
+#[derive(Default)]
+struct Recording {
+    lines: Vec<String>,
+    sockets: u64,
+    open: Vec<(Side, u64, CancellationToken)>,
+}
+
+impl Proxy {
+    /// In front of an agent at this port, for one conversation.
+    pub(crate) async fn start(agent: u16, room: &str, http: reqwest::Client) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (room, recording) = (room.to_owned(), Mutex::default());
+        let inner = Arc::new(Inner { agent: Mutex::new(agent), started: Instant::now(), room, recording, http });
+        let router = Router::new().fallback(carry).with_state(inner.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
+    }
+
+    /// The agent came back at another port.
+    pub(crate) fn moved(&self, agent: u16) {
+        *self.inner.agent.lock().unwrap() = agent;
+    }
+
+    /// Cuts all sockets of one side, without a goodbye.
+    pub(crate) fn cut(&self, side: Side) {
+        let recording = self.inner.recording.lock().unwrap();
+        recording.open.iter().filter(|(of, ..)| *of == side).for_each(|(.., token)| token.cancel());
+    }
+
+    /// Writes down what the agent says the conversation is.
+    pub(crate) fn note(&self, messages: &[Value]) {
+        self.inner.write(json!({"dir": "meta", "text": "GET get-messages", "room": self.inner.room, "messages": messages}));
+    }
+
+    /// The recording so far.
+    pub(crate) fn recording(&self) -> Vec<String> {
+        self.inner.recording.lock().unwrap().lines.clone()
+    }
+}
+
+impl Inner {
+    fn write(&self, line: Value) {
+        write(&mut self.recording.lock().unwrap(), self.started, line);
+    }
+
+    fn open(&self, side: Side) -> (u64, CancellationToken) {
+        let mut recording = self.recording.lock().unwrap();
+        recording.sockets += 1;
+        let (conn, token) = (recording.sockets, CancellationToken::new());
+        recording.open.push((side, conn, token.clone()));
+        write(&mut recording, self.started, json!({"dir": "meta", "text": "socket open", "conn": conn, "room": self.room}));
+        (conn, token)
+    }
+
+    fn closed(&self, conn: u64) {
+        let mut recording = self.recording.lock().unwrap();
+        recording.open.retain(|(_, other, _)| *other != conn);
+        write(&mut recording, self.started, json!({"dir": "meta", "text": "socket closed", "conn": conn, "room": self.room}));
+    }
+
+    fn frame(&self, conn: u64, direction: &str, raw: &str) {
+        let parsed: Value = serde_json::from_str(raw).unwrap_or_default();
+        self.write(json!({"conn": conn, "dir": direction, "type": parsed["type"], "raw": raw}));
+    }
+}
+
+fn write(recording: &mut Recording, started: Instant, line: Value) {
+    let mut timed = serde_json::Map::from_iter([("t".to_owned(), json!(started.elapsed().as_millis()))]);
+    if let Value::Object(line) = line {
+        timed.extend(line);
+    }
+    recording.lines.push(Value::Object(timed).to_string());
+}
+
+async fn carry(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    let port = *inner.agent.lock().unwrap();
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    if !request.headers().contains_key(header::UPGRADE) {
+        let Ok(answer) = inner.http.get(format!("http://127.0.0.1:{port}{path}")).send().await else { return gone() };
+        let status = answer.status();
+        let Ok(body) = answer.bytes().await else { return gone() };
+        return (status, [(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response();
+    }
+    // Only our client has a token.
+    let side = if request.headers().contains_key(header::AUTHORIZATION) { Side::Ours } else { Side::Theirs };
+    let mut parts = request.into_parts().0;
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else { return gone() };
+    let Ok((agent, _)) = connect_async(format!("ws://127.0.0.1:{port}{path}")).await else { return gone() };
+    upgrade.on_upgrade(move |client| pump(inner, side, client, agent))
+}
+
+fn gone() -> Response {
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+async fn pump(inner: Arc<Inner>, side: Side, mut client: WebSocket, mut agent: Upstream) {
+    let (conn, cut) = inner.open(side);
+    loop {
+        tokio::select! {
+            () = cut.cancelled() => break,
+            message = client.recv() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    inner.frame(conn, "out", &text);
+                    if agent.send(Wire::text(text.as_str())).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let frame = frame.map(|CloseFrame { code, reason }| WireClose { code: code.into(), reason: reason.as_str().into() });
+                    let _ = agent.close(frame).await;
+                    break;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => break,
+            },
+            message = agent.next() => match message {
+                Some(Ok(Wire::Text(text))) => {
+                    inner.frame(conn, "in", &text);
+                    if client.send(Message::text(text.as_str())).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Ok(Wire::Close(frame))) => {
+                    let frame = frame.map(|WireClose { code, reason }| CloseFrame { code: code.into(), reason: reason.as_str().into() });
+                    let _ = client.send(Message::Close(frame)).await;
+                    break;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => break,
+            },
+        }
+    }
+    // Written down before either end can notice.
+    inner.closed(conn);
+}

@@ -1,0 +1,140 @@
+//! The SDK's own programs: the agent on the Workers runtime, and the client in Node.
+
+use std::{fs, path::PathBuf, process::Stdio};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::mpsc,
+};
+
+/// A release of the SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// agents 0.32, ai-chat 0.12, AI SDK 7.
+    Newest,
+    /// agents 0.2, AI SDK 5.
+    Old,
+}
+
+impl Release {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Old => "v0.2",
+        }
+    }
+
+    fn folder(self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(self.name())
+    }
+}
+
+/// The agent. It is killed when this is dropped.
+pub(crate) struct Agent {
+    pub(crate) port: u16,
+    runtime: Child,
+}
+
+impl Agent {
+    /// Starts the agent on this storage; it listens when this returns.
+    pub(crate) async fn start(release: Release, state: &std::path::Path) -> Self {
+        let dist = release.folder().join("dist");
+        let program = fs::read_to_string(dist.join("runtime")).expect("`cargo xtask test --only interop` builds the agents first");
+        let mut runtime = Command::new(program)
+            .arg("serve")
+            .arg(dist.join("agent.capnp"))
+            .args(["--experimental", "--control-fd=1"])
+            .arg(format!("--directory-path=state={}", state.display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(runtime.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next_line().await.unwrap().expect("the runtime ended");
+            let said: Value = serde_json::from_str(&line).unwrap_or_default();
+            if said["event"] == "listen" {
+                break u16::try_from(said["port"].as_u64().unwrap()).unwrap();
+            }
+        };
+        // What the agent prints must go somewhere.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { port, runtime }
+    }
+
+    /// As a crash: no goodbye, nothing written any more.
+    pub(crate) async fn kill(mut self) {
+        self.runtime.kill().await.unwrap();
+    }
+}
+
+/// What the SDK's client shows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown {
+    pub(crate) ready: bool,
+    pub(crate) messages: Vec<Value>,
+}
+
+/// The SDK's client. It is killed when this is dropped.
+pub(crate) struct Client {
+    input: ChildStdin,
+    news: mpsc::UnboundedReceiver<Value>,
+    asked: u64,
+    _program: Child,
+}
+
+impl Client {
+    pub(crate) fn start(release: Release, host: &str, room: &str) -> Self {
+        let mut program = Command::new("node")
+            .arg("client.mjs")
+            .args([host, room])
+            .current_dir(release.folder())
+            .env("NODE_ENV", "production")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (tell, news) = mpsc::unbounded_channel();
+        tokio::spawn(read(BufReader::new(program.stdout.take().unwrap()).lines(), tell));
+        Self { input: program.stdin.take().unwrap(), news, asked: 0, _program: program }
+    }
+
+    /// Tells it to do something; see `client.mjs`.
+    pub(crate) async fn tell(&mut self, command: &str, value: impl Into<Value>) {
+        let line = format!("{}\n", json!({command: value.into()}));
+        self.input.write_all(line.as_bytes()).await.unwrap();
+    }
+
+    /// What it shows now.
+    pub(crate) async fn show(&mut self) -> Shown {
+        self.asked += 1;
+        self.tell("show", self.asked).await;
+        loop {
+            let mut news = self.news.recv().await.expect("the SDK's client ended");
+            if news["number"] == self.asked {
+                let Value::Array(messages) = news["messages"].take() else { panic!("no messages: {news}") };
+                return Shown { ready: news["ready"] == true, messages };
+            }
+        }
+    }
+
+    /// Returns when it has drawn something new since it was last asked.
+    pub(crate) async fn changed(&mut self) {
+        self.news.recv().await.expect("the SDK's client ended");
+    }
+}
+
+async fn read(mut lines: Lines<BufReader<ChildStdout>>, tell: mpsc::UnboundedSender<Value>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(news) = serde_json::from_str(&line) else { continue };
+        if tell.send(news).is_err() {
+            return;
+        }
+    }
+}

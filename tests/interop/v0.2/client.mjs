@@ -1,0 +1,8 @@
+import { useAgentChat } from "agents/ai-react";
+import { useAgent } from "agents/react";
+import React from "react";
+import { create } from "react-test-renderer";
+import WebSocket from "ws";
+import { run } from "../client.mjs";
+
+run({ React, render: create, useAgent, useAgentChat, WebSocket });
