@@ -54,7 +54,6 @@ async fn parts(release: Release) {
 }
 
 #[tokio::test]
-#[ignore = "a chunk of data that comes before `start` is lost to our fold until the messages are loaded again"]
 async fn newest_every_kind_of_part_arrives() {
     parts(Newest).await;
 }
@@ -135,7 +134,6 @@ async fn newest_the_agent_forgets_everything_but_its_storage() {
 
 /// Our socket drops while the model speaks; the answer is resumed.
 #[tokio::test]
-#[ignore = "where the turn ends between the offer and our acknowledgement, only `done` comes, and we do not load what is missing"]
 async fn newest_a_socket_drops_in_mid_stream() {
     let mut room = Room::new(Newest, "dropped").await;
     room.ours.link.send(script(&json!([[{"text": ["Before "]}, {"gate": "g"}, {"text": ["after."]}]]))).await.unwrap();

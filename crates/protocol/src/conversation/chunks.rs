@@ -138,7 +138,13 @@ impl Fold<'_> {
             if let Some(message) = self.list.get(at) {
                 self.invented.retain(|known| *known != message.id);
                 let message = UiMessage { id: id.to_owned(), ..message.clone() };
+                // What came of this turn before its name is the first of it: an application may write ahead of the model.
+                let written_ahead = self.list.get(at).is_some_and(|message| message.id == format!("local-{}", self.request_id));
                 self.list.replace(at, message);
+                if written_ahead {
+                    self.stream.target = Some(id.to_owned());
+                    return;
+                }
             }
         } else if let Some(message) = there.and_then(|at| self.list.get(at)) {
             if ours.is_none() {

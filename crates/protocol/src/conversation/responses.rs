@@ -185,7 +185,7 @@ impl Conversation {
         if running.phase == Phase::Cleared {
             return self.end_cleared(running, reactions);
         }
-        let Running { id: request_id, message_ids, rolled_back, own, cancelled, mut stream, .. } = running;
+        let Running { id: request_id, message_ids, rolled_back, own, cancelled, phase, mut stream, .. } = running;
         if replay && outcome == Outcome::Aborted {
             self.cut_to_replay(&mut stream);
         }
@@ -222,7 +222,9 @@ impl Conversation {
         }
         let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
         self.behind |= incomplete;
-        if incomplete || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+        // The turn ended between the agent's offer and our acknowledgement: all that was left to send is that it is done.
+        let unheard = phase != Phase::Streaming && outcome == Outcome::Completed && stream.begun && !stream.finished;
+        if incomplete || unheard || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
             reactions.push(Reaction::Refetch);
         }
         if outcome == Outcome::Aborted && !cancelled {
