@@ -178,6 +178,7 @@ error-tenant-reply-lost = サインインサーバーとの接続が切れまし
 error-tenant-rate-limited = サインインサーバーが混み合っています。少し待ってからもう一度お試しください。
 error-tenant-unwell = サインインサーバーに問題が起きています。少し待ってからもう一度お試しください。
 error-tenant-intercepted = サインインサーバーの代わりに別のものが応答しました。このネットワークに独自のサインインが必要ではありませんか。
+error-refresh-elsewhere = このアプリの別のプロセスがサインインを更新しています。しばらくしてからもう一度お試しください。
 error-internal-step-failed = 内部処理に失敗しました。もう一度お試しください。繰り返す場合はご報告ください。
 error-discovery-not-found = このアドレスにサインインサーバーがありません。プロファイルの issuer を確認してください。
 error-discovery-insecure = サインインサーバーが https でないアドレスを示しました。安全でないため使えません。

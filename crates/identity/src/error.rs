@@ -39,6 +39,9 @@ pub enum Trouble {
     /// A redirect, a web page, or anything else that this server would never say: most likely the sign-in page of a network.
     #[error("Something between this computer and the sign-in server answered in its place. Does this network want a sign-in of its own?")]
     Intercepted { status: u16 },
+    /// Another process of this user is renewing the sign-in and has not come to an end in time. Nothing was sent.
+    #[error("Another copy of this app is renewing the sign-in. Try again in a moment.")]
+    Elsewhere,
     /// A flight ended without a result. A defect of this app; the session is unharmed.
     #[error("An internal step failed. Try again; if it happens again, please report it.")]
     Crashed,
@@ -56,6 +59,7 @@ impl Trouble {
             Self::RateLimited { .. } => "tenant-rate-limited",
             Self::Unwell { .. } => "tenant-unwell",
             Self::Intercepted { .. } => "tenant-intercepted",
+            Self::Elsewhere => "refresh-elsewhere",
             Self::Crashed => "internal-step-failed",
         }
     }
@@ -84,7 +88,12 @@ impl Trouble {
             Self::TimedOut | Self::ReplyLost => true,
             // A gateway that lost its server does not know either.
             Self::Unwell { status, .. } => matches!(status, 502 | 504),
-            Self::Unreachable | Self::Obstacle(_) | Self::RateLimited { .. } | Self::Intercepted { .. } | Self::Crashed => false,
+            Self::Unreachable
+            | Self::Obstacle(_)
+            | Self::RateLimited { .. }
+            | Self::Intercepted { .. }
+            | Self::Elsewhere
+            | Self::Crashed => false,
         }
     }
 }

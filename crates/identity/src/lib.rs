@@ -6,8 +6,9 @@
 //!   once, each keyed by its `state`, good once and for ten minutes. A forged, late, doubled or malformed link changes nothing.
 //! - **Only `invalid_grant`, another subject in the tenant's answer, or the user ends a session.** Every other failure leaves it as it is;
 //!   how to go on is part of each error ([`Retry`]), not guessed from text.
-//! - **One refresh at a time.** It runs in the actor: a caller that goes away changes nothing. A rotated refresh token is in the vault before
-//!   anything else of the answer is looked at. A lost reply is answered by presenting the same token once more, at once; never an older one.
+//! - **One refresh at a time**, across processes too ([`Session::spawn_shared`]). It runs in the actor: a caller that goes away changes
+//!   nothing. A rotated refresh token is in the vault before anything else of the answer is looked at. A lost reply is answered by presenting
+//!   the same token once more, at once; never an older one.
 //! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
 //! - **No secret is shown**: tokens, codes and verifiers are [`callbox_vault::Secret`]s, and no error, log or `Debug` carries one.
 //!
@@ -24,6 +25,7 @@ mod error;
 mod fetch;
 mod id_token;
 mod jwks;
+mod lock;
 mod obstacle;
 mod profile;
 mod record;

@@ -89,7 +89,7 @@ impl Desk {
     }
 
     fn use_profile_file(&mut self, path: &std::path::Path) {
-        match Place::from_file(path, &self.surroundings.vault) {
+        match Place::from_file(path, &self.surroundings.vault, &self.surroundings.data) {
             Ok(place) => self.take_place(place),
             Err(error) => self.show_session(SessionView::SignedOut { reason: Some(view::error(&error)) }),
         }

@@ -71,24 +71,25 @@ impl PlaceError {
 
 impl Place {
     /// The place that a TOML file describes.
-    pub(super) fn from_file(path: &Path, vault: &Vault) -> Result<Self, PlaceError> {
+    pub(super) fn from_file(path: &Path, vault: &Vault, data: &Path) -> Result<Self, PlaceError> {
         let text = std::fs::read_to_string(path).map_err(|source| PlaceError::Unreadable { path: path.to_owned(), source })?;
         let profile: Profile =
             toml::from_str(&text).map_err(|error| PlaceError::Invalid { path: path.to_owned(), message: error.to_string() })?;
-        Self::new(profile, vault, None)
+        Self::new(profile, vault, data, None)
     }
 
-    fn new(profile: Profile, vault: &Vault, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
+    fn new(profile: Profile, vault: &Vault, data: &Path, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
         // Two clients: one side of a sign-in can be on this computer, where no proxy is asked, and the other not.
         let http = callbox_link::http_client(&profile.agent)?;
         let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
-        let session = Session::spawn(Config {
+        let config = Config {
             profile: profile.clone(),
             vault: vault.clone(),
             http: callbox_link::http_client(profile.issuer.url())?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-        });
+        };
+        let session = Session::spawn_shared(config, data.join("locks"));
         Ok(Self { profile, session, http, agent, sandbox })
     }
 
@@ -109,16 +110,16 @@ impl Place {
 /// Starts the built-in tenant (and the built-in agent, unless another one is named) and moves there.
 pub(super) async fn use_sandbox(jobs: &Jobs, port: Option<u16>, agent: Option<Url>) -> Result<(), UserError> {
     let (vault, data) = jobs.run(|desk| (desk.vault(), desk.data())).await?;
-    let place = sandbox(&vault, data.join("sandbox"), port, agent).await.map_err(|error| view::error(&error))?;
+    let place = sandbox(&vault, &data, port, agent).await.map_err(|error| view::error(&error))?;
     jobs.run(move |desk| desk.take_place(place)).await
 }
 
-async fn sandbox(vault: &Vault, state: PathBuf, port: Option<u16>, agent: Option<Url>) -> Result<Place, PlaceError> {
+async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Url>) -> Result<Place, PlaceError> {
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let sandbox = Sandbox::start(SandboxConfig {
         tenant: loopback(port.unwrap_or(0)),
         agent: agent.is_none().then(|| loopback(0)),
-        state_dir: Some(state),
+        state_dir: Some(data.join("sandbox")),
         refresh_overlap: REFRESH_OVERLAP,
         model: Model::from_environment(),
         ..SandboxConfig::default()
@@ -134,7 +135,7 @@ async fn sandbox(vault: &Vault, state: PathBuf, port: Option<u16>, agent: Option
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
         redirect_uri: format!("{}://callback", crate::cli::SCHEME),
     };
-    Place::new(profile, vault, Some(sandbox))
+    Place::new(profile, vault, data, Some(sandbox))
 }
 
 /// Under which name an account's conversations are kept: the tenant's and the account's identifiers (OIDC Core §5.7).

@@ -1,6 +1,6 @@
 //! The actor: one loop, one owner of everything that a session remembers.
 
-use std::{future::Future, sync::Arc, time::SystemTime};
+use std::{future::Future, path::PathBuf, sync::Arc, time::SystemTime};
 
 use callbox_vault::{Health, Kept, Secret, Vault, VaultError};
 use tokio::{
@@ -19,6 +19,7 @@ use crate::{
     attempts::Attempts,
     discovery::Metadata,
     fetch::Reply,
+    lock::Taken,
     record::{self, Record},
     refresh::{Held, Pause},
     token::Rest,
@@ -47,6 +48,12 @@ pub(super) enum Event {
         session: u64,
         kept: Result<Kept, VaultError>,
     },
+    /// No other process refreshes now, and this is what the vault holds.
+    Locked {
+        flight: u64,
+        taken: Taken,
+        stored: Option<Secret<Vec<u8>>>,
+    },
     Answered {
         flight: u64,
         metadata: Option<Arc<Metadata>>,
@@ -74,6 +81,8 @@ pub(super) struct Actor {
     pub(super) wings: Wings,
     pub(super) vault: Vault,
     pub(super) key: String,
+    /// Where the locks are that are shared with other processes.
+    pub(super) locks: Option<PathBuf>,
     pub(super) entropy: Arc<dyn Entropy>,
     publish: watch::Sender<SessionState>,
     events: mpsc::UnboundedSender<Event>,
@@ -102,11 +111,12 @@ pub(super) struct Actor {
 }
 
 /// Runs a session until its last handle is gone, and then until a refresh that is under way has been kept.
-pub(super) async fn run(config: Config, mut inbox: mpsc::Receiver<Command>, publish: watch::Sender<SessionState>) {
+pub(super) async fn run(config: Config, locks: Option<PathBuf>, mut inbox: mpsc::Receiver<Command>, publish: watch::Sender<SessionState>) {
     let (events, mut results) = mpsc::unbounded_channel();
     let mut health = config.vault.state();
     let mut actor = Actor {
         key: record::key(&config.profile),
+        locks,
         wings: Wings::new(config.http, config.profile, config.clock),
         vault: config.vault,
         entropy: config.entropy,
@@ -174,6 +184,7 @@ impl Actor {
             Event::Discovered(answer) => self.discovered(&answer),
             Event::Proved { attempt, result } => self.proved(attempt, result),
             Event::Kept { session, kept } => self.kept(session, kept),
+            Event::Locked { flight, taken, stored } => self.locked(flight, taken, stored),
             Event::Answered { flight, metadata, since, answer } => self.answered(flight, metadata, since, answer),
             Event::RotationKept { flight, kept, rest, since } => self.rotation_kept(flight, kept, rest, since),
             Event::Reread { flight, answer } => self.reread(flight, answer),
@@ -290,7 +301,14 @@ impl Actor {
             Some(record) => {
                 let kept = self.vault.set(&self.key, record);
                 let crashed = Err(VaultError::Backend("the write to it crashed".to_owned()));
-                self.fly(async move { Event::Kept { session, kept: kept.await } }, Event::Kept { session, kept: crashed });
+                // A lock that is held now is held until this is written, or it might undo what the next process writes.
+                let lock = self.flight.as_ref().and_then(Flight::lock);
+                let work = async move {
+                    let kept = kept.await;
+                    drop(lock);
+                    Event::Kept { session, kept }
+                };
+                self.fly(work, Event::Kept { session, kept: crashed });
             }
             None => {
                 // The record of an earlier session must not come back instead. Happens in its own time.

@@ -6,7 +6,7 @@ mod refreshing;
 mod sign_in;
 mod sign_out;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use callbox_vault::{Secret, Vault, VaultError};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -131,7 +131,20 @@ impl Session {
     pub fn spawn(config: Config) -> Self {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
-        tokio::spawn(actor::run(config, inbox, publish));
+        tokio::spawn(actor::run(config, None, inbox, publish));
+        Self { commands, state }
+    }
+
+    /// The same for a vault that other processes use too: a refresh is made under a lock in the folder `locks`, which has to be the same
+    /// for all of them, and with the token that the vault holds then. The lock of a process that dies is free at once.
+    ///
+    /// Where the folder has no locks, refreshes go on without; if another process keeps the lock for a minute, they fail with
+    /// [`Trouble::Elsewhere`](crate::Trouble::Elsewhere).
+    #[must_use]
+    pub fn spawn_shared(config: Config, locks: PathBuf) -> Self {
+        let (commands, inbox) = mpsc::channel(256);
+        let (publish, state) = watch::channel(SessionState::Restoring);
+        tokio::spawn(actor::run(config, Some(locks), inbox, publish));
         Self { commands, state }
     }
 

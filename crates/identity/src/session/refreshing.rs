@@ -9,7 +9,7 @@ use callbox_vault::{Kept, Secret, VaultError};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    SignedOutReason,
+    SignedOutReason, Storage,
     actor::{Actor, Event, Since},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     discovery::Metadata,
     fetch::Reply,
     id_token::{Expected, IdToken},
+    lock::{self, Lock, Taken},
     record::Record,
     refresh::{Held, Next, next},
     token::{self, Grant, Refusal, Rest, Tokens},
@@ -39,12 +40,18 @@ pub(super) struct Flight {
     adopted: bool,
     /// Its answer is still out.
     sent: bool,
+    /// Keeps other processes from refreshing until this flight is over.
+    lock: Option<Arc<Lock>>,
 }
 
 impl Flight {
     /// The number of this flight, if its answer is still out: what comes back may be a newer token than any that is known.
     pub(super) fn is_out(&self) -> Option<u64> {
         self.sent.then_some(self.id)
+    }
+
+    pub(super) fn lock(&self) -> Option<Arc<Lock>> {
+        self.lock.clone()
     }
 }
 
@@ -70,7 +77,7 @@ impl Actor {
             return self.answer(&Err(trouble.into()));
         }
         match live.refresh.clone() {
-            Some(token) => self.present(token, false, false),
+            Some(token) => self.refresh(token),
             // Nothing to refresh with: the session is over with its access token.
             None => {
                 let account = live.account.clone();
@@ -85,7 +92,48 @@ impl Actor {
         }
     }
 
+    /// Begins a refresh: at once, or when no other process is at one.
+    fn refresh(&mut self, token: Secret<String>) {
+        let Some(locks) = self.locks.clone() else { return self.present(token, false, false) };
+        self.flights += 1;
+        let flight = self.flights;
+        let (vault, key) = (self.vault.clone(), self.key.clone());
+        let work = async move {
+            let taken = lock::take(locks, key.clone()).await;
+            // Not before the lock is had: what is read now stays true while it is held.
+            let stored = vault.get(&key).await.ok().flatten();
+            Event::Locked { flight, taken, stored }
+        };
+        self.flight = Some(Flight { id: flight, presented: token, again: false, adopted: false, sent: false, lock: None });
+        self.fly(work, Event::Locked { flight, taken: Taken::Elsewhere, stored: None });
+    }
+
+    /// The lock is had, or will not be. Another process may have rotated the token while we waited.
+    pub(super) fn locked(&mut self, flight: u64, taken: Taken, stored: Option<Secret<Vec<u8>>>) {
+        let (Some(current), Some(live)) = (self.flight.as_mut().filter(|current| current.id == flight), self.live.as_mut()) else {
+            return;
+        };
+        match taken {
+            Taken::Had(lock) => current.lock = Some(Arc::new(lock)),
+            Taken::Elsewhere => return self.over(&Trouble::Elsewhere.into()),
+            Taken::Unsupported(why) => tracing::info!(?why, "no lock: other processes may refresh too"),
+        }
+        // Ours is newer than what the vault holds if the vault did not take it.
+        let newest = stored.filter(|_| live.storage == Some(Storage::Keychain)).and_then(|bytes| Record::decode(&bytes));
+        let mine = live.account.clone();
+        let token = match newest.filter(|record| (&record.account.iss, &record.account.sub) == (&mine.iss, &mine.sub)) {
+            Some(record) => {
+                live.refresh = Some(record.refresh.clone());
+                live.account = record.account;
+                record.refresh
+            }
+            None => current.presented.clone(),
+        };
+        self.present(token, false, false);
+    }
+
     fn present(&mut self, token: Secret<String>, again: bool, adopted: bool) {
+        let lock = self.flight.take().and_then(|flight| flight.lock);
         self.flights += 1;
         let flight = self.flights;
         let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
@@ -106,7 +154,7 @@ impl Actor {
                 Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()) },
             }
         };
-        self.flight = Some(Flight { id: flight, presented, again, adopted, sent: true });
+        self.flight = Some(Flight { id: flight, presented, again, adopted, sent: true, lock });
         self.fly(work, crashed);
     }
 
