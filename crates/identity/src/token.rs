@@ -29,8 +29,9 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// `fresh_until`: from then on, whoever asks for a token gets another one.
-    pub(crate) fn new(value: Secret<String>, fresh_until: Instant, expires: Instant) -> Self {
+    /// A token as a tenant gave it. `fresh_until`: from then on, whoever asks for a token gets another one. `value` must be visible ASCII.
+    #[must_use]
+    pub fn new(value: Secret<String>, fresh_until: Instant, expires: Instant) -> Self {
         let hash = digest(&SHA256, value.expose().as_bytes());
         let fingerprint = hash.as_ref().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         Self { value: Arc::new(value), fingerprint, fresh_until, expires }

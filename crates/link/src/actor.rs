@@ -1,8 +1,8 @@
 //! The actor: carries out what the machine decides, and tells it what comes of it.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
-use callbox_identity::{AccessToken, Session, SessionState, TokenError};
+use callbox_identity::{AccessToken, SessionState, TokenError};
 use callbox_protocol::{ServerFrame, UiMessage};
 use futures_util::FutureExt;
 use tokio::{
@@ -16,7 +16,8 @@ use crate::{
     keeper::{Keeper, Saved},
     link::Command,
     machine::{Effect, Lease, Machine, Moment, Presence},
-    net::{self, Road, Socket, SocketEvent},
+    net::{Internet, Network, Road, Socket, SocketEvent},
+    tokens::TokenSource,
     updates::Subscribers,
 };
 
@@ -33,9 +34,8 @@ enum Step {
 
 pub(crate) struct Actor {
     machine: Machine,
-    session: Session,
-    http: reqwest::Client,
-    road: Road,
+    session: Arc<dyn TokenSource>,
+    network: Arc<dyn Network>,
     timing: Timing,
     socket_url: Url,
     messages_url: Url,
@@ -66,14 +66,16 @@ enum Event {
 
 impl Actor {
     pub(crate) fn new(config: LinkConfig, status: watch::Sender<Status>) -> Self {
-        let LinkConfig { address, conversation, session, http, tls, outbox, entropy, timing } = config;
+        let LinkConfig { address, conversation, session, http, tls, network, outbox, entropy, timing } = config;
         // One for the life of the link: the agent tells connections apart by it, over reconnects, too.
         let connection = ids::connection(&*entropy);
         Self {
             machine: Machine::new(timing.clone(), entropy.clone()),
             session,
-            http,
-            road: Road { local: address.is_local(), tls, entropy, patience: timing.handshake },
+            network: network.unwrap_or_else(|| {
+                let road = Road { local: address.is_local(), tls, entropy, patience: timing.handshake };
+                Arc::new(Internet { http, road, patience: timing.history })
+            }),
             timing,
             socket_url: address.socket_url(&conversation, &connection),
             messages_url: address.messages_url(&conversation),
@@ -104,14 +106,16 @@ impl Actor {
             }
             let deadline = self.machine.deadline().map(|deadline| self.started + deadline);
             let reads = self.machine.reads();
+            // In a fixed order, so that a simulation runs the same way each time. What may never end comes last.
             let event = tokio::select! {
+                biased;
                 command = inbox.recv() => Event::Command(command),
                 changed = session.changed(), if has_session => Event::Session(changed.is_ok()),
                 step = fly(&mut self.step) => Event::Step(step),
                 history = fly(&mut self.history) => Event::History(history),
-                event = read(&mut self.socket), if reads => Event::Socket(event),
                 saved = self.keeper.next() => Event::Saved(saved),
                 () = until(deadline) => Event::Time,
+                event = read(&mut self.socket), if reads => Event::Socket(event),
             };
             let now = self.now();
             match event {
@@ -225,23 +229,22 @@ impl Actor {
         while let Some(effect) = self.machine.effect() {
             match effect {
                 Effect::Token { after_rejection } => {
-                    let (session, rejected) = (self.session.clone(), self.token.clone().filter(|_| after_rejection));
-                    self.step = Some(Box::pin(async move {
-                        Step::Token(match rejected {
-                            Some(rejected) => session.access_token_after_rejection(&rejected).await,
-                            None => session.access_token().await,
-                        })
-                    }));
+                    let token = self.session.access_token(self.token.clone().filter(|_| after_rejection));
+                    self.step = Some(Box::pin(async move { Step::Token(token.await) }));
                 }
                 Effect::Connect => {
                     let Some(token) = self.token.clone() else { continue };
-                    let (url, road) = (self.socket_url.clone(), self.road.clone());
-                    self.step = Some(Box::pin(async move { Step::Socket(net::open_socket(url, token, road).await) }));
+                    let wire = self.network.open(self.socket_url.clone(), token);
+                    self.step = Some(Box::pin(async move {
+                        Step::Socket(match wire.await {
+                            Ok(wire) => Ok(Socket::new(wire).await),
+                            Err(error) => Err(error),
+                        })
+                    }));
                 }
                 Effect::History => {
                     let Some(token) = self.token.clone() else { continue };
-                    let (http, url, patience) = (self.http.clone(), self.messages_url.clone(), self.timing.history);
-                    self.history = Some(Box::pin(net::fetch_history(http, url, token, patience)));
+                    self.history = Some(self.network.messages(self.messages_url.clone(), token));
                 }
                 Effect::Write(text) => self.put(|socket| socket.send(text)),
                 Effect::Ping => self.put(Socket::ping),

@@ -29,13 +29,15 @@ mod net;
 mod outbox;
 mod status;
 mod timing;
+mod tokens;
 mod updates;
 
 pub use address::{AddressError, AgentAddress};
 pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
-pub use net::{ClientError, http_client, tls_config};
+pub use net::{ClientError, Network, Wire, http_client, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
 pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
 pub use timing::Timing;
+pub use tokens::TokenSource;
 pub use updates::{Update, Updates};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callbox_identity::{Entropy, Session, SystemEntropy};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{AgentAddress, CommandError, OutboxStore, Status, ThreadSnapshot, Timing, Updates, actor::Actor};
+use crate::{AgentAddress, CommandError, Network, OutboxStore, Status, ThreadSnapshot, Timing, TokenSource, Updates, actor::Actor};
 
 /// What a link is made of.
 #[derive(Clone)]
@@ -13,12 +13,14 @@ pub struct LinkConfig {
     pub address: AgentAddress,
     /// The conversation's name: letters, digits, `-`, `.`, `_` and `~` only.
     pub conversation: String,
-    /// Where tokens come from. When it is signed out, the link closes its socket.
-    pub session: Session,
+    /// Where tokens come from: a [`Session`]. When it is signed out, the link closes its socket.
+    pub session: Arc<dyn TokenSource>,
     /// Fetches the messages. Must not follow redirects; best made with [`crate::tls_config`], so that it trusts whom the socket trusts.
     pub http: reqwest::Client,
     /// How the socket speaks TLS; `None` is [`crate::tls_config`]. Must not offer any protocol by ALPN but `http/1.1`.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// The way to the agent; `None` is the network of this computer, by `http` and `tls`.
+    pub network: Option<Arc<dyn Network>>,
     /// Keeps this conversation's messages until they are delivered; `None`: what is not delivered when the link ends is lost.
     pub outbox: Option<Arc<dyn OutboxStore>>,
     pub entropy: Arc<dyn Entropy>,
@@ -30,7 +32,7 @@ impl LinkConfig {
     #[must_use]
     pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
         let (entropy, timing) = (Arc::new(SystemEntropy), Timing::default());
-        Self { address, conversation, session, http, tls: None, outbox: None, entropy, timing }
+        Self { address, conversation, session: Arc::new(session), http, tls: None, network: None, outbox: None, entropy, timing }
     }
 }
 
@@ -69,10 +71,18 @@ impl Link {
     /// Starts the link's actor; it connects as soon as somebody is signed in. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(config: LinkConfig) -> Self {
+        let (link, actor) = Self::new(config);
+        tokio::spawn(actor);
+        link
+    }
+
+    /// A link whose actor is the caller's to run: nothing happens but by that. Dropping it is what a crash is.
+    #[must_use]
+    pub fn new(config: LinkConfig) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
         let (publish, status) = watch::channel(Status::default());
-        tokio::spawn(Actor::new(config, publish).run(inbox));
-        Self { commands, status }
+        let actor = Actor::new(config, publish).run(inbox);
+        (Self { commands, status }, actor)
     }
 
     /// The state beside the messages, now and from now on.

@@ -184,7 +184,7 @@ impl Machine {
             self.phase = Phase::Loading { since: now };
             self.conversation.connected();
             self.outbox.prepare();
-            self.effects.push_back(Effect::History);
+            self.fetch();
         }
     }
 
@@ -193,6 +193,12 @@ impl Machine {
         if self.phase == Phase::Opening {
             self.fail(error, now);
         }
+    }
+
+    /// Asks for the messages.
+    pub(super) fn fetch(&mut self) {
+        self.conversation.fetching();
+        self.effects.push_back(Effect::History);
     }
 
     /// Answers [`Effect::History`].

@@ -230,20 +230,25 @@ impl Machine {
             None => {
                 let settled = !self.conversation.turn().is_active();
                 self.questions.refetch = Some(Refetch { at: now, settled, again: false });
-                self.effects.push_back(Effect::History);
+                self.fetch();
             }
         }
     }
 
     pub(super) fn refetched(&mut self, outcome: Result<Vec<UiMessage>, LinkError>, now: Moment) {
         let Some(refetch) = self.questions.refetch.take() else { return };
+        let settled = refetch.settled && !self.conversation.turn().is_active();
+        // The socket is what matters; without this answer, the next question comes by itself.
+        let well = outcome.is_ok();
+        if let Ok(messages) = outcome {
+            self.take_snapshot(messages, settled.then_some(refetch.at));
+        }
         if refetch.again {
             self.refetch(now);
         }
-        // The socket is what matters; without this answer, the next question comes by itself.
-        let Ok(messages) = outcome else { return };
-        let settled = refetch.settled && !self.conversation.turn().is_active();
-        self.take_snapshot(messages, settled.then_some(refetch.at));
+        if !well {
+            return;
+        }
         if settled && self.error.is_none() && self.conversation.messages().last().is_some_and(|last| last.role == Role::User) {
             self.error = Some(TurnError::NoAnswer);
         }

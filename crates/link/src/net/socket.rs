@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 use url::Url;
 
 use super::{
+    Wire,
     answer::{failure, read_refusal},
     client::builder,
     tls::tls_config,
@@ -49,9 +50,8 @@ pub(crate) enum SocketEvent {
 }
 
 /// An open socket. Dropping it cuts the connection.
-#[derive(Debug)]
 pub(crate) struct Socket {
-    incoming: SplitStream<WebSocketStream<Upgraded>>,
+    incoming: SplitStream<WebSocketStream<Box<dyn Wire>>>,
     outgoing: mpsc::Sender<Message>,
     writer: JoinHandle<()>,
 }
@@ -80,18 +80,18 @@ impl Road {
     }
 }
 
-/// Opens a socket with this token.
+/// Makes an HTTP request that becomes a socket, with this token.
 ///
 /// # Errors
 /// See [`LinkError`].
-pub(crate) async fn open(url: Url, token: AccessToken, road: Road) -> Result<Socket, LinkError> {
+pub(super) async fn open(url: Url, token: AccessToken, road: Road) -> Result<Upgraded, LinkError> {
     let (entropy, patience) = (road.entropy.clone(), road.patience);
     // The system's certificates are read from the disk, the first time.
     let client = tokio::task::spawn_blocking(move || road.client()).await.map_err(|_| LinkError::Broken)??;
     timeout(patience, handshake(&client, url, token, &*entropy)).await.map_err(|_| LinkError::TimedOut)?
 }
 
-async fn handshake(client: &reqwest::Client, url: Url, token: AccessToken, entropy: &dyn Entropy) -> Result<Socket, LinkError> {
+async fn handshake(client: &reqwest::Client, url: Url, token: AccessToken, entropy: &dyn Entropy) -> Result<Upgraded, LinkError> {
     let mut nonce = [0; 16];
     entropy.fill(&mut nonce);
     let key = STANDARD.encode(nonce);
@@ -107,12 +107,7 @@ async fn handshake(client: &reqwest::Client, url: Url, token: AccessToken, entro
         return Err(read_refusal(response).await);
     }
     check(response.headers(), &key).map_err(LinkError::NotAnAgent)?;
-    let upgraded = response.upgrade().await.map_err(|error| failure(&error))?;
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_RECEIVED)).max_frame_size(Some(MAX_RECEIVED));
-    let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
-    let (sink, incoming) = stream.split();
-    let (outgoing, queue) = mpsc::channel(MAX_WAITING);
-    Ok(Socket { incoming, outgoing, writer: tokio::spawn(write(sink, queue)) })
+    response.upgrade().await.map_err(|error| failure(&error))
 }
 
 /// What RFC 6455 §4.1 asks of the answer to a handshake that offered neither sub-protocol nor extension.
@@ -134,7 +129,7 @@ fn check(headers: &HeaderMap, key: &str) -> Result<(), &'static str> {
 }
 
 /// Writes what is queued. Ends with the socket, or after a close frame.
-async fn write(mut sink: SplitSink<WebSocketStream<Upgraded>, Message>, mut queue: mpsc::Receiver<Message>) {
+async fn write(mut sink: SplitSink<WebSocketStream<Box<dyn Wire>>, Message>, mut queue: mpsc::Receiver<Message>) {
     while let Some(message) = queue.recv().await {
         let last = message.is_close();
         if sink.send(message).await.is_err() || last {
@@ -144,6 +139,15 @@ async fn write(mut sink: SplitSink<WebSocketStream<Upgraded>, Message>, mut queu
 }
 
 impl Socket {
+    /// The client's end of a socket on `wire`, right after the handshake.
+    pub(crate) async fn new(wire: Box<dyn Wire>) -> Self {
+        let config = WebSocketConfig::default().max_message_size(Some(MAX_RECEIVED)).max_frame_size(Some(MAX_RECEIVED));
+        let stream = WebSocketStream::from_raw_socket(wire, Role::Client, Some(config)).await;
+        let (sink, incoming) = stream.split();
+        let (outgoing, queue) = mpsc::channel(MAX_WAITING);
+        Self { incoming, outgoing, writer: tokio::spawn(write(sink, queue)) }
+    }
+
     /// The next thing that came. After [`SocketEvent::Closed`] or [`SocketEvent::Broken`] there is nothing more. Safe to cancel.
     pub(crate) async fn next(&mut self) -> SocketEvent {
         match self.incoming.next().await {
