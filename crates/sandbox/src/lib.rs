@@ -20,6 +20,7 @@
 //! ```
 
 mod agent;
+mod bare;
 mod config;
 mod control;
 mod disk;
@@ -30,6 +31,7 @@ mod tenant;
 mod visitor;
 mod wire;
 
+pub use bare::{BareAgent, Said, Seat};
 pub use config::{AUDIENCE, CLIENT_ID, Clock, Model, OpenAi, PASSWORD, Person, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, SandboxConfig};
 pub use control::{Control, Endpoint, Fault, Presented, RefreshOutcome, ResponseIss, Settings, Signature};
 pub use error::SandboxError;

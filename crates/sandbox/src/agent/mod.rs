@@ -28,7 +28,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, Uri, header};
 
-pub(crate) use self::rooms::Rooms;
+pub(crate) use self::{room::Room, rooms::Rooms, state::Out};
 use crate::{
     Endpoint,
     control::gate::{self, Faults},

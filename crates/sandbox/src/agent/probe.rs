@@ -19,7 +19,7 @@ const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
 impl Room {
     /// Takes a frame from a client. What it does not know it leaves alone.
-    pub(super) fn receive(self: &Arc<Self>, seat: u64, text: &str) {
+    pub(crate) fn receive(self: &Arc<Self>, seat: u64, text: &str) {
         let Ok(frame) = serde_json::from_str::<Value>(text) else { return };
         let field = |name: &str| frame[name].as_str();
         match field("type") {

@@ -23,7 +23,7 @@ use crate::random;
 
 /// A conversation.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     pub(super) name: String,
     pub(super) house: Arc<House>,
     state: Mutex<State>,
@@ -86,7 +86,7 @@ impl Room {
     }
 
     /// Seats a socket and sends the frames of a connect in their order: what can be resumed, identity, MCP servers.
-    pub(super) fn connect(&self, pk: &str, out: UnboundedSender<Out>, suppress: bool) -> u64 {
+    pub(crate) fn connect(&self, pk: &str, out: UnboundedSender<Out>, suppress: bool) -> u64 {
         let mut state = self.state();
         state.last_key += 1;
         let key = state.last_key;
@@ -99,7 +99,7 @@ impl Room {
         key
     }
 
-    pub(super) fn disconnect(&self, key: u64) {
+    pub(crate) fn disconnect(&self, key: u64) {
         self.state().seats.retain(|seat| seat.key != key);
     }
 

@@ -75,7 +75,7 @@ impl Rooms {
     }
 
     /// The conversation, new if need be, if it is this person's (or nobody's until now).
-    pub(super) fn enter(&self, name: &str, sub: &str) -> Option<Arc<Room>> {
+    pub(crate) fn enter(&self, name: &str, sub: &str) -> Option<Arc<Room>> {
         let room = self.room_or_new(name);
         room.claim(sub).then_some(room)
     }

@@ -13,7 +13,7 @@ const MEMORY: usize = 32;
 
 /// What a socket is told to do.
 #[derive(Debug, Clone)]
-pub(super) enum Out {
+pub(crate) enum Out {
     Frame(String),
     Close { code: u16, reason: String },
     Drop,
