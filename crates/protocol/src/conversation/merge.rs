@@ -8,7 +8,7 @@ use crate::server::{MessageUpdated, Messages};
 use crate::tool::{ToolPart, ToolState};
 
 use super::Conversation;
-use super::running::{Phase, Stream};
+use super::running::{Phase, Running, Stream};
 use super::turn::Reaction;
 
 /// Where a list of messages comes from.
@@ -81,7 +81,7 @@ impl Conversation {
                 tail.push(local);
             } else if self.invented.contains(&local.id) {
                 // Its true name is not known; the transcript has it under that.
-            } else if additive || origin == Origin::Fetched && self.completed.contains(&local.id) {
+            } else if additive || origin == Origin::Fetched && self.recent.contains(&local.id) {
                 before.push(local);
             }
         }
@@ -104,7 +104,14 @@ impl Conversation {
             reactions.push(Reaction::Delivered { message_ids: confirmed });
         }
         self.invented.retain(|id| merged.iter().any(|message| message.id == *id));
-        self.completed.clear();
+        match origin {
+            Origin::Fetched => self.recent.clear(),
+            Origin::Broadcast => {
+                let new = merged.iter().filter(|message| !places.contains_key(&message.id)).map(|message| message.id.clone());
+                self.recent.extend(new);
+                self.recent.retain(|id| merged.iter().any(|message| message.id == *id));
+            }
+        }
         self.behind &= additive;
         self.list.become_list(merged);
     }
@@ -160,11 +167,15 @@ impl Conversation {
     fn reconcile(&mut self, local: &UiMessage, incoming: UiMessage, origin: Origin, reactions: &mut Vec<Reaction>) -> UiMessage {
         let mut result = incoming;
         let mut copy = None;
+        let live = |running: &Running| running.phase == Phase::Streaming && running.stream.target.as_ref() == Some(&result.id);
+        let live = self.running.iter().any(live);
         if let Some(stream) = self.stream_of(&result.id) {
             // The end of the chunks is not the end of storing: only a broadcast that comes after it has all of them.
             stream.stored = Some(result.clone());
             if !stream.finished || origin == Origin::Fetched {
-                if !stream.detached && extends(local, &result) {
+                // A list that is ahead of the frames has what they are about to bring: taken now, it would be there twice.
+                let ahead = live && origin == Origin::Fetched && extends(&result, local);
+                if !stream.detached && (ahead || extends(local, &result)) {
                     let metadata = result.metadata.clone().or_else(|| local.metadata.clone());
                     let kept = UiMessage { parts: local.parts.clone(), metadata, ..result.clone() };
                     copy = Some(std::mem::replace(&mut result, kept));
@@ -172,7 +183,7 @@ impl Conversation {
                     stream.dirty = true;
                 }
             }
-        } else if origin == Origin::Fetched && self.completed.contains(&local.id) && extends(local, &result) {
+        } else if origin == Origin::Fetched && self.recent.contains(&local.id) && extends(local, &result) {
             let kept = UiMessage { parts: local.parts.clone(), ..result.clone() };
             copy = Some(std::mem::replace(&mut result, kept));
         }

@@ -58,8 +58,8 @@ pub struct Conversation {
     optimistic: Vec<Optimistic>,
     /// Ids of messages that the agent has not named.
     invented: Vec<String>,
-    /// Messages that were completed on this socket since the last transcript.
-    completed: Vec<String>,
+    /// Messages that came to be stored since `get-messages` was asked: its answer may not have them yet.
+    recent: Vec<String>,
     /// Ids of the lists that were broadcast once as a submit of another client and will come a second time.
     echoes: Vec<Vec<String>>,
     /// The message of a turn that somebody else stopped, while that is the last that was heard.
@@ -125,6 +125,7 @@ impl Conversation {
             ServerFrame::Resuming(frame) => {
                 if self.ledger.get_mut(&frame.id).is_none() {
                     let at = self.running_at(&frame.id);
+                    self.running[at].offered |= !self.acknowledged.contains(&frame.id);
                     if !matches!(self.running[at].phase, Phase::Streaming | Phase::Cleared) {
                         self.running[at].phase = Phase::Waiting;
                     }
@@ -183,17 +184,24 @@ impl Conversation {
         self.acknowledged.clear();
         self.probe = None;
         self.anonymous = None;
-        self.completed.clear();
+        self.recent.clear();
         self.echoes.clear();
         self.residue = None;
         self.running.retain(|running| running.phase != Phase::Cleared);
         for running in &mut self.running {
+            running.offered = false;
             running.phase = Phase::Interrupted;
         }
         for known in &mut self.optimistic {
             known.lost = true;
         }
         self.sum_up();
+    }
+
+    /// `get-messages` is being asked: its answer has everything that has come until now. Without this call, it is taken to have been asked when
+    /// the last answer came.
+    pub fn fetching(&mut self) {
+        self.recent.clear();
     }
 
     /// Takes what `get-messages` says. It is the truth, but for what is being written, for what came while the answer was on its way,

@@ -90,6 +90,7 @@ impl Conversation {
         running.message_ids.reverse();
         running.phase = Phase::Waiting;
         self.running.retain(|running| running.id != request.id);
+        running.crowded = !self.running.is_empty();
         self.running.push(running);
     }
 
@@ -180,7 +181,7 @@ impl Conversation {
         self.unconfirmed.clear();
         self.optimistic.clear();
         self.invented.clear();
-        self.completed.clear();
+        self.recent.clear();
         self.echoes.clear();
         self.behind = false;
         self.anonymous = None;

@@ -35,6 +35,7 @@ impl Conversation {
         }
         let at = self.running_at(&frame.id);
         self.delivered(at, reactions);
+        self.running[at].offered &= !replay;
         if let Content::Chunk(chunk) = &content {
             self.on_chunk(at, frame, chunk, reactions);
         }
@@ -85,6 +86,7 @@ impl Conversation {
         let ids: Vec<_> = running.message_ids.iter().filter(|id| self.unconfirmed.contains(id)).cloned().collect();
         if !ids.is_empty() {
             self.unconfirmed.retain(|id| !ids.contains(id));
+            self.recent.extend_from_slice(&ids);
             reactions.push(Reaction::Delivered { message_ids: ids });
         }
     }
@@ -185,12 +187,13 @@ impl Conversation {
         if running.phase == Phase::Cleared {
             return self.end_cleared(running, reactions);
         }
-        let Running { id: request_id, message_ids, rolled_back, own, cancelled, phase, mut stream, .. } = running;
+        let Running { id: request_id, message_ids, rolled_back, own, crowded, cancelled, offered, phase, mut stream, .. } = running;
         if replay && outcome == Outcome::Aborted {
             self.cut_to_replay(&mut stream);
         }
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
-        let incomplete = replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
+        // A turn that ends before its offer has been taken up ends without what was held back.
+        let incomplete = offered || replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
         if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let empty = message.1.parts.is_empty();
             let (place, mut message) = (message.0, message.1.clone());
@@ -199,7 +202,7 @@ impl Conversation {
             }
             let message = stored::message(message, stream.is_numbered());
             if !stream.continuation && !incomplete && outcome != Outcome::Lost {
-                self.completed.push(message.id.clone());
+                self.recent.push(message.id.clone());
             }
             self.list.replace(place, message);
             if empty && !stream.continuation {
@@ -222,9 +225,9 @@ impl Conversation {
         }
         let invented = stream.target.as_ref().is_some_and(|target| self.invented.contains(target));
         self.behind |= incomplete;
-        // The turn ended between the agent's offer and our acknowledgement: all that was left to send is that it is done.
+        // It went on while no socket was open, and all that was left to send is that it is done.
         let unheard = phase != Phase::Streaming && outcome == Outcome::Completed && stream.begun && !stream.finished;
-        if incomplete || unheard || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+        if incomplete || unheard || crowded || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
             reactions.push(Reaction::Refetch);
         }
         if outcome == Outcome::Aborted && !cancelled {

@@ -34,8 +34,12 @@ pub(super) struct Running {
     pub(super) message_ids: Vec<String>,
     /// A transcript came that lacks them, before anything was answered.
     pub(super) rolled_back: bool,
+    /// We asked for it while another turn was on its way: the agent may have stored that one's answer before our message or after it.
+    pub(super) crowded: bool,
     /// We have asked for it to be stopped.
     pub(super) cancelled: bool,
+    /// It was offered on this socket, and nothing has been replayed yet: what the agent sends meanwhile is not sent here.
+    pub(super) offered: bool,
     pub(super) stream: Stream,
 }
 
@@ -48,7 +52,9 @@ impl Running {
             born,
             message_ids: Vec::new(),
             rolled_back: false,
+            crowded: false,
             cancelled: false,
+            offered: false,
             stream: Stream::default(),
         }
     }
