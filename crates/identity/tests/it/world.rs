@@ -173,7 +173,10 @@ impl World {
     }
 
     pub(crate) async fn begin(&self) -> SignInStart {
-        self.session.begin_sign_in().await.unwrap()
+        let start = self.session.begin_sign_in().await.unwrap();
+        // The vault may not have answered yet, and until then that is what the session shows.
+        self.session.state().wait_for(|state| *state != SessionState::Restoring).await.unwrap();
+        start
     }
 
     /// The whole way as Ada.

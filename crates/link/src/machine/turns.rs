@@ -51,6 +51,9 @@ pub(super) struct Questions {
     /// A turn that was cancelled; the oldest agents do not say that it has ended.
     cancelled: Option<String>,
     refetch: Option<Refetch>,
+    /// When to ask for the messages again, because they could not be had, and how often in a row that was so.
+    later: Option<Moment>,
+    failures: u32,
 }
 
 #[derive(Debug)]
@@ -75,10 +78,11 @@ impl Questions {
     }
 
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
-        match &self.probe {
+        let question = match &self.probe {
             Some(probe) => Some(probe.at + timing.probe),
             None => self.next,
-        }
+        };
+        [question, self.later].into_iter().flatten().min()
     }
 }
 
@@ -183,6 +187,9 @@ impl Machine {
         if !self.phase.is_online() {
             return;
         }
+        if self.questions.later.is_some_and(|later| later <= now) {
+            self.refetch(now);
+        }
         if self.questions.probe.as_ref().is_some_and(|probe| probe.at + self.timing.probe <= now) {
             let unanswered = self.questions.probe.take();
             if !self.conversation.turn().is_active() {
@@ -225,6 +232,7 @@ impl Machine {
 
     /// Asks for the messages once more.
     fn refetch(&mut self, now: Moment) {
+        self.questions.later = None;
         match &mut self.questions.refetch {
             Some(refetch) => refetch.again |= refetch.at < now,
             None => {
@@ -237,17 +245,17 @@ impl Machine {
 
     pub(super) fn refetched(&mut self, outcome: Result<Vec<UiMessage>, LinkError>, now: Moment) {
         let Some(refetch) = self.questions.refetch.take() else { return };
+        let Ok(messages) = outcome else {
+            // The socket is what matters, so it stays; but there was a reason to ask.
+            self.questions.failures = self.questions.failures.saturating_add(1);
+            self.questions.later = Some(now + self.timing.backoff(self.questions.failures, ids::chance(&*self.entropy)));
+            return;
+        };
+        self.questions.failures = 0;
         let settled = refetch.settled && !self.conversation.turn().is_active();
-        // The socket is what matters; without this answer, the next question comes by itself.
-        let well = outcome.is_ok();
-        if let Ok(messages) = outcome {
-            self.take_snapshot(messages, settled.then_some(refetch.at));
-        }
+        self.take_snapshot(messages, settled.then_some(refetch.at));
         if refetch.again {
             self.refetch(now);
-        }
-        if !well {
-            return;
         }
         if settled && self.error.is_none() && self.conversation.messages().last().is_some_and(|last| last.role == Role::User) {
             self.error = Some(TurnError::NoAnswer);

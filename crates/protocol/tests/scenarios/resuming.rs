@@ -140,3 +140,32 @@ fn a_turn_that_recovers_under_another_id_is_over() {
     assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
     assert_eq!(*conversation.turn(), Turn::Idle);
 }
+
+#[test]
+fn a_turn_that_ends_before_its_offer_was_taken_up_is_asked_after() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    conversation.snapshot(vec![message(user("u1"))]);
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    // What it said meanwhile was held back.
+    let reactions = receive(&mut conversation, [done("r1")]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+}
+
+#[test]
+fn a_list_that_is_ahead_of_the_frames_is_not_continued_by_them() {
+    let mut conversation = answering(&["There ", "is "]);
+    let whole = json!({"id": "a1", "role": "assistant", "parts": [
+        {"type": "step-start"}, {"type": "text", "text": "There is nothing.", "state": "done"}
+    ]});
+    let mut list = conversation.stored();
+    list.retain(|known| known.id != "a1");
+    list.push(message(whole));
+    conversation.snapshot(list);
+    receive(&mut conversation, [chunk("r1", 5, json!({"type": "text-delta", "id": "t", "delta": "nothing."}))]);
+    receive(
+        &mut conversation,
+        [chunk("r1", 6, json!({"type": "text-end", "id": "t"})), chunk("r1", 7, json!({"type": "finish"})), done("r1")],
+    );
+    assert_eq!(conversation.messages().last().unwrap().text(), "There is nothing.");
+}

@@ -348,3 +348,46 @@ fn a_cancelled_turn_ends_even_if_the_agent_never_says_so() {
     table.machine.history(Ok(vec![user(&id, "hello")]), table.now);
     assert_eq!(table.deliveries(), []);
 }
+
+#[test]
+fn messages_that_could_not_be_had_are_asked_for_again() {
+    let mut table = Table::online(vec![]);
+    // A turn of which nothing was heard, because it was offered and ended before the offer was taken up.
+    table.frame(&json!({"type": "cf_agent_stream_resuming", "id": "r1"}));
+    table.frame(&done("r1", &[]));
+    let asked = |effects: &[Effect]| effects.iter().filter(|effect| **effect == Effect::History).count();
+    assert_eq!(asked(&table.effects()), 1);
+    for _ in 0..5 {
+        table.machine.history(Err(LinkError::Broken), table.now);
+        assert_eq!((asked(&table.effects()), table.link()), (0, LinkState::Online), "not at once, and the socket stays");
+        let mut waited = Duration::ZERO;
+        while asked(&table.effects()) == 0 {
+            assert!(waited < secs(31), "it is asked for again");
+            waited += Duration::from_millis(100);
+            table.pass(Duration::from_millis(100));
+            table.machine.alive(table.now);
+        }
+    }
+    table.machine.history(Ok(vec![user("u1", "hello"), said("a1", "Hello.")]), table.now);
+    table.effects();
+    assert_eq!(table.shown(), ["hello", "Hello."]);
+}
+
+#[test]
+fn a_list_that_was_asked_for_before_something_was_said_does_not_take_it_away() {
+    let mut table = Table::online(vec![user("u0", "before"), said("a0", "Yes.")]);
+    let history = vec![user("u0", "before"), said("a0", "Yes.")];
+    table.frame(&json!({"type": "cf_agent_chat_clear"}));
+    assert!(table.effects().contains(&Effect::History), "a clear by somebody else is looked into");
+    let id = table.send("hello").unwrap();
+    let (request, _) = submitted(&table.written()[0]);
+    table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
+    table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
+    table.frame(&chunk(&request, 2, &json!({"type": "text-delta", "id": "t", "delta": "Hello."})));
+    table.frame(&chunk(&request, 3, &json!({"type": "text-end", "id": "t"})));
+    table.frame(&chunk(&request, 4, &json!({"type": "finish"})));
+    table.frame(&done(&request, &[&id]));
+    table.machine.history(Ok(history), table.now);
+    table.effects();
+    assert_eq!(table.shown(), ["before", "Yes.", "hello", "Hello."]);
+}
