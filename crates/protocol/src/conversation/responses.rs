@@ -227,7 +227,8 @@ impl Conversation {
         self.behind |= incomplete;
         // It went on while no socket was open, and all that was left to send is that it is done.
         let unheard = phase != Phase::Streaming && outcome == Outcome::Completed && stream.begun && !stream.finished;
-        if incomplete || unheard || crowded || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+        if incomplete || unheard || crowded || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering)
+        {
             reactions.push(Reaction::Refetch);
         }
         if outcome == Outcome::Aborted && !cancelled {
