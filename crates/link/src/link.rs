@@ -77,7 +77,6 @@ impl Link {
     }
 
     /// A link whose actor is the caller's to run: nothing happens but by that. Dropping it is what a crash is.
-    #[must_use]
     pub fn new(config: LinkConfig) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (commands, inbox) = mpsc::channel(MAX_COMMANDS);
         let (publish, status) = watch::channel(Status::default());

@@ -173,8 +173,7 @@ async fn line(client: DuplexStream, server: DuplexStream, chance: Chance, weathe
 async fn carry(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>, fate: Fate, chance: Chance, weather: Weather) {
     let mut buffer = vec![0; 2_048];
     let mut carried = 0;
-    loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { break };
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
         sleep(chance.delay(400)).await;
         let mut piece = &buffer[..length];
         let end = match fate {
