@@ -35,6 +35,8 @@ pub struct Timing {
     pub cancelled: Duration,
     /// For the answer to such a question.
     pub probe: Duration,
+    /// On a new socket, until a message that was written to the one before and is not stored counts as lost: as long as it may take to arrive.
+    pub doubt: Duration,
     /// For the agent's confirmation of a decision.
     pub decision: Duration,
     /// Between two updates of a subscriber.
@@ -62,6 +64,7 @@ impl Default for Timing {
             acknowledged: seconds(5),
             cancelled: seconds(3),
             probe: seconds(5),
+            doubt: seconds(3),
             decision: seconds(5),
             frame: Duration::from_millis(16),
             goodbye: seconds(1),

@@ -154,14 +154,15 @@ impl Outbox {
     }
 
     /// `has` knows all messages of the agent, as of `asked` or later: what was written before that and is not there will not come.
+    /// What was written to an earlier socket will not come if it has had the time to (`in_time`).
     /// The requests of which nothing will come are returned.
-    pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>) -> Vec<String> {
+    pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>, in_time: bool) -> Vec<String> {
         self.confirm(has);
         let mut lost = Vec::new();
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             match &mut entry.stage {
-                Stage::Unsure { request_id } => lost.extend(request_id.take()),
+                Stage::Unsure { request_id } if in_time => lost.extend(request_id.take()),
                 Stage::Written { request_id, at } if asked.is_some_and(|asked| *at < asked) => lost.push(std::mem::take(request_id)),
                 _ => continue,
             }
@@ -172,6 +173,11 @@ impl Outbox {
             }
         }
         lost
+    }
+
+    /// Whether there is something that may still arrive from an earlier socket.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.stage, Stage::Unsure { .. }))
     }
 
     /// The turn of this request was never begun, and its message not taken.

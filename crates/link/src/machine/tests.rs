@@ -71,7 +71,7 @@ impl Table {
     fn new() -> Self {
         let entropy = Arc::new(Counting(std::sync::atomic::AtomicU8::new(0)));
         Self {
-            machine: Machine::new(Timing::default(), entropy),
+            machine: Machine::new(Timing { doubt: Duration::ZERO, ..Timing::default() }, entropy),
             now: Duration::ZERO,
             mirror: Vec::new(),
             kept: Vec::new(),
@@ -146,6 +146,8 @@ impl Table {
     /// Another process with the same disk.
     fn restarted(&self) -> Self {
         let mut table = Self::new();
+        // Its ids are others than those of the process before.
+        table.machine.entropy = Arc::new(Counting(std::sync::atomic::AtomicU8::new(100)));
         table.kept.clone_from(&self.kept);
         table.machine.restore(Ok(self.kept.clone()));
         table.machine.presence(Presence::Present(ADA.to_owned()));

@@ -2,7 +2,7 @@
 
 use callbox_protocol::{ClientFrame, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
 
-use super::{Effect, Machine, Moment, decisions::Verdict};
+use super::{Effect, Machine, Moment, connect::Phase, decisions::Verdict};
 use crate::{LinkError, Timing, TurnError, error::quote, ids};
 
 /// How often in a row the agent may leave a question unanswered before its turn counts as dead.
@@ -245,6 +245,10 @@ impl Machine {
 
     pub(super) fn refetched(&mut self, outcome: Result<Vec<UiMessage>, LinkError>, now: Moment) {
         let Some(refetch) = self.questions.refetch.take() else { return };
+        if outcome == Err(LinkError::Rejected) {
+            // The socket has the same token: it will be closed as soon as somebody says something.
+            return self.lost(LinkError::Rejected, now);
+        }
         let Ok(messages) = outcome else {
             // The socket is what matters, so it stays; but there was a reason to ask.
             self.questions.failures = self.questions.failures.saturating_add(1);
@@ -253,7 +257,7 @@ impl Machine {
         };
         self.questions.failures = 0;
         let settled = refetch.settled && !self.conversation.turn().is_active();
-        self.take_snapshot(messages, settled.then_some(refetch.at));
+        self.take_snapshot(messages, settled.then_some(refetch.at), refetch.at);
         if refetch.again {
             self.refetch(now);
         }
@@ -273,9 +277,15 @@ impl Machine {
         }
     }
 
-    /// Takes the agent's messages. `settled`: nothing ran when they were asked for, then.
-    pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: Option<Moment>) {
-        let lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled);
+    /// Takes the agent's messages, asked for at `asked`. `settled`: nothing ran when they were asked for, then.
+    pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: Option<Moment>, asked: Moment) {
+        // What was written to the socket before this one can still be on its way: sent again too early, it would be there twice, and the
+        // straggler, a list of nothing but what the agent knows, would make it delete the rest.
+        let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
+        let lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled, asked >= arrived);
+        if self.outbox.is_in_doubt() {
+            self.questions.later.get_or_insert(arrived);
+        }
         self.decisions.reconcile(&messages);
         self.conversation.snapshot(messages);
         for request in lost {

@@ -70,13 +70,13 @@ impl World {
 
 /// The usual periods, with pauses that nobody has to wait for.
 pub(crate) fn quick() -> Timing {
-    Timing { backoff_base: Duration::from_millis(20), backoff_cap: Duration::from_millis(200), ..Timing::default() }
+    Timing { backoff_base: Duration::from_millis(20), backoff_cap: Duration::from_millis(200), doubt: Duration::ZERO, ..Timing::default() }
 }
 
 /// Pauses that end by somebody's doing or not at all.
 pub(crate) fn patient() -> Timing {
     let hour = Duration::from_secs(3600);
-    Timing { backoff_base: hour, backoff_cap: hour, ..Timing::default() }
+    Timing { backoff_base: hour, backoff_cap: hour, doubt: Duration::ZERO, ..Timing::default() }
 }
 
 pub(crate) fn http() -> reqwest::Client {

@@ -201,7 +201,8 @@ impl Conversation {
                 chunks::sign(&mut message, signature);
             }
             let message = stored::message(message, stream.is_numbered());
-            if !stream.continuation && !incomplete && outcome != Outcome::Lost {
+            // What an agent that was killed makes anew is another message, and this one may never have been stored.
+            if !stream.continuation && !incomplete && !matches!(outcome, Outcome::Lost | Outcome::Recovering) {
                 self.recent.push(message.id.clone());
             }
             self.list.replace(place, message);

@@ -169,3 +169,23 @@ fn a_list_that_is_ahead_of_the_frames_is_not_continued_by_them() {
     );
     assert_eq!(conversation.messages().last().unwrap().text(), "There is nothing.");
 }
+
+#[test]
+fn an_answer_that_a_killed_agent_makes_anew_takes_the_place_of_the_first() {
+    let mut conversation = answering(&["Before "]);
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(vec![UiMessage::user("u1", "hi")]);
+    let recovering = |on: bool| frame(json!({"type": "cf_agent_chat_recovering", "recovering": on, "id": "r1"}));
+    receive(&mut conversation, [recovering(true), chunk("r2", 0, json!({"type": "start", "messageId": "a2"}))]);
+    receive(
+        &mut conversation,
+        [chunk("r2", 1, json!({"type": "text-start", "id": "t"})), chunk("r2", 2, json!({"type": "finish"})), done("r2")],
+    );
+    let reactions = receive(&mut conversation, [recovering(false)]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    let anew = json!({"id": "a2", "role": "assistant", "parts": [{"type": "text", "text": "Before after.", "state": "done"}]});
+    conversation.snapshot(vec![UiMessage::user("u1", "hi"), message(anew)]);
+    let ids: Vec<&str> = conversation.messages().iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["u1", "a2"], "nothing is left of the first");
+}

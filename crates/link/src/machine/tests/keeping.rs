@@ -117,3 +117,36 @@ fn an_outbox_that_cannot_be_read_is_told_and_the_talk_goes_on() {
     table.send("hello").unwrap();
     assert_eq!(table.wrote(), ["use_chat_request"]);
 }
+
+#[test]
+fn a_message_that_may_still_be_on_its_way_is_given_the_time_to_arrive() {
+    let mut before = Table::online(vec![]);
+    let id = before.send("hello").unwrap();
+    let mut table = before.restarted();
+    table.machine.timing.doubt = secs(3);
+    assert_eq!(kinds(&table.connect(vec![])), ["stream_resume_request"], "not there yet, and not sent again yet");
+    table.idle();
+    table.send("second").unwrap();
+    table.machine.alive(table.now);
+    assert_eq!(table.effects(), [], "the order is kept");
+    table.pass(Duration::from_millis(2_900));
+    assert_eq!(table.effects(), []);
+    table.pass(Duration::from_millis(100));
+    assert_eq!(table.effects(), [Effect::History], "looked up once more");
+
+    // It has arrived.
+    let mut arrived = table;
+    arrived.machine.history(Ok(vec![user(&id, "hello")]), arrived.now);
+    let (_, message) = submitted(&arrived.written()[0]);
+    assert_eq!(message["parts"][0]["text"], "second");
+
+    // It has not.
+    let mut table = before.restarted();
+    table.machine.timing.doubt = secs(3);
+    table.connect(vec![]);
+    table.idle();
+    table.pass(secs(3));
+    assert_eq!(table.effects(), [Effect::History]);
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(resubmitted(&table.written()[0]).1[0]["id"], id, "sent again");
+}
