@@ -280,7 +280,9 @@ impl Room {
         let job = &active.job;
         if !active.discard {
             if transcript::says_something(&active.draft) {
-                transcript::upsert(&mut state.messages, active.draft);
+                let mut answer = active.draft;
+                transcript::close_arguments(&mut answer);
+                transcript::upsert(&mut state.messages, answer);
             }
             self.save(&state);
         }

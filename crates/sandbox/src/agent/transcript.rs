@@ -31,6 +31,15 @@ pub(super) fn parts(message: &Value) -> &[Value] {
     message["parts"].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// A call whose arguments never came to an end is stored as one with none.
+pub(super) fn close_arguments(message: &mut Value) {
+    for part in message["parts"].as_array_mut().into_iter().flatten() {
+        if part["state"] == "input-streaming" && part.get("input").is_none() {
+            part["input"] = json!({});
+        }
+    }
+}
+
 /// Whether there is more to a message than the marks between steps.
 pub(super) fn says_something(message: &Value) -> bool {
     parts(message).iter().any(|part| part["type"] != "step-start")
