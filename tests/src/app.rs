@@ -25,13 +25,12 @@ pub struct App {
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
     arguments: Vec<String>,
-    variables: Vec<(&'static str, String)>,
 }
 
 impl Launch {
     /// The arguments on the command line.
     pub fn with<S: Into<String>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        Self { arguments: arguments.into_iter().map(Into::into).collect(), variables: Vec::new() }
+        Self { arguments: arguments.into_iter().map(Into::into).collect() }
     }
 
     /// The tenant and the agent that are built in.
@@ -55,13 +54,6 @@ impl Launch {
         self.arguments.push(argument.to_owned());
         self
     }
-
-    /// Requests go through this proxy. Those of the web view do not: the driver talks to it over a connection that no proxy would pass on.
-    #[must_use]
-    pub fn through(mut self, proxy: String) -> Self {
-        self.variables.extend([("http_proxy", proxy), ("GIO_USE_PROXY_RESOLVER", "dummy".to_owned())]);
-        self
-    }
 }
 
 impl App {
@@ -75,7 +67,7 @@ impl App {
         let mut server = desktop.command("WebKitWebDriver");
         server.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         // Everything is logged, so that the tests for what must not be in a log have something to search.
-        server.env("CALLBOX_LOG", "trace").envs(launch.variables.iter().map(|(name, value)| (*name, value)));
+        server.env("CALLBOX_LOG", "trace");
         let options = json!({ "binary": desktop.app(), "args": launch.arguments });
         let capabilities = Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
         let driver = Driver::start(server, port, capabilities, &log(desktop)).await?;

@@ -16,7 +16,6 @@ pub mod leaks;
 mod memory;
 pub mod process;
 pub mod screen;
-mod tap;
 /// The names of the things in the window, from the window's own sources.
 #[path = "../../ui/src/testids.rs"]
 pub mod testids;
@@ -31,7 +30,6 @@ pub use desktop::Desktop;
 pub use driver::Driver;
 pub use error::{Error, Result};
 pub use process::Process;
-pub use tap::Tap;
 pub use wait::Look;
 pub use window::{Message, Tool, View, Window};
 pub use world::World;

@@ -4,30 +4,31 @@
 
 use std::{collections::BTreeSet, env, fs, os::unix::process::CommandExt as _, path::PathBuf, process::Command};
 
-use callbox_e2e::{App, Look, Tap, World, app, journey, keychain, leaks::Search, process, wait};
+use callbox_e2e::{App, Look, World, app, journey, keychain, leaks::Search, process, wait};
 use callbox_sandbox::{Endpoint, Fault};
 use serde_json::{Value, json};
 
 const MARKER: &str = "a-marker-that-only-this-test-knows-7f3a91c2d4";
 
-/// The world, the app in it, and all that went over the line between the app and its tenant.
+/// A world whose tenant remembers every secret that it was told and that it told.
 struct Overheard {
     world: World,
-    tap: Tap,
 }
 
 impl Overheard {
     async fn new() -> Self {
-        Self { world: World::new().await.unwrap(), tap: Tap::new().await.unwrap() }
+        let world = World::new().await.unwrap();
+        world.control().overhear();
+        Self { world }
     }
 
     async fn start(&self) -> App {
-        App::start(&self.world.desktop, &self.world.launch().through(self.tap.proxy())).await.unwrap()
+        App::start(&self.world.desktop, &self.world.launch()).await.unwrap()
     }
 
     /// A search for everything that was secret until now. Fails if not every kind of secret was there.
     fn search(&self) -> Search {
-        let secrets = self.tap.secrets();
+        let secrets = self.world.control().overheard();
         let kinds: BTreeSet<&str> = secrets.iter().map(|(kind, _)| *kind).collect();
         assert_eq!(kinds, BTreeSet::from(["access_token", "code", "code_verifier", "id_token", "refresh_token"]));
         Search::for_secrets(secrets).unwrap()

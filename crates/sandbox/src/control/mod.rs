@@ -8,7 +8,7 @@ pub(crate) mod gate;
 pub(crate) mod http;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -118,10 +118,21 @@ struct Inner {
     changed: Notify,
     clock: Clock,
     agent: Mutex<AgentCounters>,
+    overheard: Mutex<Overheard>,
     hold: watch::Sender<Option<usize>>,
     pace: watch::Sender<Duration>,
     tenant: Mutex<std::sync::Weak<Tenant>>,
     rooms: Mutex<std::sync::Weak<crate::agent::Rooms>>,
+}
+
+/// The secrets that went over the line, where somebody wants to know them. Not for logs, so not for `Debug`.
+#[derive(Default)]
+struct Overheard(Option<BTreeSet<(&'static str, String)>>);
+
+impl std::fmt::Debug for Overheard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Overheard(…)")
+    }
 }
 
 /// The handle on a running sandbox's behaviour. Clones are the same handle.
@@ -135,6 +146,7 @@ impl Control {
             changed: Notify::new(),
             clock,
             agent: Mutex::default(),
+            overheard: Mutex::default(),
             hold: watch::Sender::new(None),
             pace: watch::Sender::new(pace),
             tenant: Mutex::default(),
@@ -144,6 +156,23 @@ impl Control {
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on every secret that goes over the tenant's token endpoint is remembered, so that a test can look for it where it must not be.
+    pub fn overhear(&self) {
+        self.0.overheard.lock().unwrap_or_else(PoisonError::into_inner).0.get_or_insert_default();
+    }
+
+    /// The secrets since [`Control::overhear`], with their names in the protocol (RFC 6749 §4.1.3, §5.1 and §6, RFC 7636 §4.5).
+    #[must_use]
+    pub fn overheard(&self) -> Vec<(&'static str, String)> {
+        self.0.overheard.lock().unwrap_or_else(PoisonError::into_inner).0.iter().flatten().cloned().collect()
+    }
+
+    pub(crate) fn hear<'a>(&self, names: &[&'static str], value: impl Fn(&str) -> Option<&'a str>) {
+        if let Some(heard) = &mut self.0.overheard.lock().unwrap_or_else(PoisonError::into_inner).0 {
+            heard.extend(names.iter().filter_map(|name| Some((*name, value(name)?.to_owned()))));
+        }
     }
 
     /// The next request to `endpoint` goes wrong in this way. Calls queue up: the second call is for the second request.

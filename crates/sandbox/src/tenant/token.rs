@@ -57,8 +57,14 @@ pub(super) async fn token(
     body: Bytes,
 ) -> Response {
     let twist = Twist::of(&faults);
+    if let Some(params) = Params::from_body(&headers, &body) {
+        tenant.control.hear(&["code", "code_verifier", "refresh_token"], |name| params.get(name));
+    }
     match answer(&tenant, &headers, &body, &twist).await {
-        Ok(members) => Json(members).into_response(),
+        Ok(members) => {
+            tenant.control.hear(&["access_token", "refresh_token", "id_token"], |name| members.get(name)?.as_str());
+            Json(members).into_response()
+        }
         Err(error) => error.into_response(),
     }
 }
