@@ -142,5 +142,5 @@ async fn newest_a_socket_drops_in_mid_stream() {
     room.ours.until(|ours| ours.status.link != LinkState::Online).await;
     room.ours.until(|ours| ours.status.link == LinkState::Online).await;
     room.open("g").await;
-    room.agree("the whole answer", answered(2, "Before after.")).await;
+    room.agree_live("the whole answer", answered(2, "Before after.")).await;
 }
