@@ -35,8 +35,6 @@ fn by_id(messages: &[UiMessage]) -> Vec<&UiMessage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn get_messages_can_be_asked_at_any_moment(events in history(), asked in prop::collection::vec(any::<Index>(), 1..5)) {
         let asked: Vec<_> = asked.iter().map(|index| index.index(events.len())).collect();
@@ -95,10 +93,10 @@ proptest! {
 
     #[test]
     fn an_agent_that_is_killed_has_the_beginning_that_it_sends_again(events in turn_of("x"), killed in any::<Index>(), stored in any::<Index>()) {
-        let killed = 1 + killed.index(events.len() - 1);
+        // After its first frame, and before it says that it is done.
+        let killed = 2 + killed.index(events.len() - 2);
         let mut conversation = folded(&events[..killed]);
         let request = "x";
-        prop_assume!(begun(&events[..killed]).is_some());
         let replay = replay_of(&events[..killed], request);
         let replay = &replay[..=stored.index(replay.len())];
         conversation.disconnected();

@@ -22,8 +22,6 @@ fn shown(conversation: &Conversation) -> Vec<UiMessage> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
     fn a_frame_that_comes_twice_changes_nothing(events in history(), doubled in prop::collection::vec(any::<Index>(), 1..6)) {
         let once = folded(&events);

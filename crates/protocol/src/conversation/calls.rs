@@ -28,6 +28,8 @@ impl Fold<'_> {
 
     /// A new call, or what was known of it before the message was built anew.
     fn add_tool(&mut self, tool: ToolPart) {
+        // The message first: what was there under its name is what is known of the call.
+        self.message();
         let known = self.stream.remembered.iter().find(|known| known.tool_call_id == tool.tool_call_id);
         let tool = known.cloned().unwrap_or(tool);
         self.push(Part::Tool(tool));
@@ -153,7 +155,7 @@ impl Fold<'_> {
         if let Some(current) = self.list.get(at) {
             stored.metadata.clone_from(&current.metadata);
             for tool in stored.parts.iter_mut().filter_map(Part::as_tool_mut) {
-                if let Some(ours) = current.tool(&tool.tool_call_id).filter(|ours| rank(ours) > rank(tool)) {
+                if let Some(ours) = current.tool(&tool.tool_call_id).filter(|ours| ours.is_settled() || rank(ours) > rank(tool)) {
                     tool.clone_from(ours);
                 }
             }

@@ -171,7 +171,7 @@ impl Fold<'_> {
     }
 
     /// The message, which comes into the list now if it was not there.
-    fn message(&mut self) -> usize {
+    pub(super) fn message(&mut self) -> usize {
         if let Some(at) = self.at() {
             return at;
         }

@@ -235,3 +235,35 @@ fn the_older_way_to_confirm_is_a_result_that_goes_back_with_the_whole_conversati
     receive(&mut conversation, [list(json!([user, call("input-available", Value::Null)]))]);
     assert_eq!(state_of(&conversation), ToolState::OutputAvailable, "what was answered stays answered");
 }
+
+/// A response without a number.
+fn unnumbered(replay: bool, continuation: bool, value: &Value) -> callbox_protocol::ServerFrame {
+    frame(json!({
+        "type": "cf_agent_use_chat_response", "id": "r1", "body": value.to_string(), "done": false, "replay": replay,
+        "continuation": continuation
+    }))
+}
+
+#[test]
+fn a_call_that_has_ended_stays_so_when_its_turn_is_written_anew_and_begins_with_it() {
+    let mut conversation = Conversation::new();
+    let failed = json!({"type": "tool-input-error", "toolCallId": "c", "toolName": "getWeather", "errorText": "no"});
+    receive(&mut conversation, [unnumbered(false, false, &failed)]);
+    // The same turn is asked for under its id once more, and the first of it that comes is the call.
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "weather")]));
+    let available = json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "getWeather", "input": {}});
+    receive(&mut conversation, [unnumbered(true, false, &available)]);
+    assert_eq!(state_of(&conversation), ToolState::OutputError);
+}
+
+#[test]
+fn a_stored_copy_does_not_change_how_a_call_has_ended_when_a_continuation_is_sent_again() {
+    let mut conversation = Conversation::new();
+    let failed = json!({"type": "tool-input-error", "toolCallId": "c", "toolName": "getWeather", "errorText": "no"});
+    receive(&mut conversation, [unnumbered(false, true, &json!({"type": "start", "messageId": "a1"}))]);
+    receive(&mut conversation, [unnumbered(false, false, &failed)]);
+    conversation.snapshot(vec![message(json!({"id": "a1", "role": "assistant", "parts": [tool("output-denied", json!({}))]}))]);
+    let asks = json!({"type": "tool-approval-request", "toolCallId": "c", "approvalId": "q"});
+    receive(&mut conversation, [unnumbered(true, false, &asks)]);
+    assert_eq!(state_of(&conversation), ToolState::OutputError);
+}
