@@ -29,6 +29,9 @@ const IDENTIFIER: &str = "dev.callbox.desktop";
 #[must_use]
 pub fn main() -> ExitCode {
     start_logging();
+    if !callbox_vault::forbid_core_dumps() && cfg!(unix) {
+        tracing::warn!("the system does not let core dumps be turned off");
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {

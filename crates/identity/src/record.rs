@@ -1,7 +1,7 @@
 //! What the vault holds of a session: the refresh token and enough to show who is signed in. Versioned JSON.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use callbox_vault::{MAX_LEN, Secret};
+use callbox_vault::{ENTRY_LEN, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::{Account, Profile};
@@ -43,7 +43,7 @@ impl Record {
     /// The bytes to store. The picture is left out if there is no room for it; so is the record's size never the account's fault.
     pub(crate) fn encode(&self) -> Secret<Vec<u8>> {
         let full = self.encode_with(self.account.picture.as_deref());
-        if full.expose().len() > MAX_LEN { self.encode_with(None) } else { full }
+        if full.expose().len() > ENTRY_LEN { self.encode_with(None) } else { full }
     }
 
     fn encode_with(&self, picture: Option<&str>) -> Secret<Vec<u8>> {
@@ -59,7 +59,7 @@ impl Record {
             picture,
         };
         // One buffer of the final size: growing would leave copies of the token behind.
-        let mut bytes = Vec::with_capacity(2 * MAX_LEN + self.refresh.expose().len());
+        let mut bytes = Vec::with_capacity(2 * ENTRY_LEN + self.refresh.expose().len());
         // Strings always serialize.
         let _ = serde_json::to_writer(&mut bytes, &stored);
         Secret::new(bytes)
@@ -128,7 +128,7 @@ mod tests {
         large.account.email = Some("@".repeat(5000));
         large.account.picture = Some("p".repeat(5000));
         let bytes = large.encode();
-        assert!(bytes.expose().len() <= MAX_LEN, "{}", bytes.expose().len());
+        assert!(bytes.expose().len() <= ENTRY_LEN, "{}", bytes.expose().len());
         let read = Record::decode(&bytes).unwrap();
         assert_eq!((read.account.name.chars().count(), read.account.picture), (MAX_SHOWN, None));
         assert_eq!(read.refresh.expose().len(), 1024);

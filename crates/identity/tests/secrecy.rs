@@ -43,15 +43,17 @@ impl Entropy for Remembering {
 
 /// A keychain that remembers every value that it was ever given.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<Vec<u8>>>>);
+struct Seen(Arc<Mutex<Vec<Entry>>>);
+
+type Entry = (String, Vec<u8>);
 
 impl Backend for Seen {
-    fn get(&mut self, _: &str) -> Result<Option<Secret<Vec<u8>>>, VaultError> {
-        Ok(self.0.lock().unwrap().last().map(|bytes| bytes.as_slice().into()))
+    fn get(&mut self, key: &str) -> Result<Option<Secret<Vec<u8>>>, VaultError> {
+        Ok(self.0.lock().unwrap().iter().rfind(|(known, _)| known == key).map(|(_, bytes)| bytes.as_slice().into()))
     }
 
-    fn set(&mut self, _: &str, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
-        self.0.lock().unwrap().push(value.expose().clone());
+    fn set(&mut self, key: &str, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
+        self.0.lock().unwrap().push((key.to_owned(), value.expose().clone()));
         Ok(())
     }
 
@@ -117,7 +119,8 @@ async fn no_secret_is_in_any_log_error_or_debug_output() {
     }
     write!(shown, "{:?} {vault:?}", session.sign_out().await).unwrap();
 
-    let records: Vec<serde_json::Value> = keychain.0.lock().unwrap().iter().map(|bytes| serde_json::from_slice(bytes).unwrap()).collect();
+    let records: Vec<serde_json::Value> =
+        keychain.0.lock().unwrap().iter().map(|(_, bytes)| serde_json::from_slice(bytes).unwrap()).collect();
     secrets.extend(records.iter().map(|record| record["rt"].as_str().unwrap().to_owned()));
     // Each attempt draws state, nonce and verifier. The first two go into an address; the verifier goes nowhere.
     let drawn = entropy.0.lock().unwrap().clone();

@@ -20,7 +20,12 @@ pub enum VaultError {
     /// The keychain did not answer within the bound; most likely it is waiting for its own unlock prompt.
     #[error("The system's keychain did not answer within {} seconds. Look for a prompt that asks to unlock it, then try again.", .0.as_secs_f32())]
     TimedOut(Duration),
-    /// The value is larger than the smallest keychain takes ([`crate::MAX_LEN`]). It is not kept.
+    /// The keychain does not hold what it was given: it has been replaced, emptied or put back to an earlier state, or keeps nothing at all.
+    #[error(
+        "The system's keychain is not the one from before, or does not keep what it is given. Sign in again; if that does not last, look at the keychain's own settings."
+    )]
+    Changed,
+    /// The value is larger than [`crate::MAX_LEN`]. It is not kept.
     #[error("A secret of {len} bytes is too large for the system's keychain ({max} at most).")]
     TooLarge { len: usize, max: usize },
     /// Callbox was told not to use a keychain.
@@ -40,6 +45,7 @@ impl VaultError {
             Self::Locked => "keychain-locked",
             Self::Unavailable => "keychain-unavailable",
             Self::TimedOut(_) => "keychain-timed-out",
+            Self::Changed => "keychain-changed",
             Self::TooLarge { .. } => "keychain-too-large",
             Self::NotUsed => "keychain-not-used",
             Self::Backend(_) => "keychain-failed",
@@ -64,7 +70,8 @@ mod tests {
             VaultError::Locked,
             VaultError::Unavailable,
             VaultError::TimedOut(Duration::from_secs(5)),
-            VaultError::TooLarge { len: 2561, max: 2560 },
+            VaultError::Changed,
+            VaultError::TooLarge { len: 65537, max: 65536 },
             VaultError::NotUsed,
             VaultError::Backend("x".to_owned()),
         ];

@@ -10,16 +10,20 @@
 //!   for the rest of the session, the caller is told so ([`Kept::SessionOnly`]), and [`Vault::state`] says it to everybody else.
 //! - **Writes happen in the order in which they were asked for**, also when a caller has stopped waiting: what was asked for last is what
 //!   the keychain holds in the end.
+//! - **What is kept was read back**, and what does not fit into one entry is split so that a crash leaves the old value or the new one.
 //! - Values are raw bytes in a [`Secret`], which is zeroed on drop and has no readable `Debug`.
 
 mod backend;
+mod dump;
 mod error;
 mod secret;
+mod split;
 mod system;
 mod vault;
 mod worker;
 
 pub use backend::Backend;
+pub use dump::forbid_core_dumps;
 pub use error::VaultError;
 pub use secret::Secret;
-pub use vault::{Health, Kept, MAX_LEN, Vault};
+pub use vault::{ENTRY_LEN, Health, Kept, MAX_LEN, Vault};

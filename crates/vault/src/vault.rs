@@ -15,12 +15,16 @@ use tokio::{
 
 use crate::{
     Backend, Secret, VaultError,
+    split::Split,
     system::SystemBackend,
     worker::{Job, Worker},
 };
 
-/// The largest value that every system's keychain takes, in bytes: the Credential Manager's limit.
-pub const MAX_LEN: usize = 2560;
+/// The largest value that is one entry in every system's keychain, in bytes: the Credential Manager's limit. Larger ones are split.
+pub const ENTRY_LEN: usize = 2560;
+
+/// The largest value that is taken, in bytes.
+pub const MAX_LEN: usize = 64 * 1024;
 
 /// How long a caller waits for the keychain.
 const BOUND: Duration = Duration::from_secs(5);
@@ -71,11 +75,11 @@ impl Vault {
         Self { shared, worker: Err(VaultError::NotUsed), bound: BOUND }
     }
 
-    /// Any keychain, each call bounded by `bound`.
+    /// Any keychain, each call bounded by `bound`. No entry that it is given is larger than [`ENTRY_LEN`], and each is read back.
     #[must_use]
     pub fn with_backend(backend: impl Backend, bound: Duration) -> Self {
         let shared = Arc::new(Shared::new(Health::Unknown));
-        let worker = Worker::start(backend, &shared);
+        let worker = Worker::start(Split::new(backend), &shared);
         if let Err(error) = &worker {
             shared.publish(Health::SessionOnly(error.clone()));
         }

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use callbox_vault::{Health, Kept, MAX_LEN, Secret, Vault, VaultError};
+use callbox_vault::{ENTRY_LEN, Health, Kept, Secret, Vault, VaultError};
 use tempfile::TempDir;
 
 const SERVICE: &str = "dev.callbox.desktop.test";
@@ -81,9 +81,9 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_str().unwrap().replace('\'', "'\\''"))
 }
 
-/// Every byte there is, as long as allowed.
+/// Every byte there is, more of them than one entry takes.
 fn large() -> Vec<u8> {
-    (0..=u8::MAX).cycle().take(MAX_LEN).collect()
+    (0..=u8::MAX).cycle().take(3 * ENTRY_LEN).collect()
 }
 
 #[test]
