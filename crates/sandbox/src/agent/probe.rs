@@ -47,6 +47,9 @@ impl Room {
                 } else {
                     Settlement::Output(frame["output"].clone())
                 };
+                if let Some(tools) = frame["clientTools"].as_array().filter(|tools| !tools.is_empty()) {
+                    self.state().client_tools.clone_from(tools);
+                }
                 self.decide(seat, &frame, settlement);
             }
             Some("rpc") => self.rpc(seat, &frame),
@@ -63,7 +66,8 @@ impl Room {
         if let Some(asked) = asked {
             self.house.control.count(|counters| *counters.submits.entry(asked.to_owned()).or_default() += 1);
         }
-        self.submit(seat, id, messages);
+        let tools = body["clientTools"].as_array().cloned().unwrap_or_default();
+        self.submit(seat, id, messages, tools);
     }
 
     fn decide(self: &Arc<Self>, seat: u64, frame: &Value, settlement: Settlement) {

@@ -34,6 +34,7 @@ impl Room {
         let state = State {
             owner: kept.owner,
             messages: kept.messages,
+            client_tools: Vec::new(),
             seats: Vec::new(),
             last_key: 0,
             active: None,
@@ -104,8 +105,9 @@ impl Room {
     }
 
     /// A message list from a client: taken over, told to the others (twice: as it came and as it is stored), and answered.
-    pub(super) fn submit(self: &Arc<Self>, key: u64, request: &str, incoming: &[Value]) {
+    pub(super) fn submit(self: &Arc<Self>, key: u64, request: &str, incoming: &[Value], tools: Vec<Value>) {
         let mut state = self.state();
+        state.client_tools = tools;
         let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
         state.broadcast_except(&pk, &frames::messages(incoming));
         transcript::take_over(&mut state.messages, incoming);
@@ -142,6 +144,7 @@ impl Room {
         state.planned = None;
         state.failed = None;
         state.messages.clear();
+        state.client_tools.clear();
         self.save(&state);
         state.broadcast_except(&pk, &frames::clear());
     }
@@ -245,6 +248,11 @@ impl Room {
             }
         }
         messages
+    }
+
+    /// The tools that run at the client.
+    pub(super) fn client_tools(&self) -> Vec<Value> {
+        self.state().client_tools.clone()
     }
 
     /// The answer as it is now.

@@ -76,6 +76,8 @@ pub(super) struct Failed {
 pub(super) struct State {
     pub(super) owner: Option<String>,
     pub(super) messages: Vec<Value>,
+    /// The tools that the client of the last request offers.
+    pub(super) client_tools: Vec<Value>,
     pub(super) seats: Vec<Seat>,
     pub(super) last_key: u64,
     pub(super) active: Option<Active>,

@@ -1,4 +1,4 @@
-//! The agent's two tools.
+//! The agent's two tools, and those that a client offers.
 
 use serde_json::{Map, Value, json};
 
@@ -14,8 +14,36 @@ pub(super) fn asks_first(name: &str) -> bool {
     name == WEATHER
 }
 
-/// What a model is told about the tools, as JSON Schema.
-pub(super) fn declarations() -> Vec<(&'static str, &'static str, Value)> {
+/// A tool as a model is told about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Declaration {
+    pub(super) name: String,
+    pub(super) description: String,
+    /// JSON Schema.
+    pub(super) parameters: Value,
+}
+
+/// What a model is told about all tools. A client's tool does not take the place of one of ours.
+pub(super) fn declarations(clients: &[Value]) -> Vec<Declaration> {
+    let declaration = |(name, description, parameters): (&str, &str, Value)| Declaration {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        parameters,
+    };
+    let offered = clients.iter().filter(|tool| is_clients(clients, tool["name"].as_str().unwrap_or_default())).map(|tool| {
+        let text = |field: &str| tool[field].as_str().unwrap_or_default();
+        let parameters = if tool["parameters"].is_object() { tool["parameters"].clone() } else { json!({"type": "object"}) };
+        declaration((text("name"), text("description"), parameters))
+    });
+    own().into_iter().map(declaration).chain(offered).collect()
+}
+
+/// Whether a tool runs at the client: it is offered, and none of ours.
+pub(super) fn is_clients(clients: &[Value], name: &str) -> bool {
+    !name.is_empty() && name != TIME && name != WEATHER && clients.iter().any(|tool| tool["name"] == name)
+}
+
+fn own() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         (TIME, "Tells the current date and time in UTC.", json!({"type": "object", "properties": {}, "additionalProperties": false})),
         (

@@ -86,10 +86,12 @@ impl Turn<'_> {
         for _ in 0..MAX_STEPS {
             self.emit(json!({"type": "start-step"})).await;
             let calls = self.step().await?;
-            let mut asks = false;
+            let mut waits = false;
             for call in &calls {
-                if tools::asks_first(&call.name) {
-                    asks = true;
+                if tools::is_clients(&self.room.client_tools(), &call.name) {
+                    waits = true;
+                } else if tools::asks_first(&call.name) {
+                    waits = true;
                     let approval = format!("aitxt-{}", random::nanoid(24));
                     self.emit(json!({"type": "tool-approval-request", "approvalId": approval, "toolCallId": call.id})).await;
                 } else {
@@ -97,8 +99,8 @@ impl Turn<'_> {
                 }
             }
             self.emit(json!({"type": "finish-step"})).await;
-            if asks || calls.is_empty() {
-                let reason = if asks { "tool-calls" } else { "stop" };
+            if waits || calls.is_empty() {
+                let reason = if waits { "tool-calls" } else { "stop" };
                 self.emit(json!({"type": "finish", "messageMetadata": {"finishReason": reason}})).await;
                 return Ok(());
             }
@@ -126,7 +128,7 @@ impl Turn<'_> {
     /// Asks the model once and streams what it says. Its whole calls come back.
     async fn step(&mut self) -> Result<Vec<Call>, String> {
         let house = &self.room.house;
-        let mut sayings = house.brain.step(self.room.history());
+        let mut sayings = house.brain.step(self.room.history(), self.room.client_tools());
         let mut calls = Vec::new();
         let mut part = 0;
         let mut text_id = String::new();

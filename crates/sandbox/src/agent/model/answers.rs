@@ -42,6 +42,11 @@ pub(super) fn weather(output: &Value) -> String {
     )
 }
 
+/// What a tool at the client has given.
+pub(super) fn client_tool(name: &str, output: &Value) -> String {
+    format!("`{name}` ran at your side and gave:\n\n```json\n{output:#}\n```")
+}
+
 pub(super) fn denied(city: &str) -> String {
     format!("All right, I did not look up the weather in {city}. Nothing was run. Ask again whenever you like.")
 }

@@ -56,11 +56,12 @@ impl Brain {
         matches!(self, Self::Scripted)
     }
 
-    /// One step: the answer to the conversation so far, up to the end or to the tool calls that have to run first.
-    pub(super) fn step(&self, messages: Vec<Value>) -> BoxStream<'_, Result<Saying, ModelError>> {
+    /// One step: the answer to the conversation so far, up to the end or to the tool calls that have to run first. `clients`: the tools that
+    /// run at the client.
+    pub(super) fn step(&self, messages: Vec<Value>, clients: Vec<Value>) -> BoxStream<'_, Result<Saying, ModelError>> {
         match self {
-            Self::Scripted => stream::iter(scripted::step(&messages).into_iter().map(Ok)).boxed(),
-            Self::OpenAi(endpoint) => endpoint.step(messages),
+            Self::Scripted => stream::iter(scripted::step(&messages, &clients).into_iter().map(Ok)).boxed(),
+            Self::OpenAi(endpoint) => endpoint.step(messages, clients),
         }
     }
 }

@@ -35,10 +35,10 @@ impl Endpoint {
         Ok(Self { config, http })
     }
 
-    pub(super) fn step(&self, messages: Vec<Value>) -> BoxStream<'_, Result<Saying, ModelError>> {
+    pub(super) fn step(&self, messages: Vec<Value>, clients: Vec<Value>) -> BoxStream<'_, Result<Saying, ModelError>> {
         let begun = async move {
             let url = format!("{}/chat/completions", self.config.base_url.as_str().trim_end_matches('/'));
-            let body = request(&self.config.model, &messages);
+            let body = request(&self.config.model, &messages, &clients);
             let answer = self.http.post(url).bearer_auth(&self.config.key).json(&body).send().await;
             let answer = answer.map_err(|error| ModelError(format!("The model could not be reached ({}).", error.without_url())))?;
             if answer.status().is_success() {
@@ -188,10 +188,10 @@ impl Parser {
     }
 }
 
-fn request(model: &str, messages: &[Value]) -> Value {
-    let tools: Vec<Value> = tools::declarations()
+fn request(model: &str, messages: &[Value], clients: &[Value]) -> Value {
+    let tools: Vec<Value> = tools::declarations(clients)
         .into_iter()
-        .map(|(name, description, parameters)| {
+        .map(|tools::Declaration { name, description, parameters }| {
             json!({"type": "function", "function": {"name": name, "description": description, "parameters": parameters}})
         })
         .collect();

@@ -8,8 +8,8 @@ use crate::{
     random,
 };
 
-/// One step of the script.
-pub(super) fn step(messages: &[Value]) -> Vec<Saying> {
+/// One step of the script. `clients`: the tools that run at the client; one is called when its name is said.
+pub(super) fn step(messages: &[Value], clients: &[Value]) -> Vec<Saying> {
     let Some(last) = messages.last() else { return say(&answers::introduction()) };
     let first_answer = !messages.iter().any(|message| transcript::is(message, "assistant") && !transcript::text(message).is_empty());
     if transcript::is(last, "assistant") {
@@ -20,6 +20,10 @@ pub(super) fn step(messages: &[Value]) -> Vec<Saying> {
     let has = |any: &[&str]| any.iter().any(|word| words.contains(word));
     if let Some(count) = words.strip_prefix("stream ").and_then(|rest| rest.split_whitespace().next()?.parse().ok()) {
         return count_up(count);
+    }
+    let offered = clients.iter().filter_map(|tool| tool["name"].as_str()).filter(|name| tools::is_clients(clients, name));
+    if let Some(tool) = offered.into_iter().find(|name| words.contains(&name.to_lowercase())) {
+        return call(tool, &json!({}));
     }
     if has(&["weather", "wetter", "forecast"]) {
         let unit = if has(&["fahrenheit", "°f"]) { "fahrenheit" } else { "celsius" };
@@ -60,6 +64,7 @@ fn sentence(part: &Value) -> String {
         (Some(tools::TIME), Some("output-available")) => answers::time(part["output"]["time"].as_str().unwrap_or_default()),
         (Some(tools::WEATHER), Some("output-available")) => answers::weather(&part["output"]),
         (Some(tools::WEATHER), Some("output-denied")) => answers::denied(city),
+        (Some(tool), Some("output-available")) => answers::client_tool(tool, &part["output"]),
         (_, Some("output-error")) => {
             format!("That did not work: {}", part["errorText"].as_str().unwrap_or("the tool gave no reason."))
         }
@@ -136,30 +141,30 @@ mod tests {
     #[test]
     fn the_first_answer_says_that_it_is_a_script_and_what_to_ask() {
         for question in ["hello", "a tour, please", "something long"] {
-            let first = said(&step(&[asks(question)]));
+            let first = said(&step(&[asks(question)], &[]));
             assert!(first.contains("script") && first.contains("weather in Paris"), "{question}: {first}");
-            let later = said(&step(&[asks("hi"), says("Hello."), asks(question)]));
+            let later = said(&step(&[asks("hi"), says("Hello."), asks(question)], &[]));
             assert_ne!(first, later, "{question}");
         }
     }
 
     #[test]
     fn questions_become_tool_calls() {
-        assert_eq!(called(&step(&[asks("What time is it?")])), [("getTime".to_owned(), json!({}))]);
+        assert_eq!(called(&step(&[asks("What time is it?")], &[])), [("getTime".to_owned(), json!({}))]);
         let paris = ("getWeather".to_owned(), json!({"city": "Paris", "unit": "celsius"}));
-        assert_eq!(called(&step(&[asks("weather in Paris")])), std::slice::from_ref(&paris));
-        assert_eq!(called(&step(&[asks("weather please")])), [paris]);
-        let both = called(&step(&[asks("What is the weather in New York and São Paulo today, in Fahrenheit?")]));
+        assert_eq!(called(&step(&[asks("weather in Paris")], &[])), std::slice::from_ref(&paris));
+        assert_eq!(called(&step(&[asks("weather please")], &[])), [paris]);
+        let both = called(&step(&[asks("What is the weather in New York and São Paulo today, in Fahrenheit?")], &[]));
         assert_eq!(both.len(), 2);
         assert!(both.iter().all(|(_, input)| input["unit"] == "fahrenheit"), "{both:?}");
-        let both = called(&step(&[asks("weather in New York and São Paulo today?")]));
+        let both = called(&step(&[asks("weather in New York and São Paulo today?")], &[]));
         let cities: Vec<&Value> = both.iter().map(|(_, input)| &input["city"]).collect();
         assert_eq!(cities, ["New York", "São Paulo"]);
     }
 
     #[test]
     fn the_pieces_of_a_call_are_its_input() {
-        let sayings = step(&[asks("weather in Reykjavík")]);
+        let sayings = step(&[asks("weather in Reykjavík")], &[]);
         let text: String = sayings
             .iter()
             .filter_map(|saying| if let Saying::CallText { text, .. } = saying { Some(text.as_str()) } else { None })
@@ -172,13 +177,25 @@ mod tests {
         let denied = json!({"id": "a", "role": "assistant", "parts": [
             {"type": "tool-getWeather", "toolCallId": "c", "toolName": "getWeather", "state": "output-denied", "input": {"city": "Oslo"}}
         ]});
-        let answer = said(&step(&[asks("weather in Oslo"), denied]));
+        let answer = said(&step(&[asks("weather in Oslo"), denied], &[]));
         assert!(answer.contains("Oslo") && answer.contains("not"), "{answer}");
     }
 
     #[test]
     fn stream_n_gives_exactly_n_pieces() {
-        let pieces = step(&[asks("stream 300 rate 150")]).iter().filter(|saying| matches!(saying, Saying::Text(_))).count();
+        let pieces = step(&[asks("stream 300 rate 150")], &[]).iter().filter(|saying| matches!(saying, Saying::Text(_))).count();
         assert_eq!(pieces, 300);
+    }
+
+    #[test]
+    fn a_tool_of_the_clients_is_called_when_its_name_is_said_and_its_result_is_told() {
+        let tools = [json!({"name": "getLocalTime"})];
+        assert_eq!(called(&step(&[asks("use getLocalTime, please")], &tools)), [("getLocalTime".to_owned(), json!({}))]);
+        assert_eq!(called(&step(&[asks("use getLocalTime, please")], &[])), [("getTime".to_owned(), json!({}))], "it was not offered");
+        let result = json!({"id": "a", "role": "assistant", "parts": [
+            {"type": "tool-getLocalTime", "toolCallId": "c", "toolName": "getLocalTime", "state": "output-available", "output": {"time": "12:00"}}
+        ]});
+        let answer = said(&step(&[asks("use getLocalTime"), result], &tools));
+        assert!(answer.contains("getLocalTime") && answer.contains("12:00"), "{answer}");
     }
 }
