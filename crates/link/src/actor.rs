@@ -1,18 +1,19 @@
 //! The actor: carries out what the machine decides, and tells it what comes of it.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use callbox_identity::{AccessToken, SessionState, TokenError};
 use callbox_protocol::{ServerFrame, UiMessage};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use url::Url;
 
 use crate::{
-    CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
+    ClientTool, CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
     keeper::{Keeper, Saved},
     link::Command,
     machine::{Effect, Lease, Machine, Moment, Presence},
@@ -46,11 +47,23 @@ pub(crate) struct Actor {
     step: Option<Flight<Step>>,
     history: Option<Flight<Result<Vec<UiMessage>, LinkError>>>,
     keeper: Keeper,
+    tools: Vec<ClientTool>,
+    /// Those that run.
+    runs: FuturesUnordered<Flight<Ran>>,
+    /// Who waits for a change of the conversation.
+    reworker: Option<oneshot::Sender<Result<(), CommandError>>>,
     subscribers: Subscribers,
     status: watch::Sender<Status>,
     stopped: bool,
     /// Who waits for the end.
     closers: Vec<oneshot::Sender<Result<(), CommandError>>>,
+}
+
+/// A tool that has run.
+struct Ran {
+    tool_call_id: String,
+    tool_name: String,
+    outcome: Result<Value, String>,
 }
 
 /// What woke the actor.
@@ -61,16 +74,17 @@ enum Event {
     History(Result<Vec<UiMessage>, LinkError>),
     Socket(SocketEvent),
     Saved(Saved),
+    Ran(Ran),
     Time,
 }
 
 impl Actor {
     pub(crate) fn new(config: LinkConfig, status: watch::Sender<Status>) -> Self {
-        let LinkConfig { address, conversation, session, http, tls, network, outbox, entropy, timing } = config;
+        let LinkConfig { address, conversation, session, http, tls, network, outbox, tools, entropy, timing } = config;
         // One for the life of the link: the agent tells connections apart by it, over reconnects, too.
         let connection = ids::connection(&*entropy);
         Self {
-            machine: Machine::new(timing.clone(), entropy.clone()),
+            machine: Machine::new(timing.clone(), entropy.clone(), &tools),
             session,
             network: network.unwrap_or_else(|| {
                 let road = Road { local: address.is_local(), tls, entropy, patience: timing.handshake };
@@ -85,6 +99,9 @@ impl Actor {
             step: None,
             history: None,
             keeper: Keeper::new(outbox),
+            tools,
+            runs: FuturesUnordered::new(),
+            reworker: None,
             subscribers: Subscribers::default(),
             status,
             stopped: false,
@@ -114,6 +131,7 @@ impl Actor {
                 step = fly(&mut self.step) => Event::Step(step),
                 history = fly(&mut self.history) => Event::History(history),
                 saved = self.keeper.next() => Event::Saved(saved),
+                Some(ran) = self.runs.next(), if !self.runs.is_empty() => Event::Ran(ran),
                 () = until(deadline) => Event::Time,
                 event = read(&mut self.socket), if reads => Event::Socket(event),
             };
@@ -136,6 +154,7 @@ impl Actor {
                     self.publish();
                     self.keeper.answer(saved);
                 }
+                Event::Ran(Ran { tool_call_id, tool_name, outcome }) => self.machine.ran(&tool_call_id, &tool_name, outcome, now),
                 Event::Time => self.machine.time(now),
             }
         }
@@ -161,6 +180,18 @@ impl Actor {
             Command::Decide { tool_call_id, approved, reply } => {
                 drop(reply.send(self.machine.decide(&tool_call_id, approved, now)));
             }
+            Command::Regenerate(answer, reply) => {
+                let outcome = self.machine.regenerate(answer.as_deref(), now);
+                self.rework(outcome, reply);
+            }
+            Command::Edit { message_id, text, reply } => {
+                let outcome = self.machine.edit(&message_id, text, now);
+                self.rework(outcome, reply);
+            }
+            Command::Clear(reply) => {
+                let outcome = self.machine.clear(now);
+                self.rework(outcome, reply);
+            }
             Command::Retry(message, reply) => drop(reply.send(self.machine.retry(&message, now))),
             Command::Discard(message, reply) => drop(reply.send(self.machine.discard(&message))),
             Command::Reconnect(reply) => {
@@ -176,6 +207,14 @@ impl Actor {
                 self.machine.close();
                 self.closers.push(reply);
             }
+        }
+    }
+
+    /// Whoever wants a change waits until the agent has it.
+    fn rework(&mut self, begun: Result<(), CommandError>, reply: oneshot::Sender<Result<(), CommandError>>) {
+        match begun {
+            Ok(()) => self.reworker = Some(reply),
+            Err(error) => drop(reply.send(Err(error))),
         }
     }
 
@@ -250,6 +289,17 @@ impl Actor {
                 Effect::Ping => self.put(Socket::ping),
                 Effect::Save { number, entry } => self.keeper.save(number, entry),
                 Effect::Remove { message_id } => self.keeper.remove(message_id),
+                Effect::RunTool { tool_call_id, tool_name, input } => {
+                    let tool = self.tools.iter().find(|tool| tool.name == tool_name);
+                    if let Some(tool) = tool.cloned() {
+                        self.runs.push(Box::pin(run(tool_call_id, tool, input, self.timing.tool)));
+                    }
+                }
+                Effect::Reworked(outcome) => {
+                    if let Some(reply) = self.reworker.take() {
+                        let _ = reply.send(outcome);
+                    }
+                }
                 Effect::Cut => self.drop_everything(),
                 Effect::Stop => self.stopped = true,
             }
@@ -305,6 +355,15 @@ fn presence(state: &SessionState) -> Presence {
         SessionState::SignedIn { account, .. } => Presence::Present(format!("{}|{}", account.iss, account.sub)),
         SessionState::SignedOut { .. } => Presence::Absent,
     }
+}
+
+/// Runs a tool, for as long as it may take.
+async fn run(tool_call_id: String, tool: ClientTool, input: Value, patience: Duration) -> Ran {
+    let outcome = match timeout(patience, (tool.handler)(input)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err("The tool did not end in time.".to_owned()),
+    };
+    Ran { tool_call_id, tool_name: tool.name, outcome }
 }
 
 /// Waits for something that may not be under way.

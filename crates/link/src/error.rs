@@ -153,6 +153,24 @@ pub enum CommandError {
     /// The message could not be made safe from loss, and so was not sent.
     #[error(transparent)]
     NotSaved(#[from] OutboxError),
+    /// What takes something back is not queued: nobody can tell what it would take back by then.
+    #[error("The agent is not connected. Try again when it is.")]
+    NotOnline,
+    /// An answer, a message, a decision or another change is on its way.
+    #[error("The conversation is busy. Stop the answer or wait for its end, then try again.")]
+    Busy,
+    /// There is no message with this id, or nothing before it that could be answered.
+    #[error("This message is no longer part of the conversation.")]
+    NoSuchAnswer,
+    /// The agent was busy with something of somebody else's and is set up not to queue.
+    #[error("The agent was busy and did not take it. Try again when it has finished.")]
+    Skipped,
+    /// The connection ended each time that it was sent, or the agent shows no sign of it.
+    #[error("The agent did not take it, and nothing has changed. Try again.")]
+    NotTaken,
+    /// The connection ended, and when it was back the conversation was another.
+    #[error("The conversation has gone on in the meantime, so nothing was changed. Look at it and try again.")]
+    GoneOn,
 }
 
 impl CommandError {
@@ -166,6 +184,12 @@ impl CommandError {
             Self::NoSuchCall => "no-such-call",
             Self::NoSuchMessage => "no-such-message",
             Self::NotSaved(error) => error.code,
+            Self::NotOnline => "agent-not-online",
+            Self::Busy => "conversation-busy",
+            Self::NoSuchAnswer => "no-such-answer",
+            Self::Skipped => "change-skipped",
+            Self::NotTaken => "change-not-taken",
+            Self::GoneOn => "conversation-gone-on",
         }
     }
 
@@ -174,7 +198,8 @@ impl CommandError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NotSaved(error) => error.retry,
-            Self::Closed | Self::Empty | Self::TooLong { .. } | Self::NoSuchCall | Self::NoSuchMessage => Retry::Never,
+            Self::NotOnline | Self::Busy | Self::Skipped | Self::NotTaken | Self::GoneOn => Retry::Later(None),
+            Self::Closed | Self::Empty | Self::TooLong { .. } | Self::NoSuchCall | Self::NoSuchMessage | Self::NoSuchAnswer => Retry::Never,
         }
     }
 }

@@ -11,6 +11,9 @@
 //!   piece of it is in the list once.
 //! - **The token is sent in `Authorization` of the handshake and of `get-messages`, and nowhere else**; never to another host, since redirects
 //!   are refused. Each handshake has a fresh one; a refused one is replaced once, then a person has to sign in.
+//! - **What is taken back is taken back once**: an answer written again, a message in other words, an emptied conversation ([`Link::regenerate`],
+//!   [`Link::edit`], [`Link::clear`]). Whoever asks hears of it when the agent has it.
+//! - **A tool of this client's runs once for a call** ([`ClientTool`]); its result is kept until the agent shows one.
 //! - **Nothing hangs.** A handshake, a silent socket, a turn of which nothing is heard, a decision without a confirmation: each has a period
 //!   ([`Timing`]) after which it is looked into.
 //! - **A slow reader costs one copy of the conversation**, not a queue ([`Updates`]).
@@ -30,6 +33,7 @@ mod outbox;
 mod status;
 mod timing;
 mod tokens;
+mod tools;
 mod updates;
 
 pub use address::{AddressError, AgentAddress};
@@ -40,4 +44,5 @@ pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
 pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
 pub use timing::Timing;
 pub use tokens::TokenSource;
+pub use tools::{ClientTool, ToolHandler};
 pub use updates::{Update, Updates};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use callbox_identity::{Entropy, Session, SystemEntropy};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{AgentAddress, CommandError, Network, OutboxStore, Status, ThreadSnapshot, Timing, TokenSource, Updates, actor::Actor};
+use crate::{
+    AgentAddress, ClientTool, CommandError, Network, OutboxStore, Status, ThreadSnapshot, Timing, TokenSource, Updates, actor::Actor,
+};
 
 /// What a link is made of.
 #[derive(Clone)]
@@ -23,16 +25,29 @@ pub struct LinkConfig {
     pub network: Option<Arc<dyn Network>>,
     /// Keeps this conversation's messages until they are delivered; `None`: what is not delivered when the link ends is lost.
     pub outbox: Option<Arc<dyn OutboxStore>>,
+    /// What the agent may have done here.
+    pub tools: Vec<ClientTool>,
     pub entropy: Arc<dyn Entropy>,
     pub timing: Timing,
 }
 
 impl LinkConfig {
-    /// With the usual timing, the usual TLS, the system's randomness, and nothing that keeps messages.
+    /// With the usual timing, the usual TLS, the system's randomness, no tools, and nothing that keeps messages.
     #[must_use]
     pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
         let (entropy, timing) = (Arc::new(SystemEntropy), Timing::default());
-        Self { address, conversation, session: Arc::new(session), http, tls: None, network: None, outbox: None, entropy, timing }
+        Self {
+            address,
+            conversation,
+            session: Arc::new(session),
+            http,
+            tls: None,
+            network: None,
+            outbox: None,
+            tools: Vec::new(),
+            entropy,
+            timing,
+        }
     }
 }
 
@@ -60,6 +75,9 @@ pub(crate) enum Command {
     Send(String, Reply<String>),
     Cancel(Reply<()>),
     Decide { tool_call_id: String, approved: bool, reply: Reply<()> },
+    Regenerate(Option<String>, Reply<()>),
+    Edit { message_id: String, text: String, reply: Reply<()> },
+    Clear(Reply<()>),
     Retry(String, Reply<()>),
     Discard(String, Reply<()>),
     Reconnect(Reply<()>),
@@ -127,6 +145,34 @@ impl Link {
     pub async fn decide(&self, tool_call_id: impl Into<String>, approved: bool) -> Result<(), CommandError> {
         let tool_call_id = tool_call_id.into();
         self.ask(|reply| Command::Decide { tool_call_id, approved, reply }).await
+    }
+
+    /// Has the answer with this id written again, and everything behind it taken away; without an id the last one. A message that was left
+    /// without an answer gets one. Comes back when the agent has the request, over reconnects if need be.
+    ///
+    /// # Errors
+    /// [`CommandError::NotOnline`], [`CommandError::Busy`], [`CommandError::NoSuchAnswer`], [`CommandError::TooLong`]: nothing was sent.
+    /// [`CommandError::Skipped`], [`CommandError::NotTaken`], [`CommandError::GoneOn`]: nothing has changed. [`CommandError::Closed`]: nobody knows.
+    pub async fn regenerate(&self, answer: Option<String>) -> Result<(), CommandError> {
+        self.ask(|reply| Command::Regenerate(answer, reply)).await
+    }
+
+    /// Puts these words in place of a message of the user's, which is then answered anew; everything behind it is gone. Comes back when the agent
+    /// has it, over reconnects if need be.
+    ///
+    /// # Errors
+    /// [`CommandError::Empty`], and those of [`Link::regenerate`].
+    pub async fn edit(&self, message_id: impl Into<String>, text: impl Into<String>) -> Result<(), CommandError> {
+        let (message_id, text) = (message_id.into(), text.into());
+        self.ask(|reply| Command::Edit { message_id, text, reply }).await
+    }
+
+    /// Empties the conversation, for everybody. Comes back when the agent has shown that it is, over reconnects if need be.
+    ///
+    /// # Errors
+    /// Those of [`Link::regenerate`].
+    pub async fn clear(&self) -> Result<(), CommandError> {
+        self.ask(Command::Clear).await
     }
 
     /// Sends a failed message again.

@@ -37,8 +37,10 @@ pub struct Timing {
     pub probe: Duration,
     /// On a new socket, until a message that was written to the one before and is not stored counts as lost: as long as it may take to arrive.
     pub doubt: Duration,
-    /// For the agent's confirmation of a decision.
+    /// For the agent's confirmation of a decision, or of a tool's result.
     pub decision: Duration,
+    /// For a tool of this client's to end.
+    pub tool: Duration,
     /// Between two updates of a subscriber.
     pub frame: Duration,
     /// For the last frames to leave when a link is closed.
@@ -66,6 +68,7 @@ impl Default for Timing {
             probe: seconds(5),
             doubt: seconds(3),
             decision: seconds(5),
+            tool: seconds(60),
             frame: Duration::from_millis(16),
             goodbye: seconds(1),
         }

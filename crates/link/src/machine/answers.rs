@@ -1,15 +1,36 @@
-//! Own decisions until the agent has confirmed them.
+//! What is answered to calls, by the user who decides or by a tool that ran here, until the agent has confirmed it.
 
 use std::time::Duration;
 
-use callbox_protocol::{ToolState, UiMessage};
+use callbox_protocol::{ClientFrame, ToolState, UiMessage};
+use serde_json::Value;
 
 use super::Moment;
 use crate::PendingDecision;
 
+/// What is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    Decision { approved: bool },
+    Output { tool_name: String, output: Value },
+    Failure { tool_name: String, text: String },
+}
+
+impl Answer {
+    /// The frame that says so. The agent goes on by itself, after a failure, too: the model shall have its say on it.
+    pub(super) fn frame(&self, call: &str) -> ClientFrame {
+        match self {
+            Self::Decision { approved } => ClientFrame::decide(call, *approved),
+            Self::Output { tool_name, output } => ClientFrame::tool_output(call, tool_name, output.clone()),
+            Self::Failure { tool_name, text } => ClientFrame::tool_error(call, tool_name, text, true),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Entry {
-    decision: PendingDecision,
+    tool_call_id: String,
+    answer: Answer,
     stage: Stage,
     /// How many sockets it was written to without a confirmation in time.
     rounds: u32,
@@ -25,11 +46,11 @@ enum Stage {
     Doubted,
 }
 
-/// The decisions on their way, oldest first.
+/// The answers on their way, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Decisions(Vec<Entry>);
+pub(super) struct Answers(Vec<Entry>);
 
-/// What has to be done about decisions that were not confirmed in time.
+/// What has to be done about answers that were not confirmed in time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// All is well, or still may be.
@@ -40,27 +61,30 @@ pub(super) enum Verdict {
     GivenUp,
 }
 
-impl Decisions {
-    /// Whether this call has been decided here already.
+impl Answers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this call has been answered here already.
     pub(super) fn has(&self, call: &str) -> bool {
-        self.0.iter().any(|entry| entry.decision.tool_call_id == call)
+        self.0.iter().any(|entry| entry.tool_call_id == call)
     }
 
-    pub(super) fn push(&mut self, call: &str, approved: bool) {
-        let decision = PendingDecision { tool_call_id: call.to_owned(), approved };
-        self.0.push(Entry { decision, stage: Stage::Held, rounds: 0 });
+    pub(super) fn push(&mut self, call: &str, answer: Answer) {
+        self.0.push(Entry { tool_call_id: call.to_owned(), answer, stage: Stage::Held, rounds: 0 });
     }
 
-    /// The oldest decision that is not on this socket. It counts as written when this returns.
-    pub(super) fn next(&mut self, now: Moment) -> Option<PendingDecision> {
+    /// The oldest answer that is not on this socket, as a frame. It counts as written when this returns.
+    pub(super) fn next(&mut self, now: Moment) -> Option<ClientFrame> {
         let entry = self.0.iter_mut().find(|entry| entry.stage == Stage::Held)?;
         entry.stage = Stage::Sent { at: now };
-        Some(entry.decision.clone())
+        Some(entry.answer.frame(&entry.tool_call_id))
     }
 
     /// The agent has one on this call, this one or another.
     pub(super) fn confirm(&mut self, call: &str) {
-        self.0.retain(|entry| entry.decision.tool_call_id != call);
+        self.0.retain(|entry| entry.tool_call_id != call);
     }
 
     /// The socket is gone: what was not confirmed goes to the next one.
@@ -70,14 +94,14 @@ impl Decisions {
         }
     }
 
-    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no decision.
+    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no answer.
     pub(super) fn reconcile(&mut self, messages: &[UiMessage]) {
-        self.0.retain(|entry| find(messages, &entry.decision.tool_call_id).is_some_and(|state| !is_settled(state)));
+        self.0.retain(|entry| find(messages, &entry.tool_call_id).is_some_and(|state| !is_settled(state)));
     }
 
-    /// These are some of the agent's messages: calls in them that wait no more need no decision.
+    /// These are some of the agent's messages: calls in them that wait no more need no answer.
     pub(super) fn reconcile_known(&mut self, messages: &[UiMessage]) {
-        self.0.retain(|entry| !find(messages, &entry.decision.tool_call_id).is_some_and(is_settled));
+        self.0.retain(|entry| !find(messages, &entry.tool_call_id).is_some_and(is_settled));
     }
 
     /// When the next confirmation is overdue.
@@ -118,8 +142,13 @@ impl Decisions {
         verdict
     }
 
-    pub(super) fn pending(&self) -> Vec<PendingDecision> {
-        self.0.iter().map(|entry| entry.decision.clone()).collect()
+    /// Those of the user.
+    pub(super) fn decisions(&self) -> Vec<PendingDecision> {
+        let decision = |entry: &Entry| match entry.answer {
+            Answer::Decision { approved } => Some(PendingDecision { tool_call_id: entry.tool_call_id.clone(), approved }),
+            Answer::Output { .. } | Answer::Failure { .. } => None,
+        };
+        self.0.iter().filter_map(decision).collect()
     }
 }
 
@@ -128,7 +157,7 @@ pub(super) fn find<'a>(messages: &'a [UiMessage], call: &str) -> Option<&'a Tool
     messages.iter().rev().find_map(|message| message.tool(call)).map(|tool| &tool.state)
 }
 
-/// Whether a decision on the call would come too late.
+/// Whether an answer to the call would come too late.
 pub(super) fn is_settled(state: &ToolState) -> bool {
     state.is_terminal() || *state == ToolState::ApprovalResponded
 }

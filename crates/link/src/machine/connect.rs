@@ -228,7 +228,7 @@ impl Machine {
 
     /// The agent closed the socket.
     pub(crate) fn closed(&mut self, code: u16, reason: &str, now: Moment) {
-        if code == 1009 {
+        if code == 1009 && !self.rework_is_too_large() {
             self.outbox.too_large();
         }
         let error = match code {
@@ -282,7 +282,10 @@ impl Machine {
         if self.phase.has_socket() {
             self.conversation.disconnected();
             self.outbox.lost();
-            self.decisions.lost();
+            self.answers.lost();
+            if let Some(rework) = &mut self.rework {
+                rework.lost();
+            }
             self.questions = super::Questions::default();
             self.renewal.end();
         }

@@ -4,11 +4,13 @@
 //! [`Machine::deadline`]. At any time there is at most one socket, one token request or handshake, and one request for the messages; after
 //! [`Effect::Cut`] none, and nothing that they still bring may be told.
 
+mod answers;
 mod connect;
-mod decisions;
 mod outbox;
 mod renewal;
+mod rework;
 mod shown;
+mod tools;
 mod turns;
 
 #[cfg(test)]
@@ -18,16 +20,19 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use callbox_identity::Entropy;
 use callbox_protocol::{ClientFrame, Conversation, MessageOp, UiMessage};
+use serde_json::Value;
 
 use self::{
+    answers::{Answer, Answers},
     connect::Phase,
-    decisions::Decisions,
     outbox::{Change, Outbox, Outgoing},
     renewal::Renewal,
+    rework::Rework,
     shown::Shown,
+    tools::Tools,
     turns::{Life, Questions},
 };
-use crate::{CommandError, OutboxEntry, OutboxError, Status, Timing, TurnError, ids};
+use crate::{ClientTool, CommandError, OutboxEntry, OutboxError, Status, Timing, TurnError, ids};
 
 pub(crate) use self::renewal::Lease;
 
@@ -66,7 +71,11 @@ pub(crate) enum Effect {
     Save { number: u64, entry: OutboxEntry },
     /// Forget a message that was kept.
     Remove { message_id: String },
-    /// Drop the socket and everything that is under way.
+    /// Run a tool. Answer with [`Machine::ran`].
+    RunTool { tool_call_id: String, tool_name: String, input: Value },
+    /// The change of the conversation that was asked for last has succeeded, or not.
+    Reworked(Result<(), CommandError>),
+    /// Drop the socket and everything that is under way. Tools go on.
     Cut,
     /// Say goodbye to the socket, drop everything, and end.
     Stop,
@@ -78,7 +87,10 @@ pub(crate) struct Machine {
     entropy: Arc<dyn Entropy>,
     conversation: Conversation,
     outbox: Outbox,
-    decisions: Decisions,
+    answers: Answers,
+    tools: Tools,
+    /// A change of the conversation that the agent has not confirmed.
+    rework: Option<Rework>,
     shown: Shown,
     phase: Phase,
     renewal: Renewal,
@@ -104,13 +116,15 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(timing: Timing, entropy: Arc<dyn Entropy>) -> Self {
+    pub(crate) fn new(timing: Timing, entropy: Arc<dyn Entropy>, tools: &[ClientTool]) -> Self {
         Self {
             timing,
             entropy,
             conversation: Conversation::new(),
             outbox: Outbox::default(),
-            decisions: Decisions::default(),
+            answers: Answers::default(),
+            tools: Tools::new(tools),
+            rework: None,
             shown: Shown::default(),
             phase: Phase::Parked,
             renewal: Renewal::default(),
@@ -154,7 +168,7 @@ impl Machine {
             deadlines.extend([
                 Some(self.life.deadline(&self.timing)),
                 self.questions.deadline(&self.timing),
-                self.decisions.deadline(self.timing.decision),
+                self.answers.deadline(self.timing.decision),
                 self.renewal.deadline(),
             ]);
         }
@@ -167,7 +181,7 @@ impl Machine {
             link: self.link_state(),
             turn: self.conversation.turn().clone(),
             deliveries: self.outbox.deliveries(),
-            decisions: self.decisions.pending(),
+            decisions: self.answers.decisions(),
             error: self.error.clone(),
         }
     }
@@ -192,7 +206,7 @@ impl Machine {
         let message = UiMessage::user(ids::message(&*self.entropy), text);
         let id = message.id.clone();
         // As long as it will be: the request's id is replaced by one of the same length.
-        let len = ClientFrame::submit(ids::request(&*self.entropy), vec![message.clone()]).to_json().len();
+        let len = self.offer_tools(ClientFrame::submit(ids::request(&*self.entropy), vec![message.clone()])).to_json().len();
         if len > MAX_SENT {
             return Err(CommandError::TooLong { len, max: MAX_SENT });
         }
@@ -221,9 +235,9 @@ impl Machine {
     /// Decides on a tool call.
     pub(crate) fn decide(&mut self, call: &str, approved: bool, now: Moment) -> Result<(), CommandError> {
         self.open_for_commands()?;
-        let state = decisions::find(self.conversation.messages(), call).ok_or(CommandError::NoSuchCall)?;
-        if !decisions::is_settled(state) && !self.decisions.has(call) {
-            self.decisions.push(call, approved);
+        let state = answers::find(self.conversation.messages(), call).ok_or(CommandError::NoSuchCall)?;
+        if !answers::is_settled(state) && !self.answers.has(call) {
+            self.answers.push(call, Answer::Decision { approved });
             self.flush(now);
         }
         Ok(())
@@ -256,7 +270,7 @@ impl Machine {
         } else if self.phase.is_online() {
             self.look_after_socket(now);
             self.look_after_turn(now);
-            self.look_after_decisions(now);
+            self.look_after_answers(now);
             self.look_after_token(now);
         }
     }
@@ -267,6 +281,9 @@ impl Machine {
 
     /// Writes a frame, and lets the conversation know.
     fn write(&mut self, frame: &ClientFrame) {
+        if let ClientFrame::ChatRequest(request) = frame {
+            self.tools.asked(&request.id);
+        }
         self.effects.push_back(Effect::Write(frame.to_json()));
         self.conversation.sent(frame);
     }
@@ -276,20 +293,23 @@ impl Machine {
         if !self.phase.is_online() {
             return;
         }
+        self.write_rework(now);
         let entropy = self.entropy.clone();
-        while let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now) {
+        while !self.rework.as_ref().is_some_and(Rework::holds)
+            && let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now)
+        {
             self.error = None;
             let frame = self.submit(outgoing);
             self.write(&frame);
             self.questions.expect(now + self.timing.first_answer);
         }
-        let mut decided = false;
-        while let Some(decision) = self.decisions.next(now) {
+        let mut answered = false;
+        while let Some(frame) = self.answers.next(now) {
             self.error = None;
-            self.write(&ClientFrame::decide(decision.tool_call_id, decision.approved));
-            decided = true;
+            self.write(&frame);
+            answered = true;
         }
-        if decided {
+        if answered {
             self.ask(now);
         }
     }
@@ -298,14 +318,13 @@ impl Machine {
     /// that was written before goes with the whole conversation: should the agent have got it in this very moment, a list of nothing but
     /// messages that it knows would make it delete the others.
     fn submit(&self, Outgoing { request_id, message, again }: Outgoing) -> ClientFrame {
-        let alone = ClientFrame::submit(request_id.clone(), vec![message.clone()]);
+        let alone = self.offer_tools(ClientFrame::submit(request_id.clone(), vec![message.clone()]));
         if !again {
             return alone;
         }
-        let mut list = self.conversation.stored();
-        list.retain(|known| !self.outbox.messages().any(|own| own.id == known.id));
+        let mut list = self.stored();
         list.extend(self.outbox.written().cloned());
-        let whole = ClientFrame::submit(request_id, list);
+        let whole = self.offer_tools(ClientFrame::submit(request_id, list));
         if whole.to_json().len() > MAX_SENT { alone } else { whole }
     }
 }

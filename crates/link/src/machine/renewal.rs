@@ -124,6 +124,6 @@ impl Machine {
 
     /// Whether a socket can be left without anybody's noticing.
     fn is_quiet(&self) -> bool {
-        !self.conversation.turn().is_active() && self.outbox.written().next().is_none() && self.decisions.pending().is_empty()
+        !self.conversation.turn().is_active() && self.outbox.written().next().is_none() && self.answers.is_empty() && self.rework.is_none()
     }
 }

@@ -7,12 +7,14 @@ use callbox_protocol::{ServerFrame, UiMessage, apply};
 use serde_json::{Value, json};
 
 use super::{Effect, Lease, Machine, Moment, Presence};
-use crate::{CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Timing, TurnError};
+use crate::{ClientTool, CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Timing, TurnError};
 
 mod connecting;
 mod delivering;
 mod keeping;
 mod renewing;
+mod reworking;
+mod tools;
 
 const ADA: &str = "https://tenant.example/|ada";
 
@@ -69,9 +71,14 @@ fn said(id: &str, text: &str) -> UiMessage {
 
 impl Table {
     fn new() -> Self {
+        Self::offering(&[])
+    }
+
+    /// A machine that offers these tools.
+    fn offering(tools: &[ClientTool]) -> Self {
         let entropy = Arc::new(Counting(std::sync::atomic::AtomicU8::new(0)));
         Self {
-            machine: Machine::new(Timing { doubt: Duration::ZERO, ..Timing::default() }, entropy),
+            machine: Machine::new(Timing { doubt: Duration::ZERO, ..Timing::default() }, entropy, tools),
             now: Duration::ZERO,
             mirror: Vec::new(),
             kept: Vec::new(),
@@ -81,7 +88,11 @@ impl Table {
     }
 
     fn signed_in() -> Self {
-        let mut table = Self::new();
+        Self::new().sign_in()
+    }
+
+    fn sign_in(self) -> Self {
+        let mut table = self;
         table.machine.presence(Presence::Present(ADA.to_owned()));
         assert_eq!(table.effects(), [Effect::Token { after_rejection: false }]);
         table
@@ -89,7 +100,11 @@ impl Table {
 
     /// Signed in, connected, these messages loaded, and the agent has said that nothing runs.
     fn online(messages: Vec<UiMessage>) -> Self {
-        let mut table = Self::signed_in();
+        Self::new().go_online(messages)
+    }
+
+    fn go_online(self, messages: Vec<UiMessage>) -> Self {
+        let mut table = self.sign_in();
         table.connect(messages);
         table.idle();
         table

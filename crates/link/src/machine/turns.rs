@@ -1,8 +1,8 @@
-//! What happens on an open socket: frames, turns that are asked after, decisions that are looked up, and whether anybody is still there.
+//! What happens on an open socket: frames, turns that are asked after, answers that are looked up, and whether anybody is still there.
 
 use callbox_protocol::{ClientFrame, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
 
-use super::{Effect, Machine, Moment, connect::Phase, decisions::Verdict};
+use super::{Effect, Machine, Moment, answers::Verdict, connect::Phase, rework::Rework};
 use crate::{LinkError, Timing, TurnError, error::quote, ids};
 
 /// How often in a row the agent may leave a question unanswered before its turn counts as dead.
@@ -77,6 +77,11 @@ impl Questions {
         self.next = Some(at);
     }
 
+    /// Whether the agent has been asked what runs, and has not said so.
+    pub(super) fn is_open(&self) -> bool {
+        self.probe.is_some()
+    }
+
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
         let question = match &self.probe {
             Some(probe) => Some(probe.at + timing.probe),
@@ -103,14 +108,16 @@ impl Machine {
             ServerFrame::Response(response) if response.outcome.as_deref() == Some("skipped") => self.outbox.skipped(&response.id),
             ServerFrame::Messages(list) => {
                 self.outbox.confirm(|id| list.messages.iter().any(|message| message.id == id));
-                self.decisions.reconcile_known(&list.messages);
+                self.answers.reconcile_known(&list.messages);
             }
-            ServerFrame::MessageUpdated(updated) => self.decisions.reconcile_known(std::slice::from_ref(&updated.message)),
+            ServerFrame::MessageUpdated(updated) => self.answers.reconcile_known(std::slice::from_ref(&updated.message)),
             _ => {}
         }
-        self.take_answer(frame);
+        self.look_for_rework(frame);
+        self.take_answer(frame, now);
         self.fold(frame, now);
         self.expect_more(frame, now);
+        self.run_tools();
         self.look_after_token(now);
     }
 
@@ -128,11 +135,18 @@ impl Machine {
                 Reaction::TurnFailed { text, .. } | Reaction::Notice { text, .. } => {
                     self.error = Some(TurnError::Failed { text: quote(&text) });
                 }
-                Reaction::TurnEnded { outcome: Outcome::Lost, .. } | Reaction::Refetch => self.refetch(now),
+                Reaction::TurnEnded { request_id, outcome } => {
+                    self.turn_of_rework_ended(&request_id);
+                    self.turn_of_tools_ended(&request_id);
+                    if outcome == Outcome::Lost {
+                        self.refetch(now);
+                    }
+                }
+                Reaction::Refetch => self.refetch(now),
                 // What it took away is in the outbox, and has failed there.
-                Reaction::TurnEnded { .. } | Reaction::RolledBack { .. } => {}
+                Reaction::RolledBack { .. } => {}
                 Reaction::NothingRuns { .. } => nothing_runs = true,
-                Reaction::Settled { tool_call_id } => self.decisions.confirm(&tool_call_id),
+                Reaction::Settled { tool_call_id } => self.answers.confirm(&tool_call_id),
                 Reaction::Delivered { message_ids } => self.outbox.confirm(|id| message_ids.iter().any(|known| known == id)),
             }
         }
@@ -169,7 +183,7 @@ impl Machine {
     }
 
     /// Matches an answer with the question.
-    fn take_answer(&mut self, frame: &ServerFrame) {
+    fn take_answer(&mut self, frame: &ServerFrame, now: Moment) {
         let named = match frame {
             ServerFrame::Resuming(frame) => &frame.probe_id,
             ServerFrame::Pending(frame) => &frame.probe_id,
@@ -180,6 +194,9 @@ impl Machine {
         if self.questions.probe.as_ref().is_some_and(|probe| named.as_ref().is_none_or(|named| *named == probe.id)) {
             self.questions.probe = None;
             self.questions.unanswered = 0;
+            if self.clear_has_arrived() {
+                self.refetch(now);
+            }
         }
     }
 
@@ -192,6 +209,9 @@ impl Machine {
         }
         if self.questions.probe.as_ref().is_some_and(|probe| probe.at + self.timing.probe <= now) {
             let unanswered = self.questions.probe.take();
+            if self.clear_has_arrived() {
+                self.refetch(now);
+            }
             if !self.conversation.turn().is_active() {
                 return;
             }
@@ -264,9 +284,12 @@ impl Machine {
         if settled && self.error.is_none() && self.conversation.messages().last().is_some_and(|last| last.role == Role::User) {
             self.error = Some(TurnError::NoAnswer);
         }
-        match self.decisions.judge() {
-            Verdict::Fine => self.flush(now),
-            // Never twice on one socket; and what was shown as decided is as the agent has it only after a new start.
+        match self.answers.judge() {
+            Verdict::Fine => {
+                self.flush(now);
+                self.run_tools();
+            }
+            // Never twice on one socket; and what was shown as answered is as the agent has it only after a new start.
             verdict => {
                 if verdict == Verdict::GivenUp {
                     self.error = Some(TurnError::DecisionNotTaken);
@@ -282,11 +305,12 @@ impl Machine {
         // What was written to the socket before this one can still be on its way: sent again too early, it would be there twice, and the
         // straggler, a list of nothing but what the agent knows, would make it delete the rest.
         let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
-        let lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled, asked >= arrived);
-        if self.outbox.is_in_doubt() {
+        let mut lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled, asked >= arrived);
+        lost.extend(self.reconcile_rework(&messages, asked >= arrived));
+        if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) {
             self.questions.later.get_or_insert(arrived);
         }
-        self.decisions.reconcile(&messages);
+        self.answers.reconcile(&messages);
         self.conversation.snapshot(messages);
         for request in lost {
             // It never arrived, or will be asked for anew: either way there is nothing to wait for.
@@ -294,10 +318,10 @@ impl Machine {
         }
     }
 
-    // --- Decisions and life -----------------------------------------------------------------------------------------------------------
+    // --- Answers and life -----------------------------------------------------------------------------------------------------------
 
-    pub(super) fn look_after_decisions(&mut self, now: Moment) {
-        if self.phase.is_online() && self.decisions.doubt(now, self.timing.decision) {
+    pub(super) fn look_after_answers(&mut self, now: Moment) {
+        if self.phase.is_online() && self.answers.doubt(now, self.timing.decision) {
             self.refetch(now);
         }
     }

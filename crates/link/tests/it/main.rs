@@ -7,6 +7,8 @@ mod decide;
 mod front;
 mod lifetime;
 mod proxy;
+mod rework;
 mod talk;
 mod tls;
+mod tools;
 mod world;

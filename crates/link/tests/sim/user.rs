@@ -312,6 +312,7 @@ impl Window {
             tls: None,
             network: Some(Arc::new(ether.clone())),
             outbox: Some(Arc::new(disk.clone())),
+            tools: Vec::new(),
             entropy: Arc::new(ether.chance.clone()),
             timing: callbox_link::Timing::default(),
         });

@@ -1,0 +1,252 @@
+//! Answers written again, messages in other words, conversations that are emptied.
+
+use super::*;
+
+/// A conversation of two questions and two answers.
+fn talk() -> Vec<UiMessage> {
+    vec![user("u1", "hello"), said("a1", "Hello."), user("u2", "why"), said("a2", "Because.")]
+}
+
+/// The trigger and the messages' ids and texts of a request, and its id.
+fn request(frame: &Value) -> (String, String, Vec<(String, String)>) {
+    assert_eq!(frame["type"], "cf_agent_use_chat_request");
+    let body: Value = serde_json::from_str(frame["init"]["body"].as_str().unwrap()).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let messages = body["messages"].as_array().unwrap().iter();
+    let messages = messages.map(|message| (text(&message["id"]), text(&message["parts"][0]["text"]))).collect();
+    (text(&frame["id"]), text(&body["trigger"]), messages)
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+}
+
+fn answer(request: &str, chunk: &Value) -> Value {
+    json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false, "seq": 0})
+}
+
+fn ended(request: &str, outcome: &str) -> Value {
+    json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": outcome})
+}
+
+impl Table {
+    /// Frames that were written, and what became of the change if that is known.
+    fn reworked(&mut self) -> (Vec<Value>, Option<Result<(), CommandError>>) {
+        let (mut frames, mut outcome) = (Vec::new(), None);
+        for effect in self.effects() {
+            match effect {
+                Effect::Write(text) => frames.push(serde_json::from_str(&text).unwrap()),
+                Effect::Reworked(told) => assert_eq!(outcome.replace(told), None, "told once"),
+                other => panic!("nothing else: {other:?}"),
+            }
+        }
+        (frames, outcome)
+    }
+
+    fn outcome(&mut self) -> Option<Result<(), CommandError>> {
+        self.reworked().1
+    }
+
+    /// The socket dies, and a new one finds these messages.
+    fn come_back(&mut self, messages: Vec<UiMessage>) -> (Vec<Value>, Option<Result<(), CommandError>>) {
+        self.machine.lost(LinkError::Broken, self.now);
+        self.pass(secs(2));
+        assert_eq!(self.outcome_of(|effect| matches!(effect, Effect::Cut | Effect::Token { .. })), None);
+        self.machine.token(Ok(lease()), self.now);
+        self.machine.opened(self.now);
+        assert_eq!(self.outcome_of(|effect| matches!(effect, Effect::Connect | Effect::History)), None);
+        self.machine.history(Ok(messages), self.now);
+        self.reworked()
+    }
+
+    /// What became of the change, beside what had to be done.
+    fn outcome_of(&mut self, expected: impl Fn(&Effect) -> bool) -> Option<Effect> {
+        self.effects().into_iter().find(|effect| !expected(effect))
+    }
+}
+
+#[test]
+fn the_last_answer_is_written_again_from_the_messages_before_it() {
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    let (written, outcome) = table.reworked();
+    let (id, trigger, messages) = request(&written[0]);
+    assert_eq!((written.len(), trigger.as_str(), outcome), (1, "regenerate-message", None));
+    assert_eq!(messages, pairs(&[("u1", "hello"), ("a1", "Hello."), ("u2", "why")]));
+    assert_eq!(table.shown(), ["hello", "Hello.", "why"], "the old answer is gone at once");
+    table.frame(&answer(&id, &json!({"type": "start", "messageId": "a3"})));
+    assert_eq!(table.outcome(), Some(Ok(())), "the agent has it");
+}
+
+#[test]
+fn an_earlier_answer_is_written_again_without_what_came_after_it_and_a_question_without_one_gets_one() {
+    for (messages, answer, kept) in [
+        (talk(), Some("a1"), pairs(&[("u1", "hello")])),
+        (talk(), Some("u1"), pairs(&[("u1", "hello")])),
+        (talk()[..3].to_vec(), None, pairs(&[("u1", "hello"), ("a1", "Hello."), ("u2", "why")])),
+    ] {
+        let mut table = Table::online(messages);
+        table.machine.regenerate(answer, table.now).unwrap();
+        assert_eq!(request(&table.reworked().0[0]).2, kept);
+        assert_eq!(table.mirror.len(), kept.len());
+    }
+}
+
+#[test]
+fn a_message_in_other_words_keeps_its_id_and_what_was_attached_to_it() {
+    let file = json!({"type": "file", "mediaType": "text/plain", "url": "data:,x"});
+    let mut messages = talk();
+    messages[2] = serde_json::from_value(json!({"id": "u2", "role": "user", "parts": [{"type": "text", "text": "why"}, file]})).unwrap();
+    let mut table = Table::online(messages);
+    table.machine.edit("u2", "why not".to_owned(), table.now).unwrap();
+    let (written, _) = table.reworked();
+    let (id, trigger, kept) = request(&written[0]);
+    assert_eq!((trigger.as_str(), kept), ("submit-message", pairs(&[("u1", "hello"), ("a1", "Hello."), ("u2", "why not")])));
+    let body: Value = serde_json::from_str(written[0]["init"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["messages"][2]["parts"], json!([{"type": "text", "text": "why not"}, file]));
+    assert_eq!(table.shown(), ["hello", "Hello.", "why not"]);
+    table.frame(&answer(&id, &json!({"type": "start", "messageId": "a3"})));
+    assert_eq!(table.outcome(), Some(Ok(())));
+    for (message, text, error) in
+        [("a1", "no", CommandError::NoSuchAnswer), ("u9", "no", CommandError::NoSuchAnswer), ("u1", " ", CommandError::Empty)]
+    {
+        let mut table = Table::online(talk());
+        assert_eq!(table.machine.edit(message, text.to_owned(), table.now), Err(error));
+    }
+}
+
+#[test]
+fn a_conversation_that_was_emptied_is_looked_at_after_a_question_that_came_behind() {
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    let (written, outcome) = table.reworked();
+    assert_eq!((kinds(&written), outcome), (vec!["chat_clear".to_owned(), "stream_resume_request".to_owned()], None));
+    assert_eq!(table.shown(), Vec::<String>::new());
+    table.idle();
+    assert_eq!(table.effects(), [Effect::History]);
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(table.outcome(), Some(Ok(())));
+    // An agent that still has everything has not done it, and everybody sees that.
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    table.effects();
+    table.idle();
+    table.effects();
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!((table.outcome(), table.mirror.len()), (Some(Err(CommandError::NotTaken)), 4));
+    // The oldest agents know no such question.
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    table.effects();
+    table.pass(secs(6));
+    assert_eq!(table.effects(), [Effect::History]);
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(table.outcome(), Some(Ok(())));
+}
+
+#[test]
+fn nothing_is_taken_back_while_something_goes_on_or_nobody_is_there() {
+    let mut table = Table::signed_in();
+    assert_eq!(table.machine.clear(table.now), Err(CommandError::NotOnline));
+    let mut table = Table::online(talk());
+    table.send("more").unwrap();
+    assert_eq!(table.machine.regenerate(None, table.now), Err(CommandError::Busy), "a message is on its way");
+    let mut table = Table::online(talk());
+    table.frame(&answer("theirs", &json!({"type": "start", "messageId": "a3"})));
+    assert_eq!(table.machine.edit("u1", "hi".to_owned(), table.now), Err(CommandError::Busy), "somebody else's answer");
+    let mut table = Table::online(vec![user("u1", "weather"), calling("approval-requested")]);
+    table.machine.decide("call-1", true, table.now).unwrap();
+    assert_eq!(table.machine.clear(table.now), Err(CommandError::Busy), "a decision is on its way");
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    assert_eq!(table.machine.clear(table.now), Err(CommandError::Busy), "another change");
+    let mut table = Table::online(vec![said("a1", "Welcome.")]);
+    assert_eq!(table.machine.regenerate(None, table.now), Err(CommandError::NoSuchAnswer), "nothing was asked");
+    let mut table = Table::online(vec![]);
+    assert_eq!(table.machine.regenerate(None, table.now), Err(CommandError::NoSuchAnswer));
+}
+
+#[test]
+fn what_was_on_a_socket_that_died_is_looked_up_and_written_again_only_if_it_did_not_arrive() {
+    // It arrived, and the answer is complete.
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    table.effects();
+    let mut there = talk();
+    there[3] = said("a3", "Therefore.");
+    let (written, outcome) = table.come_back(there);
+    assert_eq!((kinds(&written), outcome), (vec!["stream_resume_request".to_owned()], Some(Ok(()))));
+    assert_eq!(table.shown(), ["hello", "Hello.", "why", "Therefore."]);
+
+    // It did not.
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    let (first, ..) = request(&table.reworked().0[0]);
+    let (written, outcome) = table.come_back(talk());
+    let (second, trigger, kept) = request(&written[0]);
+    assert_eq!((trigger.as_str(), kept.len(), outcome), ("regenerate-message", 3, None));
+    assert_ne!(first, second, "a new request");
+    // An end of it on this socket says that it was there.
+    table.frame(&ended(&second, "error"));
+    assert_eq!(table.outcome_of(|effect| matches!(effect, Effect::History)), Some(Effect::Reworked(Ok(()))));
+
+    // It is not written for ever.
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    table.effects();
+    for _ in 0..2 {
+        let (written, outcome) = table.come_back(talk());
+        assert_eq!((kinds(&written)[0].as_str(), outcome), ("chat_clear", None));
+    }
+    let (written, outcome) = table.come_back(talk());
+    assert_eq!((kinds(&written), outcome), (vec!["stream_resume_request".to_owned()], Some(Err(CommandError::NotTaken))));
+    assert_eq!(table.mirror.len(), 4, "it is all there");
+
+    // In other words: the agent has them.
+    let mut table = Table::online(talk());
+    table.machine.edit("u2", "why not".to_owned(), table.now).unwrap();
+    table.effects();
+    let mut there = talk()[..3].to_vec();
+    there[2] = user("u2", "why not");
+    let (written, outcome) = table.come_back(there);
+    assert_eq!((kinds(&written), outcome), (vec!["stream_resume_request".to_owned()], Some(Ok(()))));
+}
+
+#[test]
+fn a_conversation_that_has_gone_on_is_not_cut() {
+    let mut table = Table::online(talk());
+    table.machine.edit("u1", "hi".to_owned(), table.now).unwrap();
+    table.effects();
+    let mut there = talk();
+    there.extend([user("u3", "somebody else"), said("a3", "Yes.")]);
+    let (written, outcome) = table.come_back(there);
+    assert_eq!((kinds(&written), outcome), (vec!["stream_resume_request".to_owned()], Some(Err(CommandError::GoneOn))));
+    assert_eq!(table.mirror.len(), 6);
+}
+
+#[test]
+fn a_message_does_not_overtake_a_change_that_may_have_been_lost() {
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    table.effects();
+    table.machine.lost(LinkError::Broken, table.now);
+    table.send("and now").unwrap();
+    let (written, _) = table.come_back(talk());
+    assert_eq!(kinds(&written), ["use_chat_request", "use_chat_request", "stream_resume_request"]);
+    assert_eq!((request(&written[0]).1.as_str(), request(&written[1]).2[0].1.as_str()), ("regenerate-message", "and now"));
+}
+
+#[test]
+fn an_agent_that_was_busy_or_cannot_take_so_much_says_so() {
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    let (id, ..) = request(&table.reworked().0[0]);
+    table.frame(&ended(&id, "skipped"));
+    assert_eq!(table.outcome_of(|effect| matches!(effect, Effect::History)), Some(Effect::Reworked(Err(CommandError::Skipped))));
+    let mut table = Table::online(talk());
+    table.machine.edit("u1", "x".repeat(1 << 20), table.now).unwrap();
+    table.effects();
+    table.machine.closed(1009, "Message is too large", table.now);
+    let told = table.outcome_of(|effect| matches!(effect, Effect::Cut));
+    assert!(matches!(told, Some(Effect::Reworked(Err(CommandError::TooLong { .. })))), "{told:?}");
+}
