@@ -36,6 +36,13 @@ macro_rules! for_each_command {
             retry_message(conversation: String, message: String) -> ();
             /// Drops a failed message.
             discard_message(conversation: String, message: String) -> ();
+            /// Has an answer written again, with everything behind it gone; for a message of the user's, has it answered. Comes back when the
+            /// agent has the request.
+            regenerate_message(conversation: String, message: String) -> ();
+            /// Puts other words into a message of the user's and has it answered; everything behind it is gone. Comes back when the agent has it.
+            edit_message(conversation: String, message: String, text: String) -> ();
+            /// Empties a conversation at the agent, for everybody. Comes back when the agent has.
+            clear_conversation(conversation: String) -> ();
             /// Stops the running turn at the agent.
             cancel_turn(conversation: String) -> ();
             /// Decides on one tool call.

@@ -384,12 +384,24 @@ impl Desk {
             // It was left in the very moment in which the message became safe.
             self.deliver_what_is_left();
         }
+        self.summarize(conversation, |summary| {
+            if summary.title.is_empty() {
+                summary.title = title(text);
+            }
+        });
+    }
+
+    /// A conversation was emptied: it has no name until something is said in it.
+    pub(super) fn cleared(&mut self, conversation: &str) {
+        self.summarize(conversation, |summary| summary.title.clear());
+    }
+
+    /// Changes what the list says of a conversation, which moves to the top.
+    fn summarize(&mut self, conversation: &str, change: impl FnOnce(&mut ConversationSummary)) {
         let Some(shelf) = &mut self.shelf else { return };
         let Some(index) = shelf.conversations.iter().position(|known| known.id == conversation) else { return };
         let mut summary = shelf.conversations.remove(index);
-        if summary.title.is_empty() {
-            summary.title = title(text);
-        }
+        change(&mut summary);
         summary.updated_at = view::now();
         let row = callbox_store::Conversation { id: summary.id.clone(), title: summary.title.clone(), updated_at: summary.updated_at };
         shelf.conversations.insert(0, summary);

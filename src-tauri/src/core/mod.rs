@@ -193,6 +193,25 @@ impl Core {
         link.discard(message).await.map_err(|error| view::error(&error))
     }
 
+    pub(crate) async fn regenerate_message(&self, conversation: String, message: String) -> Result<(), UserError> {
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.regenerate(Some(message)).await.map_err(|error| view::error(&error))
+    }
+
+    pub(crate) async fn edit_message(&self, conversation: String, message: String, text: String) -> Result<(), UserError> {
+        let (name, title) = (conversation.clone(), text.clone());
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.edit(message, text).await.map_err(|error| view::error(&error))?;
+        self.jobs.run(move |desk| desk.spoke(&name, &title)).await
+    }
+
+    pub(crate) async fn clear_conversation(&self, conversation: String) -> Result<(), UserError> {
+        let name = conversation.clone();
+        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        link.clear().await.map_err(|error| view::error(&error))?;
+        self.jobs.run(move |desk| desk.cleared(&name)).await
+    }
+
     pub(crate) async fn cancel_turn(&self, conversation: String) -> Result<(), UserError> {
         let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
         link.cancel().await.map_err(|error| view::error(&error))

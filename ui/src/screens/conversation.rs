@@ -5,6 +5,7 @@ use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 
+use super::actions::{AnswerAgain, Clear};
 use super::composer::Composer;
 use super::connection::{Connection, Trouble};
 use super::message::Entry;
@@ -55,6 +56,7 @@ pub(super) fn Conversation(listing: RwSignal<bool>) -> impl IntoView {
                         {move || thread.get().map(|thread| view! { <Connection status=thread.status /> })}
                     </p>
                 </div>
+                {move || thread.get().map(|thread| view! { <Clear thread=thread /> })}
             </header>
             {move || thread.get().map(|thread| view! { <Trouble thread=thread /> })}
             {move || match (thread.get(), app.open.get()) {
@@ -231,6 +233,7 @@ fn Turn(thread: Thread, status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
         Memo::new(move |_| status.with(|status| (status.turn, matches!(status.link, LinkView::Online))))
     };
     let error = Memo::new(move |_| status.with(|status| status.error.clone()));
+    let again = thread.clone();
     let silent = Memo::new(move |_| silent(&thread));
     view! {
         {move || match turn.get() {
@@ -241,7 +244,10 @@ fn Turn(thread: Thread, status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
             (TurnView::Interrupted, true) => view! { <p class="turn"><Icon sign=Sign::Retry />{move || i18n.t("turn-resuming")}</p> }.into_any(),
             (TurnView::Idle | TurnView::Streaming, _) => ().into_any(),
         }}
-        {move || error.get().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+        {move || {
+            let thread = again.clone();
+            error.get().map(|error| view! { <ErrorCard error=Signal::stored(error)><AnswerAgain thread=thread /></ErrorCard> })
+        }}
     }
 }
 

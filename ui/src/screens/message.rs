@@ -5,9 +5,10 @@ use callbox_protocol::Role;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::actions::{AfterAnswer, AfterOwn, Editor};
 use crate::backend::Shell;
 use crate::cards::{Reasoning, ToolCard, attachment};
-use crate::elements::{Blocks, Copy, Icon, Sign, page, spans};
+use crate::elements::{Blocks, Icon, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::content::{Content, Slot};
 use crate::state::put;
@@ -32,23 +33,39 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
     let state = move || (role == Role::User).then(|| delivery.with(delivery_name));
     let slots = message.slots.clone();
     let day = day(&message, &thread);
-    let text = message.clone();
+    let after = (message.clone(), thread.clone());
+    let after_own = after.clone();
+    let last = {
+        let (messages, key) = (thread.messages.clone(), message.key);
+        Memo::new(move |_| messages.with(|messages| messages.last().is_some_and(|last| last.key == key)))
+    };
     let settled = {
         let (slots, thread) = (slots.clone(), thread.clone());
-        let key = message.key;
         Memo::new(move |_| {
-            let last = thread.messages.with(|messages| messages.last().is_some_and(|last| last.key == key));
             let busy = thread.status.with(|status| !matches!(status.turn, callbox_ipc::TurnView::Idle));
             let words = slots.get().iter().any(|slot| matches!(slot.content, Content::Text(_)) && slot.content.drawn());
-            role == Role::Assistant && words && !(last && busy)
+            role == Role::Assistant && words && !(last.get() && busy)
         })
     };
+    let editing = RwSignal::new(false);
+    let arrived = {
+        let words = message.slots.clone();
+        let words = move || words.with(|slots| slots.iter().any(|slot| matches!(slot.content, Content::Plain(_))));
+        Memo::new(move |_| role == Role::User && delivery.with(Option::is_none) && !editing.get() && words())
+    };
     let parts = {
-        let thread = thread.clone();
-        view! {
-            <For each=move || slots.get() key=|slot| slot.key let(slot)>
-                {part(slot, thread.clone())}
-            </For>
+        let (message, thread) = (message.clone(), thread.clone());
+        move || {
+            if editing.get() {
+                return view! { <Editor message=message.clone() thread=thread.clone() editing=editing /> }.into_any();
+            }
+            let (slots, thread) = (slots.clone(), thread.clone());
+            view! {
+                <For each=move || slots.get() key=|slot| slot.key let(slot)>
+                    {part(slot, thread.clone())}
+                </For>
+            }
+            .into_any()
         }
     };
     view! {
@@ -56,6 +73,7 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
         <li
             class="message"
             class:own=role == Role::User
+            class:editing=move || editing.get()
             aria-label=who
             data-testid=testids::MESSAGE
             data-role=role_name(role)
@@ -65,8 +83,14 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
             <div class="content">{parts}</div>
             <Show when=move || settled.get()>
                 {
-                    let text = text.clone();
-                    view! { <div class="after"><Copy text=move |()| text.text() /></div> }
+                    let (message, thread) = after.clone();
+                    view! { <AfterAnswer message=message thread=thread last=last /> }
+                }
+            </Show>
+            <Show when=move || arrived.get()>
+                {
+                    let (message, thread) = after_own.clone();
+                    view! { <AfterOwn message=message thread=thread editing=editing /> }
                 }
             </Show>
             {move || delivery.get().map(|state| view! { <Delivery state=state message=message.id.clone() conversation=thread.conversation.clone() /> })}

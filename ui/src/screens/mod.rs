@@ -1,6 +1,7 @@
 //! The screens of the window, and what they are put together from.
 
 mod account;
+mod actions;
 mod composer;
 mod connection;
 mod conversation;
