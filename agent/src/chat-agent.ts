@@ -1,4 +1,4 @@
-import { AIChatAgent, type OnChatMessageOptions } from "@cloudflare/ai-chat";
+import { AIChatAgent, type OnChatMessageOptions, createToolsFromClientSchemas } from "@cloudflare/ai-chat";
 import type { Connection, ConnectionContext } from "agents";
 import { APICallError, convertToModelMessages, createUIMessageStream, createUIMessageStreamResponse, isStepCount, streamText } from "ai";
 import { notYours, plain } from "./challenge";
@@ -59,11 +59,13 @@ export class ChatAgent extends AIChatAgent<Env> {
 
   override async onChatMessage(_onFinish: unknown, options?: OnChatMessageOptions): Promise<Response> {
     try {
+      // What the client offers runs at the client, and takes the place of nothing that runs here.
+      const all = { ...createToolsFromClientSchemas(options?.clientTools), ...tools };
       const result = streamText({
         model: chooseModel(this.env),
         instructions: INSTRUCTIONS,
-        messages: await convertToModelMessages(this.messages, { tools }),
-        tools,
+        messages: await convertToModelMessages(this.messages, { tools: all }),
+        tools: all,
         toolApproval: approvals,
         stopWhen: isStepCount(MAX_STEPS),
         ...(options?.abortSignal && { abortSignal: options.abortSignal }),

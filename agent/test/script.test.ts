@@ -46,6 +46,21 @@ test("questions become tool calls", () => {
   ]);
 });
 
+test("a tool of the client's is called when its name is said, and its result is told", () => {
+  const asked = asks("use getTimeZone");
+  const saying = answerTo([asked], ["getTime", "getTimeZone"]);
+  assert.deepEqual(saying, { kind: "calls", calls: [{ name: "getTimeZone", input: {} }] });
+  const told = said([
+    asked,
+    { role: "assistant", content: [{ type: "tool-call", toolCallId: "c", toolName: "getTimeZone", input: {} }] },
+    {
+      role: "tool",
+      content: [{ type: "tool-result", toolCallId: "c", toolName: "getTimeZone", output: { type: "json", value: { timeZone: "Asia/Tokyo" } } }],
+    },
+  ]);
+  assert.match(told, /getTimeZone.*Asia\/Tokyo/s);
+});
+
 test("a denial is taken politely, an error is told", () => {
   assert.match(said(afterWeather({ type: "execution-denied" })), /not look up the weather in Oslo/);
   assert.match(said(afterWeather({ type: "error-text", value: "no sky" })), /did not work: no sky/);

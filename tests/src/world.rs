@@ -27,7 +27,7 @@ impl World {
         let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
         let profile = desktop.outside().join("profile.toml");
         let text = format!(
-            "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\n",
+            "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nclient_tools = [\"time-zone\"]\n",
             sandbox.agent_url(),
             sandbox.issuer(),
             sandbox.client_id(),

@@ -81,3 +81,15 @@ async fn a_message_whose_answer_failed_is_answered_again() {
     let answered = window.until("an answer", |view| view.settled() && view.messages.len() == 4).await.unwrap();
     assert_eq!((answered.errors, answered.messages[2].text.as_str()), (Vec::new(), "stream 4"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_of_this_app_runs_here_when_the_agent_calls_it() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    let answered = app.window().ask("use getTimeZone").await.unwrap();
+    let call = answered.tools().next().unwrap();
+    // A machine without a zone says that it has none, which is a result, too.
+    assert!(["done", "failed"].contains(&call.state.as_str()), "{call:?}");
+    let said = &answered.messages[1].text;
+    assert!(said.contains("getTimeZone") && said.contains("timeZone") || said.contains("time zone of this computer"), "{said}");
+}

@@ -285,6 +285,7 @@ error-no-such-call = このツール呼び出しは、もう会話にありま�
 error-no-such-message = このメッセージは、もう送信待ちではありません。
 error-not-revoked = このコンピューターではサインアウトしました。サインインサーバーには知らせられませんでしたが、しばらくすると自動的に終わります。
 error-profile-invalid = プロファイルが正しくありません。{ $detail }
+error-profile-unknown-tool = プロファイルにあるツールを、このアプリは持っていません。{ $detail }
 error-profile-unreadable = プロファイルを読めません。ファイルがあり、読めることを確認してください。{ $detail }
 error-sandbox-start = 内蔵のサンドボックスを始められませんでした。{ $detail }
 error-session-ended = { $name } さんのサインインが終わりました。続けるにはもう一度サインインしてください。会話は残っています。

@@ -92,3 +92,8 @@ Signing out is more than hiding the conversation. The long-lived token is revoke
 
 This text is not the work of a model. It is a script, sent to you word by word so that there is something to watch. You can stop it with the stop button, and you can pull the plug on it too: it resumes.
 `;
+
+/** What a tool at the client has given. */
+export function clientTool(name: string, output: unknown): string {
+  return `\`${name}\` ran at your side and gave:\n\n\`\`\`json\n${JSON.stringify(output, null, 2)}\n\`\`\``;
+}

@@ -19,23 +19,26 @@ interface Call {
 const MAX_PIECES = 100_000;
 const MAX_CITIES = 4;
 
-/** One step of the script: what a few words in the question decide. */
-export function answerTo(prompt: LanguageModelV4Prompt): Saying {
+/** One step of the script: what a few words in the question decide. `tools`: the names of all there are. */
+export function answerTo(prompt: LanguageModelV4Prompt, tools: string[] = [TIME, WEATHER]): Saying {
   const sinceUser = prompt.slice(prompt.findLastIndex(({ role }) => role === "user") + 1);
   const isFirst = !prompt.some((message) => message.role === "assistant" && textOf(message) !== "");
   const told = sinceUser.flatMap(calls).flatMap((call) => sentence(call, outputOf(call.toolCallId, sinceUser)) ?? []);
   if (told.length > 0) return say(withNote(told.join("\n\n"), isFirst));
 
   const last = prompt.findLast(({ role }) => role === "user");
-  return last === undefined ? say(answers.INTRODUCTION) : reply(textOf(last), isFirst);
+  return last === undefined ? say(answers.INTRODUCTION) : reply(textOf(last), isFirst, tools);
 }
 
-function reply(asked: string, isFirst: boolean): Saying {
+function reply(asked: string, isFirst: boolean, tools: string[]): Saying {
   const words = asked.toLowerCase();
   const has = (...any: string[]) => any.some((word) => words.includes(word));
 
   const count = /^stream (\d+)(\s|$)/.exec(words)?.[1];
   if (count !== undefined) return { kind: "text", pieces: countUp(Math.min(Number(count), MAX_PIECES)) };
+  // A tool of the client's is called when its name is said.
+  const offered = tools.find((name) => name !== TIME && name !== WEATHER && has(name.toLowerCase()));
+  if (offered !== undefined) return { kind: "calls", calls: [{ name: offered, input: {} }] };
   if (has("weather", "wetter", "forecast")) {
     const unit = has("fahrenheit", "°f") ? "fahrenheit" : "celsius";
     return { kind: "calls", calls: citiesOf(asked).map((city) => ({ name: WEATHER, input: { city, unit } })) };
@@ -81,6 +84,7 @@ function sentence(call: LanguageModelV4ToolCallPart, output: LanguageModelV4Tool
       if (!isObject(output.value)) break;
       if (call.toolName === TIME) return answers.time(String(output.value["time"]));
       if (call.toolName === WEATHER) return answers.weather(output.value);
+      return answers.clientTool(call.toolName, output.value);
   }
   return "The tool gave no result.";
 }

@@ -31,8 +31,8 @@ export class ScriptedModel implements LanguageModelV4 {
     this.#pace = pace;
   }
 
-  async doStream({ prompt, abortSignal }: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
-    const parts = streamParts(answerTo(prompt));
+  async doStream({ prompt, tools, abortSignal }: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const parts = streamParts(answerTo(prompt, namesOf(tools)));
     return {
       stream: new ReadableStream<LanguageModelV4StreamPart>({
         pull: async (controller) => {
@@ -48,14 +48,18 @@ export class ScriptedModel implements LanguageModelV4 {
     };
   }
 
-  async doGenerate({ prompt }: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
-    const saying = answerTo(prompt);
+  async doGenerate({ prompt, tools }: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const saying = answerTo(prompt, namesOf(tools));
     const content: LanguageModelV4Content[] =
       saying.kind === "text"
         ? [{ type: "text", text: saying.pieces.join("") }]
         : saying.calls.map(({ name, input }) => ({ type: "tool-call", toolCallId: newCallId(), toolName: name, input: JSON.stringify(input) }));
     return { content, finishReason: finishReason(saying), usage: USAGE, warnings: [] };
   }
+}
+
+function namesOf(tools: LanguageModelV4CallOptions["tools"]): string[] {
+  return (tools ?? []).map(({ name }) => name);
 }
 
 function* streamParts(saying: Saying): Generator<LanguageModelV4StreamPart, undefined> {

@@ -30,6 +30,9 @@ pub struct Profile {
     /// Where the browser is sent back to; registered at the tenant, character by character.
     #[serde(default = "default_redirect_uri")]
     pub redirect_uri: String,
+    /// The tools of the app that the agent may use, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_tools: Vec<String>,
 }
 
 fn default_scopes() -> Vec<String> {
@@ -53,6 +56,7 @@ impl Profile {
             audience: None,
             scopes: default_scopes(),
             redirect_uri: default_redirect_uri(),
+            client_tools: Vec::new(),
         }
     }
 }

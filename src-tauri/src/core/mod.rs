@@ -9,6 +9,7 @@ mod place;
 mod sign_in;
 mod store_key;
 mod threads;
+mod tools;
 mod view;
 mod wake;
 

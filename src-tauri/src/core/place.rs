@@ -9,12 +9,12 @@ use std::{
 
 use callbox_identity::{Account, Config, Entropy, Issuer, Profile, ProfileError, Session, SystemClock, SystemEntropy};
 use callbox_ipc::{ProfileView, UserError};
-use callbox_link::{AgentAddress, ClientError};
+use callbox_link::{AgentAddress, ClientError, ClientTool};
 use callbox_sandbox::{Model, Sandbox, SandboxConfig};
 use callbox_vault::Vault;
 use url::Url;
 
-use super::{Jobs, view};
+use super::{Jobs, tools, view};
 
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
@@ -24,6 +24,8 @@ pub(super) struct Place {
     pub(super) session: Session,
     pub(super) http: reqwest::Client,
     pub(super) agent: AgentAddress,
+    /// What the agent may have done on this computer.
+    pub(super) tools: Vec<ClientTool>,
     /// Kept alive as long as it is in use.
     sandbox: Option<Sandbox>,
 }
@@ -42,6 +44,8 @@ pub(crate) enum PlaceError {
     Agent(Url),
     #[error(transparent)]
     Issuer(#[from] ProfileError),
+    #[error("The profile names a tool, “{0}”, that this app does not have. It has: {known}.", known = tools::NAMES.join(", "))]
+    Tool(String),
     #[error("The built-in sandbox could not be started: {0}")]
     Sandbox(#[from] callbox_sandbox::SandboxError),
 }
@@ -64,6 +68,7 @@ impl PlaceError {
             Self::Tls(_) => "tls-setup",
             Self::Agent(_) => "agent-address",
             Self::Issuer(error) => error.code(),
+            Self::Tool(_) => "profile-unknown-tool",
             Self::Sandbox(_) => "sandbox-start",
         }
     }
@@ -89,8 +94,9 @@ impl Place {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         };
+        let tools = tools::named(&profile.client_tools).map_err(PlaceError::Tool)?;
         let session = Session::spawn_shared(config, data.join("locks"));
-        Ok(Self { profile, session, http, agent, sandbox })
+        Ok(Self { profile, session, http, agent, tools, sandbox })
     }
 
     pub(super) fn is_sandbox(&self) -> bool {
@@ -134,6 +140,7 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         audience: Some(sandbox.audience().to_owned()),
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
         redirect_uri: format!("{}://callback", crate::cli::SCHEME),
+        client_tools: tools::NAMES.map(str::to_owned).to_vec(),
     };
     Place::new(profile, vault, data, Some(sandbox))
 }

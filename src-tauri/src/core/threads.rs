@@ -27,9 +27,9 @@ impl Road<'_> {
     fn link(&self, conversation: &str) -> Link {
         let (store, account, conversation) = (self.store.clone(), self.account.to_owned(), conversation.to_owned());
         let outbox = StoredOutbox { store, account, conversation: conversation.clone() };
-        let Place { agent, session, http, .. } = self.place;
+        let Place { agent, session, http, tools, .. } = self.place;
         let config = LinkConfig::new(agent.clone(), conversation, session.clone(), http.clone());
-        Link::spawn(LinkConfig { outbox: Some(Arc::new(outbox)), ..config })
+        Link::spawn(LinkConfig { outbox: Some(Arc::new(outbox)), tools: tools.clone(), ..config })
     }
 }
 
