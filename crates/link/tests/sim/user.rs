@@ -68,9 +68,21 @@ pub(crate) struct World {
     typed: Arc<Mutex<Vec<Typed>>>,
     /// Texts that were retried, discarded or stopped: they may be out of order, or not there.
     touched: HashSet<String>,
-    /// Calls that a window has taken a decision on.
-    decided: Arc<Mutex<HashSet<String>>>,
+    decided: Arc<Mutex<Vec<Decided>>>,
+    /// Only the first window is used, and has answers written again; the other one watches. Two that talk and take back at once can delete each
+    /// other's messages: a list that does so cannot be told from one that means it (notes 6.4).
+    alone: bool,
     diary: Diary,
+}
+
+/// A decision that was taken on a call.
+#[derive(Clone)]
+struct Decided {
+    window: usize,
+    call: String,
+    approved: bool,
+    /// The window has taken it, and has lived since.
+    kept: bool,
 }
 
 impl World {
@@ -86,7 +98,8 @@ impl World {
         let ether = Ether { agent, tokens, chance: chance.clone(), weather: weather.clone(), opened, diary: diary.clone() };
         let windows = (0..2).map(|_| Window::open(Disk::new(chance.clone(), weather.clone()), &ether)).collect();
         let (typed, decided) = (Arc::default(), Arc::default());
-        Self { chance, weather, ether, windows, typed, touched: HashSet::new(), decided, diary }
+        let alone = chance.percent(25);
+        Self { chance, weather, ether, windows, typed, touched: HashSet::new(), decided, alone, diary }
     }
 
     fn note(&self, what: &str) {
@@ -112,8 +125,8 @@ impl World {
     }
 
     async fn act(&mut self, step: u64) {
-        let window = usize::try_from(self.chance.below(2)).unwrap();
-        match self.chance.below(20) {
+        let window = if self.alone { 0 } else { usize::try_from(self.chance.below(2)).unwrap() };
+        match self.chance.below(if self.alone { 24 } else { 20 }) {
             0..6 => self.type_text(window, step),
             6..10 => self.decide(window).await,
             10 => {
@@ -147,6 +160,10 @@ impl World {
                 self.note("the agent closes all sockets");
                 let code = [1000, 1001, 1006, 1008, 1011, 1012][usize::try_from(self.chance.below(6)).unwrap()];
                 self.ether.agent.close_sockets(if code == 1006 { 1011 } else { code }, "so be it");
+            }
+            20.. => {
+                self.note(&format!("{window} wants another answer"));
+                self.tell(window, |link| async move { link.regenerate(None).await.ok() });
             }
             _ => {
                 self.note("signed out for a while");
@@ -187,11 +204,12 @@ impl World {
         };
         let approved = self.chance.percent(50);
         self.note(&format!("{window} decides {approved}"));
-        let book = self.decided.clone();
+        let (book, index) = (self.decided.clone(), self.decided.lock().unwrap().len());
+        self.decided.lock().unwrap().push(Decided { window, call: call.clone(), approved, kept: false });
         self.tell(window, move |link| async move {
-            let taken = link.decide(call.clone(), approved).await;
-            // A decision lives in memory: it is kept as long as its window is.
-            taken.is_ok().then(|| book.lock().unwrap().insert(call)).map(drop)
+            let taken = link.decide(call, approved).await.is_ok();
+            book.lock().unwrap()[index].kept = taken;
+            Some(())
         });
     }
 
@@ -221,7 +239,8 @@ impl World {
         self.note(&format!("{window} starts again"));
         let old = &self.windows[window];
         old.polls_left.store(0, Ordering::Relaxed);
-        // What it decided and had not delivered is gone with it.
+        // A decision lives in memory: what was not delivered is gone with the window, and the question stands there again.
+        self.decided.lock().unwrap().iter_mut().filter(|decided| decided.window == window).for_each(|decided| decided.kept = false);
         self.windows[window] = Window::open(old.disk.clone(), &self.ether);
     }
 
@@ -247,6 +266,24 @@ impl World {
             quiet = if all { quiet + 1 } else { 0 };
             assert!(Instant::now() < deadline, "it never came to rest: {why:#?}");
             assert!(self.ether.opened.load(Ordering::Relaxed) < MAX_SOCKETS, "a loop of sockets: {why:#?}");
+        }
+    }
+
+    /// Nothing ran that nobody approved, nothing was denied that nobody denied, and no decision was dropped.
+    fn judge_decisions(&self, stored: &[Value]) {
+        let decided = self.decided.lock().unwrap();
+        let parts = stored.iter().flat_map(|message| message["parts"].as_array().unwrap());
+        for part in parts.filter(|part| part["toolName"] == "getWeather") {
+            let (call, state) = (part["toolCallId"].as_str().unwrap(), part["state"].as_str().unwrap());
+            let taken = |approved: bool| decided.iter().any(|decided| decided.call == call && decided.approved == approved);
+            match state {
+                "output-available" => assert!(taken(true), "{call} ran, and nobody approved it"),
+                "output-denied" => assert!(taken(false), "{call} was denied by nobody"),
+                "approval-requested" => {
+                    assert!(!decided.iter().any(|decided| decided.call == call && decided.kept), "the decision on {call} is lost");
+                }
+                _ => {}
+            }
         }
     }
 
@@ -287,6 +324,7 @@ impl World {
             assert!(!said[..index].contains(one), "“{one}” is there twice: {said:?}");
             assert!(!failed.contains(*one), "“{one}” is there and has failed, too");
         }
+        self.judge_decisions(&stored);
         for typed in typed.iter().filter(|typed| typed.id.is_some() && !self.touched.contains(&typed.text)) {
             assert!(said.contains(&typed.text.as_str()) || failed.contains(&typed.text), "“{}” is lost: {said:?} {failed:?}", typed.text);
         }
