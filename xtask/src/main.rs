@@ -8,6 +8,7 @@
 mod agent;
 mod bench;
 mod bundle;
+mod fuzz;
 mod process;
 mod run;
 mod session;
@@ -43,6 +44,8 @@ enum Command {
     Test(test::Options),
     /// Measure the fold: beside the SDK's own reader, and beside bare parsing.
     Bench(bench::Options),
+    /// Run the fuzzer on what reads the words of others, or one input of it once more.
+    Fuzz(fuzz::Options),
     /// Build the installable package for this system and hold it against its size limits.
     Bundle(bundle::Options),
     /// Run a command on a virtual desktop of its own: display, message bus, open keychain, empty home folder (Linux).
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bundle(options) => bundle::run(&options),
         Command::Desktop { arguments } => session::run(&arguments),
         Command::WasmTestRunner { arguments } => test::wasm_test_runner(arguments),

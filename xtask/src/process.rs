@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
@@ -160,6 +161,13 @@ impl Cmd {
     pub(crate) fn spawn(&self, stdout: Stdio) -> Result<Child> {
         self.show();
         self.command().stdin(Stdio::null()).stdout(stdout).spawn().with_context(|| self.not_started())
+    }
+
+    /// Starts in the background; all that it prints goes into `log`.
+    pub(crate) fn spawn_logged(&self, log: &File) -> Result<Child> {
+        self.show();
+        let (stdout, stderr) = (log.try_clone()?, log.try_clone()?);
+        self.command().stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().with_context(|| self.not_started())
     }
 
     fn check(&self, status: ExitStatus) -> Result<()> {

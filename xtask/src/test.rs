@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use crate::process::Cmd;
 use crate::setup::{self, Need, npm};
 use crate::toolchain::{TARGET, WasmToolchain};
-use crate::{agent, run, session, ui, workspace};
+use crate::{agent, fuzz, run, session, ui, workspace};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -39,6 +39,8 @@ enum Step {
     ClippyUi,
     /// Unit, integration and documentation tests, and whether generated files are as generated.
     Unit,
+    /// The fuzzer, a minute for each of its targets.
+    Fuzz,
     /// The front end's tests in a headless browser.
     Wasm,
     /// The hosted agent: types and tests on the Workers runtime.
@@ -91,6 +93,9 @@ fn prepare(steps: &[Step]) -> Result<()> {
     if any(&[Step::Clippy, Step::Unit, Step::E2e]) {
         needs.push(Need::App);
     }
+    if cfg!(target_os = "linux") && any(&[Step::Fuzz]) {
+        needs.push(Need::Fuzzer);
+    }
     if any(&[Step::Wasm, Step::E2e]) {
         needs.push(Need::Browser);
     }
@@ -126,6 +131,7 @@ impl Step {
                 WasmToolchain::ensure()?.clippy(&arguments).run()
             }
             Self::Unit => unit(runner),
+            Self::Fuzz => fuzzer(),
             Self::Wasm => wasm(runner),
             Self::Agent => agent::test(),
             Self::Interop => interop(runner),
@@ -173,6 +179,14 @@ fn interop(runner: &[String]) -> Result<()> {
     } else {
         Cmd::cargo().args(["test", "--package", INTEROP, "--", "--test-threads=2"]).args(runner).run()
     }
+}
+
+fn fuzzer() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        println!("Left out: the fuzzer reads the same everywhere, and has been tried on Linux.");
+        return Ok(());
+    }
+    fuzz::run(&fuzz::Options::default())
 }
 
 fn wasm(runner: &[String]) -> Result<()> {

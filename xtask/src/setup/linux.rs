@@ -38,6 +38,7 @@ const FONTS: Group = Group {
     why: "fonts, so that screenshots show text in every script",
     packages: &["fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"],
 };
+const FUZZER: Group = Group { why: "a C++ compiler, for the fuzzer's engine", packages: &["build-essential"] };
 const WASM: Group = Group {
     why: "a Rust compiler with its library sources, because rustup could not add the wasm target",
     packages: &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy", "lld-22 | lld"],
@@ -51,6 +52,7 @@ pub(super) fn ensure(needs: &[Need]) -> Result<()> {
             Need::App => groups.push(&APP),
             Need::Browser if browser_is_there() => {}
             Need::Browser => groups.push(&BROWSER),
+            Need::Fuzzer => groups.push(&FUZZER),
             Need::VirtualDesktop => groups.extend([&VIRTUAL_DESKTOP, &FONTS]),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) enum Need {
     Browser,
     /// Run the app on a virtual display with a keychain, a link handler and a browser.
     VirtualDesktop,
+    /// Compile the fuzzer's engine, which is C++.
+    Fuzzer,
 }
 
 /// Installs the system's packages for these needs.
