@@ -1,5 +1,7 @@
 //! [`Watched`]: a conversation with all that has to hold after each event, whatever it was.
 
+use std::env;
+
 use callbox_protocol::{Conversation, UiMessage, apply};
 
 use crate::Event;
@@ -9,11 +11,21 @@ use crate::Event;
 pub struct Watched {
     conversation: Conversation,
     mirror: Vec<UiMessage>,
+    /// Every event is told.
+    aloud: bool,
 }
 
 impl Watched {
+    /// An empty conversation. With `CALLBOX_TELL` in the environment, it says what happens to it.
+    pub fn new() -> Self {
+        Self { aloud: env::var_os("CALLBOX_TELL").is_some(), ..Self::default() }
+    }
+
     /// Lets it happen, and looks whether the mirror follows and what was settled stays settled.
     pub fn happen(&mut self, event: &Event) {
+        if self.aloud {
+            eprintln!("{event:?}");
+        }
         let before = self.settled();
         event.happen(&mut self.conversation);
         for op in self.conversation.take_ops() {

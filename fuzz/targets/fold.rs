@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some((b'#', rest)) => good(&mut Choices::new(rest)),
         Some((b'!', rest)) => {
             let mut choices = Choices::new(rest);
-            let mut watched = Watched::default();
+            let mut watched = Watched::new();
             let mut left = MOST;
             while left > 0 && !choices.is_over() {
                 watched.happen(&Event::any(&mut choices));
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         _ => {
             let Ok(text) = std::str::from_utf8(bytes) else { return };
-            let mut watched = Watched::default();
+            let mut watched = Watched::new();
             let mut chunks = 0;
             for line in text.lines().take(MOST) {
                 if let Some(event) = Event::read(line, chunks) {

@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let [target] = chosen[..] else { bail!("--input goes with one --target: which program is to read it?") };
         let input = std::path::absolute(input)?;
         ensure!(input.is_file(), "there is no file {}", input.display());
-        return Cmd::new(program(target)).arg(input).run();
+        return Cmd::new(program(target)).arg(input).env("CALLBOX_TELL", "1").run();
     }
     let mut found = Vec::new();
     for some in chosen.chunks(AT_ONCE) {
@@ -157,7 +157,9 @@ impl Running {
             return Ok(None);
         }
         let lines: Vec<&str> = log.lines().collect();
-        println!("{}", lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n"));
+        // From the panic on, or else the end.
+        let from = lines.iter().position(|line| line.contains("panicked at")).unwrap_or(lines.len().saturating_sub(LAST_WORDS));
+        println!("{}", lines.iter().skip(from).take(LAST_WORDS).copied().collect::<Vec<_>>().join("\n"));
         let told = lines.iter().rev().find_map(|line| line.split_once("Test unit written to "));
         let Some((_, input)) = told else { bail!("{} ended ({status}) without a word of why: {}", self.target.name(), self.log.display()) };
         let input = self.findings.join(Path::new(input.trim()).file_name().unwrap_or_default());

@@ -120,7 +120,10 @@ impl Step {
 
     fn run(self, runner: &[String]) -> Result<()> {
         match self {
-            Self::Fmt => Cmd::cargo().args(["fmt", "--all", "--check"]).run(),
+            Self::Fmt => {
+                Cmd::cargo().args(["fmt", "--all", "--check"]).run()?;
+                Cmd::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).run()
+            }
             Self::Ui => ui::build(&ui::Options::default()).map(drop),
             Self::Clippy => {
                 page_for_the_app()?;

@@ -35,6 +35,16 @@ pub(super) fn rank(tool: &ToolPart) -> u8 {
 /// The rank from which on somebody has decided.
 pub(super) const DECIDED: u8 = 3;
 
+/// Gives a copy of a message that is behind the calls that were decided or have ended in the one that is shown.
+pub(super) fn keep_decided(behind: &mut UiMessage, shown: &UiMessage) {
+    for tool in behind.parts.iter_mut().filter_map(Part::as_tool_mut) {
+        let firmer = |ours: &&ToolPart| ours.is_settled() || rank(ours) >= DECIDED && rank(ours) > rank(tool);
+        if let Some(ours) = shown.tool(&tool.tool_call_id).filter(firmer) {
+            tool.clone_from(ours);
+        }
+    }
+}
+
 /// How many submits of others may be on their way at once.
 const LONGEST_ECHOES: usize = 16;
 

@@ -8,6 +8,7 @@ use crate::stored;
 use super::Conversation;
 use super::chunks::{self, Fold};
 use super::list::List;
+use super::merge::keep_decided;
 use super::running::{Again, Ended, Phase, Running, Stream};
 use super::turn::{Outcome, Reaction};
 
@@ -175,7 +176,12 @@ impl Conversation {
         };
         let Some(target) = &stream.target else { return };
         match (self.list.position(target), kept) {
-            (Some(at), Some(kept)) => self.list.replace(at, kept),
+            (Some(at), Some(mut kept)) => {
+                if let Some(shown) = self.list.get(at) {
+                    keep_decided(&mut kept, shown);
+                }
+                self.list.replace(at, kept);
+            }
             (Some(_), None) => self.list.retain(|message| message.id != *target),
             (None, _) => {}
         }

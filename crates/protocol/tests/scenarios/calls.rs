@@ -267,3 +267,13 @@ fn a_stored_copy_does_not_change_how_a_call_has_ended_when_a_continuation_is_sen
     receive(&mut conversation, [unnumbered(true, false, &asks)]);
     assert_eq!(state_of(&conversation), ToolState::OutputError);
 }
+
+#[test]
+fn a_call_that_has_ended_stays_so_when_the_agent_was_killed_and_has_stored_less() {
+    let mut conversation = Conversation::new();
+    conversation.snapshot(vec![message(json!({"id": "a1", "role": "assistant", "parts": [tool("approval-responded", json!({}))]}))]);
+    receive(&mut conversation, [unnumbered(false, true, &json!({"type": "tool-output-available", "toolCallId": "c", "output": 1}))]);
+    let end = json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": "", "done": true, "replay": true, "outcome": "aborted"});
+    receive(&mut conversation, [frame(end)]);
+    assert_eq!(state_of(&conversation), ToolState::OutputAvailable);
+}
