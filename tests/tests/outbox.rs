@@ -5,7 +5,7 @@
 use std::{env, time::Duration};
 
 use callbox_e2e::{App, View, Window, World, testids, window::named};
-use callbox_sandbox::Endpoint;
+use callbox_sandbox::{Endpoint, Fault};
 use serde_json::Value;
 use thirtyfour::Key;
 
@@ -127,4 +127,26 @@ async fn killed_at_any_moment_it_loses_nothing_and_says_nothing_twice() {
     let expected: Vec<&String> = typed.iter().filter(|text| asked.contains(text)).collect();
     assert_eq!(asked.iter().collect::<Vec<_>>(), expected, "each once, in the order in which it was typed");
     assert_eq!(world.control().requests(Endpoint::Turn), u64::try_from(asked.len()).unwrap(), "each was asked once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_a_conversation_that_is_not_open_is_told() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    let window = app.window();
+    let first = window.ask("stream 3").await.unwrap().conversation.unwrap();
+    world.sandbox.stop_agent().await;
+    window.until("the break is shown", |view| view.connection.as_deref() == Some("offline")).await.unwrap();
+    window.say("stream 9").await.unwrap();
+    window.click(testids::NEW_CONVERSATION).await.unwrap();
+    window.until("another conversation", |view| view.conversation.as_ref().is_some_and(|id| *id != first)).await.unwrap();
+    world.control().once(Endpoint::Submit, Fault::Skip);
+    world.sandbox.start_agent().await.unwrap();
+    window.until("it is told", |view| view.notices == ["message-failed-elsewhere"]).await.unwrap();
+    // It is kept, and can be sent again.
+    window.driver().click(&format!("[data-testid=conversation-item][data-conversation=\"{first}\"]")).await.unwrap();
+    let failed = |view: &View| view.messages.last().is_some_and(|last| last.delivery.as_deref() == Some("failed"));
+    window.until("the failed message", failed).await.unwrap();
+    window.click(testids::RETRY_MESSAGE).await.unwrap();
+    window.until("an answer", |view| view.settled() && view.messages.len() == 4).await.unwrap();
 }

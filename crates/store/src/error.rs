@@ -46,6 +46,9 @@ pub enum StoreError {
     /// The disk did not do as it was told.
     #[error("The disk could not be read or written. Try again; if it happens again, check the disk.")]
     Io,
+    /// The conversation has been forgotten meanwhile.
+    #[error("The conversation is no longer on this computer, so nothing was kept in it. Begin a new one.")]
+    NoConversation,
     /// A defect of this app. The text is SQLite's and contains nothing of the user's.
     #[error("An internal step of the list of conversations failed ({0}). Please report it.")]
     Internal(String),
@@ -64,6 +67,7 @@ impl StoreError {
             Self::CannotOpen => "store-cannot-open",
             Self::Busy => "store-busy",
             Self::Io => "store-io",
+            Self::NoConversation => "store-no-conversation",
             Self::Internal(_) => "store-internal",
         }
     }
@@ -73,7 +77,7 @@ impl StoreError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::DiskFull | Self::ReadOnly | Self::CannotOpen | Self::Busy | Self::Io => Retry::Later,
-            Self::WrongKey | Self::Corrupt | Self::Newer { .. } | Self::Internal(_) => Retry::Never,
+            Self::WrongKey | Self::Corrupt | Self::Newer { .. } | Self::NoConversation | Self::Internal(_) => Retry::Never,
         }
     }
 }

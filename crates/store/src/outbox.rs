@@ -12,19 +12,22 @@ impl Store {
     /// `body` is the caller's business, and sealed.
     ///
     /// # Errors
-    /// See [`StoreError`]; nothing was changed.
+    /// [`StoreError::NoConversation`]: what was forgotten while it was being saved would be sent by the next start. Else see [`StoreError`]; nothing
+    /// was changed.
     pub fn put_outgoing(&self, account: &str, conversation: &str, message: &str, body: &[u8]) -> Result<(), StoreError> {
         let base = self.base()?;
         let name = base.keys.account(account);
         let sealed = base.keys.seal(&place(&name, conversation, message), body)?;
-        base.connection
+        let kept = base
+            .connection
             .prepare_cached(
                 "INSERT INTO outbox (account, conversation, message, position, body)
-                 VALUES (?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM outbox WHERE account = ?1 AND conversation = ?2), ?4)
+                 SELECT ?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM outbox WHERE account = ?1 AND conversation = ?2), ?4
+                 WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?1 AND id = ?2)
                  ON CONFLICT DO UPDATE SET body = excluded.body",
             )?
             .execute((&name, conversation, message, sealed))?;
-        Ok(())
+        if kept == 0 { Err(StoreError::NoConversation) } else { Ok(()) }
     }
 
     /// The messages that are kept for a conversation, oldest first. One that somebody has tampered with is left out, and left in the file.
@@ -72,5 +75,32 @@ impl Store {
             message,
         ))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Conversation, Retry, Store, StoreError};
+
+    #[test]
+    fn a_full_disk_keeps_what_was_there_and_takes_more_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite3"), [7; 32]).unwrap();
+        store.put("ada", &Conversation { id: "a".to_owned(), title: String::new(), updated_at: 1 }).unwrap();
+        store.put_outgoing("ada", "a", "m1", b"first").unwrap();
+        let limit = |pages: u32| {
+            let base = store.base().unwrap();
+            let taken: u32 = base.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+            base.connection.query_row(&format!("PRAGMA max_page_count = {}", taken + pages), [], |_| Ok(())).unwrap();
+        };
+        limit(0);
+        let large = vec![b'x'; 100_000];
+        let error = store.put_outgoing("ada", "a", "m2", &large).unwrap_err();
+        assert_eq!((&error, error.retry()), (&StoreError::DiskFull, Retry::Later));
+        assert_eq!(store.put_outgoing("ada", "a", "m1", &large), Err(StoreError::DiskFull));
+        assert_eq!(store.outgoing("ada", "a").unwrap(), [b"first"]);
+        limit(100);
+        store.put_outgoing("ada", "a", "m2", &large).unwrap();
+        assert_eq!(store.outgoing("ada", "a").unwrap().len(), 2);
     }
 }

@@ -239,6 +239,9 @@ fn messages_on_their_way_are_there_after_a_crash_in_their_order_and_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite3");
     let store = Store::open(&path, KEY).unwrap();
+    for name in ["a", "b"] {
+        store.put(ADA, &conversation(name, "", 1)).unwrap();
+    }
     for (id, text) in [("m9", "first words"), ("m1", "second words"), ("m5", "third words")] {
         store.put_outgoing(ADA, "a", id, text.as_bytes()).unwrap();
     }
@@ -268,6 +271,8 @@ fn messages_on_their_way_go_with_their_conversation_and_with_their_account() {
     }
     store.remove(ADA, "a").unwrap();
     assert_eq!((outgoing(&store, ADA, "a").len(), outgoing(&store, ADA, "b").len()), (0, 1));
+    let error = store.put_outgoing(ADA, "a", "m2", b"words").unwrap_err();
+    assert_eq!((error.code(), error.retry()), ("store-no-conversation", Retry::Never), "it was being saved while its conversation went");
     store.wipe(ADA).unwrap();
     assert_eq!((outgoing(&store, ADA, "b").len(), outgoing(&store, GRACE, "a").len()), (0, 1));
 }
@@ -277,6 +282,7 @@ fn a_message_that_was_moved_to_another_row_does_not_open_and_is_left_where_it_is
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite3");
     let store = Store::open(&path, KEY).unwrap();
+    store.put(ADA, &conversation("a", "", 1)).unwrap();
     store.put_outgoing(ADA, "a", "m1", b"one").unwrap();
     store.put_outgoing(ADA, "a", "m2", b"two").unwrap();
     let file = rusqlite::Connection::open(&path).unwrap();

@@ -288,7 +288,12 @@ impl Desk {
         }
     }
 
-    pub(super) fn delivered(&mut self, conversation: &str) {
+    /// A conversation that is not open has delivered what it could. `failed`: not all of it.
+    pub(super) fn delivered(&mut self, conversation: &str, failed: bool) {
+        if failed {
+            let known = self.conversations().into_iter().find(|known| known.id == conversation);
+            self.notify(NoticeKind::Warning, view::failed_elsewhere(known.map(|known| known.title).unwrap_or_default()));
+        }
         if let Some((threads, road)) = self.road() {
             threads.delivered(conversation, &road);
         }

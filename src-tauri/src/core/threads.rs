@@ -6,7 +6,7 @@ use std::{
 };
 
 use callbox_ipc::{Event, ThreadEvent, ThreadUpdate};
-use callbox_link::{DeliveryState, Link, LinkConfig, Status, Subscription};
+use callbox_link::{Delivery, DeliveryState, Link, LinkConfig, LinkState, Status, Subscription};
 use callbox_store::Store;
 use tokio::task::AbortHandle;
 
@@ -95,10 +95,15 @@ impl Threads {
     fn put_aside(&mut self, jobs: &Jobs) {
         let Some(shown) = self.shown.take() else { return };
         shown.news.abort();
-        if delivers(&shown.link.status().borrow()) {
+        let status = shown.link.status().borrow().clone();
+        if !delivers(&status) {
+            close(shown.link);
+        } else if self.delivering.len() < MAX_DELIVERING || !status.decisions.is_empty() {
             self.watch(shown.conversation, shown.link, jobs);
         } else {
+            // Messages are on the disk, and a decision is nowhere but in its link.
             close(shown.link);
+            self.waiting.push_back(shown.conversation);
         }
     }
 
@@ -139,7 +144,10 @@ impl Threads {
                 // Its end is the end of the link, whoever wanted that.
                 let _ = status.status().wait_for(|status| !delivers(status)).await;
             }
-            jobs.post(move |desk| desk.delivered(&name)).await;
+            let has_failed = |delivery: &Delivery| matches!(delivery.state, DeliveryState::Failed(_));
+            let was_failed = |delivery: &Delivery| snapshot.status.deliveries.contains(delivery);
+            let failed = status.status().borrow().deliveries.iter().any(|delivery| has_failed(delivery) && !was_failed(delivery));
+            jobs.post(move |desk| desk.delivered(&name, failed)).await;
         });
         self.delivering.insert(conversation, Delivering { link, watch: watch.abort_handle() });
     }
@@ -177,8 +185,12 @@ impl Threads {
     }
 }
 
-/// Whether there is something that is sent without anybody's doing.
+/// Whether there is something that is sent without anybody's doing. An agent that does not want us will not want it either; it is tried again
+/// when the conversation is opened, and with the next start.
 fn delivers(status: &Status) -> bool {
+    if matches!(status.link, LinkState::Refused(_) | LinkState::Closed) {
+        return false;
+    }
     !status.decisions.is_empty() || status.deliveries.iter().any(|delivery| !matches!(delivery.state, DeliveryState::Failed(_)))
 }
 

@@ -104,6 +104,12 @@ pub(super) fn not_revoked() -> UserError {
     )
 }
 
+/// A message has failed in a conversation that is not open. Its title is the user's own words.
+pub(super) fn failed_elsewhere(title: String) -> UserError {
+    let text = format!("A message in “{title}” could not be sent. Open the conversation to send it again or to drop it.");
+    with("detail", title, UserError::new("message-failed-elsewhere", text))
+}
+
 /// Why a link was not taken. Nothing of the link is repeated.
 pub(super) fn ignored_link(reason: &Ignored) -> UserError {
     let text = match reason {

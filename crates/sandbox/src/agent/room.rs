@@ -19,7 +19,7 @@ use super::{
     transcript::{self, Settlement},
     turn,
 };
-use crate::random;
+use crate::{Endpoint, Fault, random};
 
 /// A conversation.
 #[derive(Debug)]
@@ -106,9 +106,19 @@ impl Room {
 
     /// A message list from a client: taken over, told to the others (twice: as it came and as it is stored), and answered.
     pub(super) fn submit(self: &Arc<Self>, key: u64, request: &str, incoming: &[Value], tools: Vec<Value>) {
+        let faults = self.house.control.take(Endpoint::Submit);
         let mut state = self.state();
-        state.client_tools = tools;
         let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
+        if faults.contains(&Fault::Skip) {
+            let list = frames::messages(&state.messages);
+            if let Some(seat) = state.seat(key) {
+                seat.send(list);
+                let ids = transcript::trailing_user_ids(incoming);
+                seat.send(Response::done(request, Outcome::Skipped, &ids, false).text());
+            }
+            return;
+        }
+        state.client_tools = tools;
         state.broadcast_except(&pk, &frames::messages(incoming));
         transcript::take_over(&mut state.messages, incoming);
         self.save(&state);

@@ -31,6 +31,8 @@ pub enum Endpoint {
     Messages,
     /// A WebSocket handshake at the agent.
     Socket,
+    /// A request for a turn. Takes [`Fault::Skip`].
+    Submit,
     /// A turn of the agent, continuations included. Takes [`Fault::Delay`], [`Fault::ModelError`], [`Fault::Silence`], [`Fault::NoAnswer`].
     Turn,
 }
@@ -75,6 +77,8 @@ pub enum Fault {
     SetupError,
     /// Socket: no identity and no MCP frame on connect.
     SuppressProtocol,
+    /// Submit: dropped, as by an agent that is busy and does not queue (`messageConcurrency: "drop"`): the list as it was, and `skipped`.
+    Skip,
     /// Turn: ends with this error after `chunks` chunks of text.
     ModelError { text: String, chunks: usize },
     /// Turn: nothing is ever sent for it, as when the agent throws before it answers.
