@@ -58,6 +58,8 @@ struct Typed {
     text: String,
     /// Once the window has said that it is safe.
     id: Option<String>,
+    /// How many sockets there had been by then.
+    opened: u64,
 }
 
 pub(crate) struct World {
@@ -184,7 +186,7 @@ impl World {
         self.note(&format!("{window} types “{text}”"));
         let mut typed = self.typed.lock().unwrap();
         let index = typed.len();
-        typed.push(Typed { window, text: text.clone(), id: None });
+        typed.push(Typed { window, text: text.clone(), id: None, opened: self.ether.opened.load(Ordering::Relaxed) });
         drop(typed);
         let (book, link) = (self.typed.clone(), self.windows[window].link.clone());
         tokio::spawn(async move {
@@ -287,6 +289,16 @@ impl World {
         }
     }
 
+    /// A message that nobody has touched fails only after it was lost with three sockets.
+    fn judge_failures(&self, shown: &ThreadSnapshot, typed: &[Typed]) {
+        let opened = self.ether.opened.load(Ordering::Relaxed);
+        for failed in shown.status.deliveries.iter().filter(|delivery| matches!(delivery.state, DeliveryState::Failed(_))) {
+            let one = typed.iter().find(|typed| typed.id.as_ref() == Some(&failed.message_id));
+            let Some(one) = one.filter(|one| !self.touched.contains(&one.text)) else { continue };
+            assert!(opened >= one.opened + 2, "“{}” was given up after {} sockets", one.text, opened - one.opened);
+        }
+    }
+
     async fn judge(&mut self) {
         let stored = self.ether.agent.messages(CONVERSATION);
         let user = |message: &&Value| message["role"] == "user";
@@ -315,6 +327,7 @@ impl World {
             }
             let texts = shown.messages.iter().filter(|message| waits.contains(message.id.as_str())).map(UiMessage::text);
             failed.extend(texts);
+            self.judge_failures(&shown, &typed);
             let kept: HashSet<String> = self.windows[window].disk.ids().into_iter().collect();
             for id in waits {
                 assert!(kept.contains(id), "window {window} shows a failed message that would be gone after a restart");
