@@ -117,7 +117,10 @@ async fn no_secret_is_in_a_log_a_file_an_argument_or_the_web_view() {
     let kept = keychain::entries().unwrap();
     let search = overheard.search();
     assert!(kept.iter().any(|entry| search.bytes("", entry.secret.as_bytes()).iter().any(|leak| leak.secret == "refresh_token")));
-    assert!(kept.iter().all(|entry| search.bytes("", entry.secret.as_bytes()).iter().all(|leak| leak.secret == "refresh_token")));
+    for entry in &kept {
+        let own = if entry.user.starts_with("access-") { "access_token" } else { "refresh_token" };
+        assert!(search.bytes("", entry.secret.as_bytes()).iter().all(|leak| leak.secret == own), "{} has another's secret", entry.user);
+    }
     let own: BTreeSet<String> = search.memory(app.pid()).unwrap().into_iter().map(|leak| leak.secret).collect();
     assert!(own.contains("access_token"), "the app's own memory is where it has to be, or the search is blind: {own:?}");
     overheard.assert_clean(&app, "after the exchange");

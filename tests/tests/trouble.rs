@@ -7,6 +7,9 @@ use std::time::Duration;
 use callbox_e2e::{App, View, World, keychain};
 use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
 
+/// Longer than any access token lives: until then, the one in the keychain is used, and the tenant is not asked.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// What became of the refresh tokens that the app presented so far.
 fn outcomes(world: &World) -> Vec<RefreshOutcome> {
     world.control().presented().iter().map(|presented| presented.outcome).collect()
@@ -77,6 +80,7 @@ async fn a_tenants_reply_that_was_lost_costs_no_sign_in() {
     app.window().ask("stream 7").await.unwrap();
     app.close().await.unwrap();
 
+    world.control().advance(A_DAY);
     let app = App::start(&world.desktop, &world.launch()).await.unwrap();
     let view = app.window().until("the history is there", |view| view.messages.len() == 4).await.unwrap();
     assert_eq!(view.screen.as_deref(), Some("main"));
@@ -123,6 +127,7 @@ async fn a_session_that_the_tenant_has_ended_leads_back_to_the_door() {
     app.close().await.unwrap();
     world.control().revoke_everything();
 
+    world.control().advance(A_DAY);
     let app = App::start(&world.desktop, &world.launch()).await.unwrap();
     let view = app.window().screen("sign-in").await.unwrap();
     assert_eq!(view.errors, ["session-ended"], "it says why");
@@ -139,6 +144,7 @@ async fn a_tenant_that_is_down_when_the_app_starts_ends_no_session() {
     world.control().always(Endpoint::Token, [Fault::status(503)]);
     world.control().always(Endpoint::Discovery, [Fault::status(503)]);
 
+    world.control().advance(A_DAY);
     let app = App::start(&world.desktop, &world.launch()).await.unwrap();
     app.window().until("it says that it is offline", |view| view.connection.as_deref() == Some("offline")).await.unwrap();
     assert_eq!(app.window().look().await.unwrap().screen.as_deref(), Some("main"), "still signed in");

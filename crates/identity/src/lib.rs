@@ -24,6 +24,7 @@ mod entropy;
 mod error;
 mod fetch;
 mod id_token;
+mod journal;
 mod jwks;
 mod lock;
 mod obstacle;

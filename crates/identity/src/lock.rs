@@ -46,6 +46,17 @@ pub(crate) async fn take(folder: PathBuf, name: String) -> Taken {
     }
 }
 
+/// The lock of this name, if nobody has it and there are locks in this place.
+pub(crate) fn try_take(folder: &Path, name: &str) -> Option<Lock> {
+    let file = open(folder, name).ok()?;
+    file.try_lock().is_ok().then_some(Lock(file))
+}
+
+/// Whether somebody has the lock of this name.
+pub(crate) fn is_taken(folder: &Path, name: &str) -> bool {
+    open(folder, name).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// The file stays when the lock is gone: removing it would let two processes lock two files of one name.
 fn open(folder: &Path, name: &str) -> io::Result<File> {
     create_dir_all(folder)?;

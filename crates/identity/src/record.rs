@@ -1,10 +1,12 @@
-//! What the vault holds of a session: the refresh token and enough to show who is signed in. Versioned JSON.
+//! What the vault holds of a session: the refresh token and enough to show who is signed in, and beside it an access token. Versioned JSON.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use callbox_vault::{ENTRY_LEN, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Profile};
+use crate::{Account, Profile, journal, refresh::Held};
 
 const VERSION: u32 = 1;
 /// Longer names and addresses are cut: the record has to fit into the smallest keychain beside a large refresh token.
@@ -14,12 +16,16 @@ const MAX_SHOWN: usize = 120;
 pub(crate) struct Record {
     pub(crate) refresh: Secret<String>,
     pub(crate) account: Account,
+    /// One more with each refresh token that the session gets. An earlier version of this app wrote none: 0.
+    pub(crate) generation: u64,
 }
 
 /// The stored form. Names are short because the keychain is small.
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     v: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    n: u64,
     rt: &'a str,
     iss: &'a str,
     sub: &'a str,
@@ -28,6 +34,11 @@ struct Stored<'a> {
     email: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     picture: Option<&'a str>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The name of a profile's session in the vault: the same issuer, client and audience are the same session. A hash, because some keychains
@@ -51,6 +62,7 @@ impl Record {
         let account = &self.account;
         let stored = Stored {
             v: VERSION,
+            n: self.generation,
             rt: self.refresh.expose(),
             iss: &account.iss,
             sub: &account.sub,
@@ -71,6 +83,8 @@ impl Record {
         #[derive(Deserialize)]
         struct Read {
             v: u32,
+            #[serde(default)]
+            n: u64,
             rt: String,
             iss: String,
             sub: String,
@@ -84,7 +98,70 @@ impl Record {
         let refresh = Secret::new(read.rt);
         let usable = read.v == VERSION && !refresh.expose().is_empty() && !read.sub.is_empty();
         let account = Account { iss: read.iss, sub: read.sub, name: read.name, email: read.email, picture: read.picture };
-        usable.then_some(Self { refresh, account })
+        usable.then_some(Self { refresh, account, generation: read.n })
+    }
+}
+
+/// An access token as the processes of one user share it: what one of them was given, the others need not ask for.
+pub(crate) struct Spare {
+    pub(crate) access: Secret<String>,
+    pub(crate) lifetime: Duration,
+    /// When its request was sent, by the clock on the wall: the one that processes have in common.
+    pub(crate) since: SystemTime,
+    /// The hash of the refresh token that came with it.
+    with: String,
+}
+
+/// The stored form.
+#[derive(Serialize)]
+struct StoredSpare<'a> {
+    v: u32,
+    at: &'a str,
+    since_ms: u64,
+    lifetime_ms: u64,
+    with: &'a str,
+}
+
+impl Spare {
+    pub(crate) fn of(held: &Held, refresh: &Secret<String>) -> Self {
+        let (access, lifetime, since) = held.parts();
+        Self { access, lifetime, since, with: journal::hash(refresh) }
+    }
+
+    pub(crate) fn came_with(&self, refresh: &Secret<String>) -> bool {
+        self.with == journal::hash(refresh)
+    }
+
+    pub(crate) fn encode(&self) -> Secret<Vec<u8>> {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let stored = StoredSpare {
+            v: VERSION,
+            at: self.access.expose(),
+            since_ms: millis(self.since.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            lifetime_ms: millis(self.lifetime),
+            with: &self.with,
+        };
+        let mut bytes = Vec::with_capacity(256 + 2 * self.access.expose().len());
+        // Strings and numbers always serialize.
+        let _ = serde_json::to_writer(&mut bytes, &stored);
+        Secret::new(bytes)
+    }
+
+    /// Reads what [`Spare::encode`] wrote. `None`: another version, or something else.
+    pub(crate) fn decode(bytes: &Secret<Vec<u8>>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Read {
+            v: u32,
+            at: String,
+            since_ms: u64,
+            lifetime_ms: u64,
+            with: String,
+        }
+        let read: Read = serde_json::from_slice(bytes.expose()).ok()?;
+        let access = Secret::new(read.at);
+        let since = UNIX_EPOCH.checked_add(Duration::from_millis(read.since_ms))?;
+        let usable = read.v == VERSION && !access.expose().is_empty() && access.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        usable.then_some(Self { access, lifetime: Duration::from_millis(read.lifetime_ms), since, with: read.with })
     }
 }
 
@@ -103,13 +180,13 @@ mod tests {
             email: Some("ada@example.com".to_owned()),
             picture: Some("https://pictures.example/ada.png".to_owned()),
         };
-        Record { refresh: refresh.into(), account }
+        Record { refresh: refresh.into(), account, generation: 7 }
     }
 
     #[test]
     fn a_record_reads_what_it_writes() {
         let read = Record::decode(&record("the-token").encode()).unwrap();
-        assert_eq!((read.refresh.expose().as_str(), read.account), ("the-token", record("").account));
+        assert_eq!((read.refresh.expose().as_str(), read.generation, read.account), ("the-token", 7, record("").account));
     }
 
     #[test]
@@ -117,8 +194,27 @@ mod tests {
         let text = String::from_utf8(record("rt").encode().expose().clone()).unwrap();
         assert_eq!(
             text,
-            r#"{"v":1,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada \"the first\" Løvelace","email":"ada@example.com","picture":"https://pictures.example/ada.png"}"#
+            r#"{"v":1,"n":7,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada \"the first\" Løvelace","email":"ada@example.com","picture":"https://pictures.example/ada.png"}"#
         );
+    }
+
+    #[test]
+    fn the_form_of_an_earlier_version_is_read() {
+        let earlier = r#"{"v":1,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada"}"#;
+        let read = Record::decode(&earlier.as_bytes().into()).unwrap();
+        assert_eq!((read.refresh.expose().as_str(), read.generation, read.account.name.as_str()), ("rt", 0, "Ada"));
+    }
+
+    #[test]
+    fn an_access_token_is_read_with_the_refresh_token_that_it_came_with_and_no_other() {
+        let since = UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+        let held = Held::new("at".into(), Duration::from_secs(3600), tokio::time::Instant::now(), since);
+        let bytes = Spare::of(&held, &"rt".into()).encode();
+        let spare = Spare::decode(&bytes).unwrap();
+        assert_eq!((spare.access.expose().as_str(), spare.lifetime, spare.since), ("at", Duration::from_secs(3600), since));
+        assert!(spare.came_with(&"rt".into()) && !spare.came_with(&"rt2".into()));
+        assert!(!String::from_utf8(bytes.expose().clone()).unwrap().contains("\"rt\""), "only its hash is there");
+        assert!(Spare::decode(&record("rt").encode()).is_none());
     }
 
     #[test]

@@ -30,6 +30,18 @@ impl Held {
         Self { token, since, since_wall }
     }
 
+    /// One that another process was given at `since`. `None` if it cannot be handed out now, or if the clocks do not tell how old it is.
+    pub(crate) fn found(token: Secret<String>, lifetime: Duration, since: SystemTime, now: Instant, wall: SystemTime) -> Option<Self> {
+        let age = wall.duration_since(since).ok()?;
+        let held = Self::new(token, lifetime, now.checked_sub(age)?, since);
+        held.is_fresh(now, wall).then_some(held)
+    }
+
+    /// The token, how long it is good, and since when.
+    pub(crate) fn parts(&self) -> (Secret<String>, Duration, SystemTime) {
+        (self.token.secret().clone(), self.token.expires() - self.since, self.since_wall)
+    }
+
     /// Whether it can be handed out. The monotonic clock decides; where it stood still while the computer slept, the wall clock knows better.
     /// A wall clock that is set back changes nothing, one that is set forward costs one refresh.
     pub(crate) fn is_fresh(&self, now: Instant, wall: SystemTime) -> bool {
@@ -119,6 +131,21 @@ mod tests {
         assert!(!held.is_fresh(start, SystemTime::UNIX_EPOCH + Duration::from_secs(7200)));
         assert!(held.is_fresh(start, SystemTime::UNIX_EPOCH - Duration::from_secs(7200)));
         assert!(!held.is_fresh(start + Duration::from_secs(3600), SystemTime::UNIX_EPOCH - Duration::from_secs(7200)));
+    }
+
+    #[test]
+    fn a_token_that_another_process_was_given_is_as_old_as_the_wall_says_and_none_if_the_wall_was_set_back() {
+        let (now, wall) = (Instant::now() + Duration::from_secs(10_000), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
+        let found = |age: i64| {
+            let since =
+                if age < 0 { wall + Duration::from_secs(age.unsigned_abs()) } else { wall - Duration::from_secs(age.unsigned_abs()) };
+            Held::found("at".into(), Duration::from_secs(3600), since, now, wall)
+        };
+        let held = found(1000).unwrap();
+        assert_eq!(held.token.expires(), now + Duration::from_secs(2600));
+        assert!(held.is_fresh(now + Duration::from_secs(2539), wall) && !held.is_fresh(now + Duration::from_secs(2540), wall));
+        assert!(found(0).is_some() && found(3539).is_some());
+        assert!(found(3540).is_none() && found(-1).is_none());
     }
 
     #[test]

@@ -59,6 +59,10 @@ impl AccessToken {
         header
     }
 
+    pub(crate) fn secret(&self) -> &Secret<String> {
+        &self.value
+    }
+
     /// Tells two tokens apart without showing either: 64 bits of a hash.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -99,6 +103,13 @@ pub(crate) enum Refusal {
     Interaction(TenantError),
     /// A setting is wrong.
     Configuration(TenantError),
+}
+
+impl Refusal {
+    /// Whether the tenant may have done what it was asked although it did not say so.
+    pub(crate) fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Trouble(trouble) if trouble.may_have_happened())
+    }
 }
 
 /// Sorts an answer of the token endpoint.

@@ -1,8 +1,8 @@
 //! The actor: one loop, one owner of everything that a session remembers.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{future::Future, sync::Arc, time::SystemTime};
 
-use callbox_vault::{Health, Kept, Secret, Vault, VaultError};
+use callbox_vault::{Kept, Secret, Vault, VaultError};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
@@ -12,6 +12,7 @@ use super::{
     CallbackOutcome, Command, Config, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage,
     flights::{Proof, Wings},
     refreshing::{Flight, Waiter},
+    sharing::{Found, Sharing},
     sign_out::Departure,
 };
 use crate::{
@@ -19,7 +20,8 @@ use crate::{
     attempts::Attempts,
     discovery::Metadata,
     fetch::Reply,
-    lock::Taken,
+    journal,
+    lock::Lock,
     record::{self, Record},
     refresh::{Held, Pause},
     token::Rest,
@@ -30,14 +32,45 @@ pub(super) struct Live {
     pub(super) account: Account,
     /// None: the tenant gave none, and the session ends with its access token.
     pub(super) refresh: Option<Secret<String>>,
+    /// The number of this refresh token, see [`Record::generation`].
+    pub(super) generation: u64,
     pub(super) held: Option<Held>,
+    /// The fingerprint of an access token that an agent has refused: nobody gets it again.
+    pub(super) refused: Option<u64>,
     /// None: the vault has not answered yet.
     pub(super) storage: Option<Storage>,
+    /// Keeps other processes from presenting the vault's token while it is older than ours.
+    pub(super) custody: Option<Arc<Lock>>,
+}
+
+impl Live {
+    /// Goes on with what another process has put into the vault.
+    pub(super) fn adopt(&mut self, record: Record) {
+        self.refresh = Some(record.refresh);
+        self.account = record.account;
+        self.generation = record.generation;
+    }
+}
+
+/// What has become of a record that was given to the vault.
+pub(super) struct Written {
+    pub(super) kept: Result<Kept, VaultError>,
+    /// The vault did not take it, and the other processes can know.
+    pub(super) custody: Option<Arc<Lock>>,
+}
+
+impl Written {
+    pub(super) fn crashed() -> Self {
+        Self { kept: Err(VaultError::Backend("the write to it crashed".to_owned())), custody: None }
+    }
 }
 
 /// What a flight comes back with.
 pub(super) enum Event {
-    Restored(Result<Option<Secret<Vec<u8>>>, VaultError>),
+    Restored {
+        answer: Result<Option<Secret<Vec<u8>>>, VaultError>,
+        entry: journal::Entry,
+    },
     Discovered(Result<Arc<Metadata>, DiscoveryError>),
     Proved {
         attempt: AttemptId,
@@ -46,13 +79,12 @@ pub(super) enum Event {
     /// The record of session number `session` has been given to the vault.
     Kept {
         session: u64,
-        kept: Result<Kept, VaultError>,
+        written: Written,
     },
-    /// No other process refreshes now, and this is what the vault holds.
+    /// No other process refreshes now, and this is what there is.
     Locked {
         flight: u64,
-        taken: Taken,
-        stored: Option<Secret<Vec<u8>>>,
+        found: Found,
     },
     Answered {
         flight: u64,
@@ -63,7 +95,7 @@ pub(super) enum Event {
     /// The rotated token is in the vault; now the rest of its answer may be looked at.
     RotationKept {
         flight: u64,
-        kept: Option<Result<Kept, VaultError>>,
+        written: Option<Written>,
         rest: Rest,
         since: Since,
     },
@@ -81,8 +113,8 @@ pub(super) struct Actor {
     pub(super) wings: Wings,
     pub(super) vault: Vault,
     pub(super) key: String,
-    /// Where the locks are that are shared with other processes.
-    pub(super) locks: Option<PathBuf>,
+    /// What is shared with other processes.
+    pub(super) sharing: Option<Sharing>,
     pub(super) entropy: Arc<dyn Entropy>,
     publish: watch::Sender<SessionState>,
     events: mpsc::UnboundedSender<Event>,
@@ -107,16 +139,21 @@ pub(super) struct Actor {
     pub(super) flights: u64,
     pub(super) pause: Pause,
     pub(super) departures: Vec<Departure>,
-    deferred: Vec<oneshot::Sender<SignOut>>,
+    pub(super) deferred: Vec<oneshot::Sender<SignOut>>,
 }
 
 /// Runs a session until its last handle is gone, and then until a refresh that is under way has been kept.
-pub(super) async fn run(config: Config, locks: Option<PathBuf>, mut inbox: mpsc::Receiver<Command>, publish: watch::Sender<SessionState>) {
+pub(super) async fn run(
+    config: Config,
+    sharing: Option<Sharing>,
+    mut inbox: mpsc::Receiver<Command>,
+    publish: watch::Sender<SessionState>,
+) {
     let (events, mut results) = mpsc::unbounded_channel();
     let mut health = config.vault.state();
     let mut actor = Actor {
         key: record::key(&config.profile),
-        locks,
+        sharing,
         wings: Wings::new(config.http, config.profile, config.clock),
         vault: config.vault,
         entropy: config.entropy,
@@ -169,6 +206,9 @@ impl Actor {
             Command::Callback(link, reply) => self.callback(&link, reply),
             Command::Cancel => self.cancel(),
             Command::Token { rejected, reply } => {
+                if let (Some(live), Some(_)) = (self.live.as_mut(), rejected) {
+                    live.refused = rejected;
+                }
                 self.waiters.push(Waiter { rejected, reply });
                 self.serve();
             }
@@ -180,13 +220,13 @@ impl Actor {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Restored(answer) => self.restored(answer),
+            Event::Restored { answer, entry } => self.restored(answer, &entry),
             Event::Discovered(answer) => self.discovered(&answer),
             Event::Proved { attempt, result } => self.proved(attempt, result),
-            Event::Kept { session, kept } => self.kept(session, kept),
-            Event::Locked { flight, taken, stored } => self.locked(flight, taken, stored),
+            Event::Kept { session, written } => self.kept(session, written),
+            Event::Locked { flight, found } => self.met(flight, found),
             Event::Answered { flight, metadata, since, answer } => self.answered(flight, metadata, since, answer),
-            Event::RotationKept { flight, kept, rest, since } => self.rotation_kept(flight, kept, rest, since),
+            Event::RotationKept { flight, written, rest, since } => self.rotation_kept(flight, written, rest, since),
             Event::Reread { flight, answer } => self.reread(flight, answer),
         }
     }
@@ -202,7 +242,7 @@ impl Actor {
     }
 
     /// Tells everybody what has become of it all.
-    fn show(&self) {
+    pub(super) fn show(&self) {
         let state = match &self.live {
             _ if self.restoring => SessionState::Restoring,
             Some(Live { account, storage: Some(storage), .. }) => {
@@ -229,107 +269,6 @@ impl Actor {
             signing_in(attempt, SignInStage::WaitingForBrowser)
         } else {
             SessionState::SignedOut { reason: self.reason.clone() }
-        }
-    }
-}
-
-/// Restoring, and the vault's ups and downs.
-impl Actor {
-    fn restore(&mut self) {
-        self.restoring = true;
-        let answer = self.vault.get(&self.key);
-        self.fly(
-            async move { Event::Restored(answer.await) },
-            Event::Restored(Err(VaultError::Backend("the question to it crashed".to_owned()))),
-        );
-    }
-
-    fn restored(&mut self, answer: Result<Option<Secret<Vec<u8>>>, VaultError>) {
-        self.restoring = false;
-        self.unread = answer.is_err();
-        if self.live.is_none() {
-            // A sign-in may have failed meanwhile; then that is the news.
-            let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));
-            match answer.map(|bytes| bytes.map(|bytes| Record::decode(&bytes))) {
-                Ok(Some(Some(record))) => {
-                    let storage = match &*self.vault.state().borrow() {
-                        Health::SessionOnly(why) => Storage::SessionOnly(why.clone()),
-                        Health::Unknown | Health::Protected => Storage::Keychain,
-                    };
-                    let live = Live { account: record.account, refresh: Some(record.refresh), held: None, storage: Some(storage) };
-                    self.live = Some(live);
-                    self.session += 1;
-                    self.reason = None;
-                }
-                Ok(Some(None)) if quiet => self.reason = Some(SignedOutReason::Unreadable),
-                Ok(None) if quiet => self.reason = None,
-                Err(why) if quiet => {
-                    tracing::info!(code = why.code(), "the keychain does not say who was signed in");
-                    self.reason = Some(SignedOutReason::Keychain(why));
-                }
-                _ => {}
-            }
-        }
-        self.serve();
-        for reply in std::mem::take(&mut self.deferred) {
-            self.sign_out(reply);
-        }
-    }
-
-    fn vault_changed(&mut self, health: &Health) {
-        if *health != Health::Protected {
-            return;
-        }
-        match &self.live {
-            Some(Live { storage: Some(Storage::SessionOnly(_)), .. }) => self.keep(),
-            None if self.unread && !self.restoring => self.restore(),
-            _ => {}
-        }
-    }
-
-    /// The bytes that the vault should hold now.
-    pub(super) fn record(&self) -> Option<Secret<Vec<u8>>> {
-        let live = self.live.as_ref()?;
-        let refresh = live.refresh.clone()?;
-        Some(Record { refresh, account: live.account.clone() }.encode())
-    }
-
-    /// Gives the record to the vault.
-    pub(super) fn keep(&mut self) {
-        let session = self.session;
-        match self.record() {
-            Some(record) => {
-                let kept = self.vault.set(&self.key, record);
-                let crashed = Err(VaultError::Backend("the write to it crashed".to_owned()));
-                // A lock that is held now is held until this is written, or it might undo what the next process writes.
-                let lock = self.flight.as_ref().and_then(Flight::lock);
-                let work = async move {
-                    let kept = kept.await;
-                    drop(lock);
-                    Event::Kept { session, kept }
-                };
-                self.fly(work, Event::Kept { session, kept: crashed });
-            }
-            None => {
-                // The record of an earlier session must not come back instead. Happens in its own time.
-                drop(self.vault.delete(&self.key));
-                self.kept(session, Ok(Kept::SessionOnly(VaultError::NotUsed)));
-            }
-        }
-    }
-
-    pub(super) fn kept(&mut self, session: u64, kept: Result<Kept, VaultError>) {
-        if session != self.session {
-            return;
-        }
-        if let Some(live) = self.live.as_mut() {
-            live.storage = Some(match kept {
-                Ok(Kept::Protected) => Storage::Keychain,
-                Ok(Kept::SessionOnly(why)) | Err(why) => Storage::SessionOnly(why),
-            });
-        }
-        for (_, reply) in std::mem::take(&mut self.keeping) {
-            let _ = reply.send(CallbackOutcome::Completed);
         }
     }
 }

@@ -41,6 +41,8 @@ struct Keys {
 pub(super) struct Proof {
     pub(super) account: Account,
     pub(super) refresh: Option<Secret<String>>,
+    /// The number of the refresh token: one more than the last that was kept.
+    pub(super) generation: u64,
     pub(super) held: Held,
     pub(super) metadata: Arc<Metadata>,
 }
@@ -100,7 +102,7 @@ impl Wings {
         match believed {
             Ok((account, grant)) => {
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall);
-                Ok(Proof { account, refresh: tokens.refresh, held, metadata: attempt.metadata.clone() })
+                Ok(Proof { account, refresh: tokens.refresh, generation: 1, held, metadata: attempt.metadata.clone() })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.

@@ -2,7 +2,9 @@
 
 mod actor;
 mod flights;
+mod keeping;
 mod refreshing;
+mod sharing;
 mod sign_in;
 mod sign_out;
 
@@ -12,7 +14,8 @@ use callbox_vault::{Secret, Vault, VaultError};
 use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
-use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError};
+use self::sharing::Sharing;
+use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, record};
 
 /// What a session is made of.
 #[derive(Clone)]
@@ -129,22 +132,26 @@ impl Session {
     /// Starts the session's actor; it restores from the vault in the background. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(config: Config) -> Self {
-        let (commands, inbox) = mpsc::channel(256);
-        let (publish, state) = watch::channel(SessionState::Restoring);
-        tokio::spawn(actor::run(config, None, inbox, publish));
-        Self { commands, state }
+        Self::start(config, None)
     }
 
     /// The same for a vault that other processes use too: a refresh is made under a lock in the folder `locks`, which has to be the same
-    /// for all of them, and with the token that the vault holds then. The lock of a process that dies is free at once.
+    /// for all of them, and with the token that the vault holds then. Whoever had to wait finds the new access token in the vault and makes
+    /// no request. The lock of a process that dies is free at once, and a journal beside it says whether it died over a refresh; then the
+    /// same token is presented once more, at once.
     ///
     /// Where the folder has no locks, refreshes go on without; if another process keeps the lock for a minute, they fail with
     /// [`Trouble::Elsewhere`](crate::Trouble::Elsewhere).
     #[must_use]
     pub fn spawn_shared(config: Config, locks: PathBuf) -> Self {
+        Self::start(config, Some(locks))
+    }
+
+    fn start(config: Config, locks: Option<PathBuf>) -> Self {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
-        tokio::spawn(actor::run(config, Some(locks), inbox, publish));
+        let sharing = locks.map(|folder| Sharing::new(folder, &record::key(&config.profile)));
+        tokio::spawn(actor::run(config, sharing, inbox, publish));
         Self { commands, state }
     }
 

@@ -5,19 +5,20 @@
 
 use std::sync::Arc;
 
-use callbox_vault::{Kept, Secret, VaultError};
+use callbox_vault::{Secret, VaultError};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    SignedOutReason, Storage,
-    actor::{Actor, Event, Since},
+    SignedOutReason,
+    actor::{Actor, Event, Since, Written},
 };
 use crate::{
     AccessToken, Account, TokenError, Trouble,
     discovery::Metadata,
     fetch::Reply,
     id_token::{Expected, IdToken},
-    lock::{self, Lock, Taken},
+    journal::Journal,
+    lock::Lock,
     record::Record,
     refresh::{Held, Next, next},
     token::{self, Grant, Refusal, Rest, Tokens},
@@ -45,6 +46,20 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// One that waits for other processes.
+    pub(super) fn waiting(id: u64, presented: Secret<String>) -> Self {
+        Self { id, presented, again: false, adopted: false, sent: false, lock: None }
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// From now on, and until it is over, no other process refreshes.
+    pub(super) fn hold(&mut self, lock: Lock) {
+        self.lock = Some(Arc::new(lock));
+    }
+
     /// The number of this flight, if its answer is still out: what comes back may be a newer token than any that is known.
     pub(super) fn is_out(&self) -> Option<u64> {
         self.sent.then_some(self.id)
@@ -64,7 +79,7 @@ impl Actor {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
         let Some(live) = &self.live else { return self.answer(&Err(TokenError::SignedOut)) };
         let (now, wall) = (Instant::now(), self.wings.clock.now());
-        if let Some(held) = live.held.as_ref().filter(|held| held.is_fresh(now, wall)) {
+        if let Some(held) = live.held.as_ref().filter(|held| held.is_fresh(now, wall) && live.refused != Some(held.token.fingerprint())) {
             let (token, print) = (held.token.clone(), held.token.fingerprint());
             for waiter in self.waiters.extract_if(.., |waiter| waiter.rejected != Some(print)) {
                 let _ = waiter.reply.send(Ok(token.clone()));
@@ -93,51 +108,19 @@ impl Actor {
     }
 
     /// Begins a refresh: at once, or when no other process is at one.
-    fn refresh(&mut self, token: Secret<String>) {
-        let Some(locks) = self.locks.clone() else { return self.present(token, false, false) };
-        self.flights += 1;
-        let flight = self.flights;
-        let (vault, key) = (self.vault.clone(), self.key.clone());
-        let work = async move {
-            let taken = lock::take(locks, key.clone()).await;
-            // Not before the lock is had: what is read now stays true while it is held.
-            let stored = vault.get(&key).await.ok().flatten();
-            Event::Locked { flight, taken, stored }
-        };
-        self.flight = Some(Flight { id: flight, presented: token, again: false, adopted: false, sent: false, lock: None });
-        self.fly(work, Event::Locked { flight, taken: Taken::Elsewhere, stored: None });
-    }
-
-    /// The lock is had, or will not be. Another process may have rotated the token while we waited.
-    pub(super) fn locked(&mut self, flight: u64, taken: Taken, stored: Option<Secret<Vec<u8>>>) {
-        let (Some(current), Some(live)) = (self.flight.as_mut().filter(|current| current.id == flight), self.live.as_mut()) else {
-            return;
-        };
-        match taken {
-            Taken::Had(lock) => current.lock = Some(Arc::new(lock)),
-            Taken::Elsewhere => return self.over(&Trouble::Elsewhere.into()),
-            Taken::Unsupported(why) => tracing::info!(?why, "no lock: other processes may refresh too"),
+    pub(super) fn refresh(&mut self, token: Secret<String>) {
+        match self.sharing.clone() {
+            Some(sharing) => self.meet(sharing, token),
+            None => self.present(token, false, false),
         }
-        // Ours is newer than what the vault holds if the vault did not take it.
-        let newest = stored.filter(|_| live.storage == Some(Storage::Keychain)).and_then(|bytes| Record::decode(&bytes));
-        let mine = live.account.clone();
-        let token = match newest.filter(|record| (&record.account.iss, &record.account.sub) == (&mine.iss, &mine.sub)) {
-            Some(record) => {
-                live.refresh = Some(record.refresh.clone());
-                live.account = record.account;
-                record.refresh
-            }
-            None => current.presented.clone(),
-        };
-        self.present(token, false, false);
     }
 
-    fn present(&mut self, token: Secret<String>, again: bool, adopted: bool) {
+    pub(super) fn present(&mut self, token: Secret<String>, again: bool, adopted: bool) {
         let lock = self.flight.take().and_then(|flight| flight.lock);
         self.flights += 1;
         let flight = self.flights;
         let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
-        let (wings, presented) = (self.wings.clone(), token.clone());
+        let (wings, presented, sharing) = (self.wings.clone(), token.clone(), self.sharing.clone());
         let since = Since(Instant::now(), self.wings.clock.now());
         let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
         let work = async move {
@@ -148,6 +131,10 @@ impl Actor {
             let since = Since(Instant::now(), wings.clock.now());
             match found {
                 Ok(metadata) => {
+                    if let Some(sharing) = sharing {
+                        let token = token.clone();
+                        sharing.note(move |journal| journal.sent(&token)).await;
+                    }
                     let answer = wings.refresh(&metadata, &token).await.map_err(TokenError::from);
                     Event::Answered { flight, metadata: Some(metadata), since, answer }
                 }
@@ -182,11 +169,22 @@ impl Actor {
                     self.present(presented, true, adopted);
                 }
                 Next::AskVault => {
-                    let answer = self.vault.get(&self.key);
+                    let (answer, sharing) = (self.vault.get(&self.key), self.sharing.clone());
                     let crashed = Event::Reread { flight, answer: Err(VaultError::Unavailable) };
-                    self.fly(async move { Event::Reread { flight, answer: answer.await } }, crashed);
+                    let work = async move {
+                        if let Some(sharing) = sharing {
+                            sharing.note(Journal::settled).await;
+                        }
+                        Event::Reread { flight, answer: answer.await }
+                    };
+                    self.fly(work, crashed);
                 }
-                Next::GiveUp => self.over(&refusal.into()),
+                Next::GiveUp => {
+                    if !refusal.may_have_happened() {
+                        self.settle();
+                    }
+                    self.over(&refusal.into());
+                }
             },
         }
     }
@@ -194,22 +192,24 @@ impl Actor {
     /// The rotated token first: into memory at once, into the vault before anything else is looked at.
     fn rotate(&mut self, flight: u64, tokens: Tokens, since: Since) {
         let Tokens { refresh, rest } = tokens;
-        let Some(rotated) = refresh else { return self.rotation_kept(flight, None, rest, since) };
-        if let Some(live) = self.live.as_mut() {
-            live.refresh = Some(rotated);
-        }
-        let Some(record) = self.record() else { return };
-        let kept = self.vault.set(&self.key, record);
+        let Some(rotated) = refresh else {
+            self.settle();
+            return self.rotation_kept(flight, None, rest, since);
+        };
+        let Some(live) = self.live.as_mut() else { return };
+        live.refresh = Some(rotated);
+        live.generation += 1;
+        let Some(writing) = self.write() else { return };
         let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
-        self.fly(async move { Event::RotationKept { flight, kept: Some(kept.await), rest, since } }, crashed);
+        self.fly(async move { Event::RotationKept { flight, written: Some(writing.await), rest, since } }, crashed);
     }
 
-    pub(super) fn rotation_kept(&mut self, flight: u64, kept: Option<Result<Kept, VaultError>>, rest: Rest, since: Since) {
+    pub(super) fn rotation_kept(&mut self, flight: u64, written: Option<Written>, rest: Rest, since: Since) {
         if self.flight.as_ref().is_none_or(|current| current.id != flight) {
             return;
         }
-        if let Some(kept) = kept {
-            self.kept(self.session, kept);
+        if let Some(written) = written {
+            self.kept(self.session, written);
         }
         let grant = match rest.grant() {
             Ok(grant) => grant,
@@ -226,6 +226,7 @@ impl Actor {
         if let Some(live) = self.live.as_mut() {
             live.held = Some(held);
         }
+        self.leave_spare();
         self.flight = None;
         self.pause.succeeded();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
@@ -258,9 +259,9 @@ impl Actor {
         let refused = |record: &Record| record.refresh.expose() == current.presented.expose();
         match (stored, self.live.as_mut()) {
             (Some(record), Some(live)) if !refused(&record) && !current.adopted => {
-                live.refresh = Some(record.refresh.clone());
-                live.account = record.account;
-                self.present(record.refresh, false, true);
+                let token = record.refresh.clone();
+                live.adopt(record);
+                self.present(token, false, true);
             }
             (stored, Some(live)) => {
                 let account = live.account.clone();
@@ -288,6 +289,7 @@ impl Actor {
     /// Ends the session softly: what belongs to the account stays on this computer.
     pub(super) fn end(&mut self, reason: SignedOutReason) {
         tracing::info!("the session has ended");
+        self.unshare();
         self.live = None;
         self.flight = None;
         self.session += 1;
@@ -296,7 +298,7 @@ impl Actor {
     }
 
     /// The refresh under way has failed; the session stays.
-    fn over(&mut self, error: &TokenError) {
+    pub(super) fn over(&mut self, error: &TokenError) {
         tracing::info!(code = error.code(), "no new access token");
         self.flight = None;
         if let TokenError::Transient(trouble) = error {

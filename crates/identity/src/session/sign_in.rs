@@ -78,8 +78,12 @@ impl Actor {
                 self.exchanging.push((id, reply));
                 let wings = self.wings.clone();
                 let crashed = Event::Proved { attempt: id, result: Err(Trouble::Crashed.into()) };
+                let sharing = self.sharing.clone();
                 let exchange = async move {
-                    let result = wings.exchange(&attempt, &code).await.map(Box::new);
+                    let mut result = wings.exchange(&attempt, &code).await.map(Box::new);
+                    if let (Ok(proof), Some(sharing)) = (&mut result, sharing) {
+                        proof.generation = sharing.entry().await.generation + 1;
+                    }
                     Event::Proved { attempt: id, result }
                 };
                 self.fly(exchange, crashed);
@@ -107,10 +111,10 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, held, metadata } = proof;
+        let Proof { account, refresh, generation, held, metadata } = proof;
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
         self.cancel();
-        let old = self.live.replace(Live { account, refresh, held: Some(held), storage: None });
+        let old = self.live.replace(Live { account, refresh, generation, held: Some(held), refused: None, storage: None, custody: None });
         // A session of somebody else is not left behind at the tenant. One of the same person is: at some tenants, revoking it would end
         // the new one too.
         let same =

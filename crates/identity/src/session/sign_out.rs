@@ -27,6 +27,7 @@ impl Actor {
         }
         // The vault is asked here and now, behind every write that came before.
         let erased: Erased = Box::pin(self.vault.delete(&self.key));
+        self.unshare();
         let token = self.live.take().and_then(|live| live.refresh);
         self.session += 1;
         self.reason = None;

@@ -4,7 +4,9 @@
 mod callback;
 mod faults;
 mod keychain;
+mod processes;
 mod refresh;
+mod sharing;
 mod sign_in;
 mod sign_out;
 mod world;

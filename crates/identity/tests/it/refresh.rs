@@ -2,14 +2,14 @@
 
 use std::{pin::pin, time::Duration};
 
-use callbox_identity::{Session, SessionState, SignedOutReason, Storage, TokenError};
+use callbox_identity::{SessionState, SignedOutReason, Storage, TokenError};
 use callbox_sandbox::{Endpoint, Fault, RefreshOutcome, SandboxConfig};
 use callbox_vault::VaultError;
 use serde_json::{Value, json};
 
-use crate::world::{HOUR, World, config_for, elapse, is_ready, until};
+use crate::world::{HOUR, World, elapse, is_ready, until};
 
-fn outcomes(world: &World) -> Vec<(u64, RefreshOutcome)> {
+pub(crate) fn outcomes(world: &World) -> Vec<(u64, RefreshOutcome)> {
     world.control().presented().iter().map(|presented| (presented.generation, presented.outcome)).collect()
 }
 
@@ -61,6 +61,18 @@ async fn fifty_callers_with_the_same_rejected_token_make_one_token_request() {
     let late = world.session.access_token_after_rejection(&rejected).await.unwrap();
     assert_eq!(late.fingerprint(), world.session.access_token().await.unwrap().fingerprint());
     assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)]);
+}
+
+#[tokio::test]
+async fn a_token_that_an_agent_has_refused_is_given_to_nobody_while_there_is_no_other() {
+    let world = World::signed_in().await;
+    let refused = world.session.access_token().await.unwrap();
+    world.control().always(Endpoint::Token, [Fault::status(500)]);
+    assert_eq!(world.session.access_token_after_rejection(&refused).await.unwrap_err().code(), "tenant-unwell");
+    assert_eq!(world.session.access_token().await.unwrap_err().code(), "tenant-unwell");
+    world.control().clear(Endpoint::Token);
+    elapse(Duration::from_secs(60)).await;
+    assert_ne!(world.session.access_token().await.unwrap().fingerprint(), refused.fingerprint());
 }
 
 #[tokio::test]
@@ -254,38 +266,4 @@ async fn a_keychain_that_refuses_the_rotated_token_costs_nothing_but_a_warning()
     world.refreshed().await.unwrap();
     until(&world.session, stored(Storage::Keychain)).await;
     assert_ne!(world.keychain.refresh_token(), old);
-}
-
-#[tokio::test]
-async fn ten_sessions_on_one_keychain_refresh_one_after_the_other_and_none_presents_a_used_token() {
-    let world = World::signed_in().await;
-    let folder = tempfile::tempdir().unwrap();
-    let sessions: Vec<_> =
-        (0..10).map(|_| Session::spawn_shared(config_for(&world.sandbox, world.keychain.vault()), folder.path().join("locks"))).collect();
-    for session in &sessions {
-        until(session, |state| matches!(state, SessionState::SignedIn { .. })).await;
-    }
-    let callers: Vec<_> = sessions.iter().cloned().map(|session| tokio::spawn(async move { session.access_token().await })).collect();
-    for caller in callers {
-        caller.await.unwrap().unwrap();
-    }
-    let wanted: Vec<_> = (1..=10).map(|generation| (generation, RefreshOutcome::Rotated)).collect();
-    assert_eq!(outcomes(&world), wanted);
-    assert_eq!(world.control().live_families(), 1);
-}
-
-#[tokio::test]
-async fn a_token_that_the_keychain_did_not_take_is_not_given_up_for_the_older_one_it_holds() {
-    let world = World::signed_in().await;
-    let folder = tempfile::tempdir().unwrap();
-    let vault = world.keychain.vault();
-    let session = Session::spawn_shared(config_for(&world.sandbox, vault), folder.path().to_owned());
-    session.access_token().await.unwrap();
-    world.keychain.refuse(Some(VaultError::Locked));
-    elapse(HOUR).await;
-    session.access_token().await.unwrap();
-    world.keychain.refuse(None);
-    elapse(HOUR).await;
-    session.access_token().await.unwrap();
-    assert_eq!(outcomes(&world), [1, 2, 3].map(|generation| (generation, RefreshOutcome::Rotated)));
 }

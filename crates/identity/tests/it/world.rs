@@ -27,6 +27,7 @@ pub(crate) struct Keychain(Arc<Mutex<Drawer>>);
 struct Drawer {
     entries: HashMap<String, Vec<u8>>,
     refusal: Option<VaultError>,
+    read_only: bool,
     gate: Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>,
 }
 
@@ -54,6 +55,20 @@ impl Keychain {
         self.0.lock().unwrap().refusal = refusal;
     }
 
+    /// Reads go well, writes are refused.
+    pub(crate) fn read_only(&self, read_only: bool) {
+        self.0.lock().unwrap().read_only = read_only;
+    }
+
+    /// What it holds, to be put back later.
+    pub(crate) fn entries(&self) -> HashMap<String, Vec<u8>> {
+        self.0.lock().unwrap().entries.clone()
+    }
+
+    pub(crate) fn put_back(&self, entries: HashMap<String, Vec<u8>>) {
+        self.0.lock().unwrap().entries = entries;
+    }
+
     pub(crate) fn hold_next_write(&self) -> Gate {
         let (enter, entered) = mpsc::channel();
         let (open, opened) = mpsc::channel();
@@ -68,8 +83,9 @@ impl Keychain {
     /// The refresh token of the one record.
     pub(crate) fn refresh_token(&self) -> String {
         let drawer = self.0.lock().unwrap();
-        assert_eq!(drawer.entries.len(), 1);
-        let record: serde_json::Value = serde_json::from_slice(drawer.entries.values().next().unwrap()).unwrap();
+        let records: Vec<_> = drawer.entries.iter().filter(|(key, _)| key.starts_with("session-")).collect();
+        assert_eq!(records.len(), 1);
+        let record: serde_json::Value = serde_json::from_slice(records[0].1).unwrap();
         record["rt"].as_str().unwrap().to_owned()
     }
 
@@ -97,6 +113,9 @@ impl Backend for Keychain {
             let _ = opened.recv();
         }
         self.check()?;
+        if self.0.lock().unwrap().read_only {
+            return Err(VaultError::Denied);
+        }
         self.0.lock().unwrap().entries.insert(key.to_owned(), value.expose().clone());
         Ok(())
     }
@@ -119,6 +138,21 @@ impl Clock for Skewed {
     fn now(&self) -> SystemTime {
         let by = Duration::from_secs(self.0.unsigned_abs());
         if self.0 < 0 { SystemTime::now() - by } else { SystemTime::now() + by }
+    }
+}
+
+/// A clock that goes with the runtime's: time that a test lets pass has passed on the wall too.
+pub(crate) struct Following(SystemTime, tokio::time::Instant);
+
+impl Following {
+    pub(crate) fn new() -> Self {
+        Self(SystemTime::now(), tokio::time::Instant::now())
+    }
+}
+
+impl Clock for Following {
+    fn now(&self) -> SystemTime {
+        self.0 + self.1.elapsed()
     }
 }
 

@@ -1,0 +1,141 @@
+//! What the disk knows of a session's refreshes: which generation the vault has taken, and whether one is at the tenant.
+//!
+//! Written before a refresh token is sent and after its successor is in the vault, under the lock of [`crate::lock`]. Whoever finds a token
+//! marked as sent knows that nobody knows what became of it. It contains no secret: numbers, and the hash of a token.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use callbox_vault::Secret;
+use serde::{Deserialize, Serialize};
+
+/// One line about one session. What cannot be read is as good as none: it protects, it does not decide who is signed in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The newest generation that is known to be in the vault. 0: none.
+    #[serde(rename = "n")]
+    pub(crate) generation: u64,
+    /// The hash of the token that was sent and not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<String>,
+}
+
+impl Entry {
+    /// Whether this token was sent, and what became of it is not known.
+    pub(crate) fn is_open_for(&self, token: &Secret<String>) -> bool {
+        self.sent.as_deref() == Some(hash(token).as_str())
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn hash(token: &Secret<String>) -> String {
+    digest(&SHA256, token.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The journal of one session. All calls are for threads that may block.
+#[derive(Debug, Clone)]
+pub(crate) struct Journal {
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+impl Journal {
+    pub(crate) fn new(folder: &Path, name: &str) -> Self {
+        Self { folder: folder.to_owned(), path: folder.join(format!("{name}.journal")) }
+    }
+
+    pub(crate) fn read(&self) -> Entry {
+        fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// This token is about to be sent.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn sent(&self, token: &Secret<String>) -> io::Result<()> {
+        self.write(&Entry { sent: Some(hash(token)), ..self.read() })
+    }
+
+    /// The tenant has answered and changed nothing: no token is under way.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn settled(&self) -> io::Result<()> {
+        let entry = self.read();
+        if entry.sent.is_some() { self.write(&Entry { sent: None, ..entry }) } else { Ok(()) }
+    }
+
+    /// The vault holds this generation.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn kept(&self, generation: u64) -> io::Result<()> {
+        let entry = Entry { generation, sent: None };
+        if self.read() == entry { Ok(()) } else { self.write(&entry) }
+    }
+
+    /// The session is over.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whole or not at all, and on the disk when this returns.
+    fn write(&self, entry: &Entry) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let new = self.path.with_extension("journal.new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec(entry)?)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&new, &self.path)?;
+        // The name too. Where folders cannot be opened, the system sees to that itself.
+        File::open(&self.folder).map_or(Ok(()), |folder| folder.sync_all())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_open_from_when_it_is_sent_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(&folder.path().join("made"), "s");
+        let (one, two) = (Secret::from("one"), Secret::from("two"));
+        assert_eq!(journal.read(), Entry::default());
+        journal.kept(3).unwrap();
+        journal.sent(&one).unwrap();
+        assert!(journal.read().is_open_for(&one) && !journal.read().is_open_for(&two));
+        assert_eq!(journal.read().generation, 3);
+        journal.settled().unwrap();
+        assert!(!journal.read().is_open_for(&one));
+        journal.sent(&one).unwrap();
+        journal.kept(4).unwrap();
+        assert_eq!(journal.read(), Entry { generation: 4, sent: None });
+        journal.forget().unwrap();
+        journal.forget().unwrap();
+        assert_eq!(journal.read(), Entry::default());
+    }
+
+    #[test]
+    fn it_contains_no_token_and_nonsense_in_it_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::new(folder.path(), "s");
+        journal.sent(&Secret::from("the-token")).unwrap();
+        let text = fs::read_to_string(folder.path().join("s.journal")).unwrap();
+        assert!(text.len() > 64 && !text.contains("the-token"));
+        fs::write(folder.path().join("s.journal"), "{\"n\":").unwrap();
+        assert_eq!(journal.read(), Entry::default());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+    }
+}

@@ -1,0 +1,158 @@
+//! What is kept: restoring at the start, the vault's ups and downs, and the record's way into it.
+
+use std::future::Future;
+
+use callbox_vault::{Health, Kept, Secret, VaultError};
+
+use super::{
+    CallbackOutcome, SignedOutReason, Storage,
+    actor::{Actor, Event, Live, Written},
+    refreshing::Flight,
+};
+use crate::{journal, record::Record};
+
+impl Actor {
+    pub(super) fn restore(&mut self) {
+        self.restoring = true;
+        let (answer, sharing) = (self.vault.get(&self.key), self.sharing.clone());
+        let work = async move {
+            // The journal first: what the vault is given meanwhile is newer than what it says, never older.
+            let entry = match sharing {
+                Some(sharing) => sharing.entry().await,
+                None => journal::Entry::default(),
+            };
+            Event::Restored { answer: answer.await, entry }
+        };
+        let crashed = Err(VaultError::Backend("the question to it crashed".to_owned()));
+        self.fly(work, Event::Restored { answer: crashed, entry: journal::Entry::default() });
+    }
+
+    pub(super) fn restored(&mut self, answer: Result<Option<Secret<Vec<u8>>>, VaultError>, entry: &journal::Entry) {
+        self.restoring = false;
+        self.unread = answer.is_err();
+        if self.live.is_none() {
+            // A sign-in may have failed meanwhile; then that is the news.
+            let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));
+            let read = answer.map(|bytes| bytes.map(|bytes| Record::decode(&bytes)));
+            match read.and_then(|read| match read {
+                Some(None) => Ok(read),
+                // A token that is known to be spent is not presented, and not removed either: another computer may go on with its successor.
+                _ => Self::is_behind(read.as_ref().and_then(Option::as_ref), entry).map_or(Ok(read), Err),
+            }) {
+                Ok(Some(Some(record))) => self.resume(record, entry),
+                Ok(Some(None)) if quiet => self.reason = Some(SignedOutReason::Unreadable),
+                Ok(None) if quiet => self.reason = None,
+                Err(why) if quiet => {
+                    tracing::info!(code = why.code(), "the keychain does not say who was signed in");
+                    self.reason = Some(SignedOutReason::Keychain(why));
+                }
+                _ => {}
+            }
+        }
+        self.serve();
+        for reply in std::mem::take(&mut self.deferred) {
+            self.sign_out(reply);
+        }
+    }
+
+    /// Goes on with the session that the vault holds.
+    fn resume(&mut self, record: Record, entry: &journal::Entry) {
+        let storage = match &*self.vault.state().borrow() {
+            Health::SessionOnly(why) => Storage::SessionOnly(why.clone()),
+            Health::Unknown | Health::Protected => Storage::Keychain,
+        };
+        let Record { refresh, account, generation } = record;
+        let unfinished = entry.is_open_for(&refresh).then(|| refresh.clone());
+        self.live =
+            Some(Live { account, refresh: Some(refresh), generation, held: None, refused: None, storage: Some(storage), custody: None });
+        self.session += 1;
+        self.reason = None;
+        // A process died over a refresh. If the tenant gives a grace period, it runs now.
+        if let Some(token) = unfinished {
+            self.refresh(token);
+        }
+    }
+
+    pub(super) fn vault_changed(&mut self, health: &Health) {
+        if *health != Health::Protected {
+            return;
+        }
+        match &self.live {
+            Some(Live { storage: Some(Storage::SessionOnly(_)), .. }) => self.keep(),
+            None if self.unread && !self.restoring => self.restore(),
+            _ => {}
+        }
+    }
+
+    /// The bytes that the vault should hold now.
+    fn record(&self) -> Option<Secret<Vec<u8>>> {
+        let live = self.live.as_ref()?;
+        let refresh = live.refresh.clone()?;
+        Some(Record { refresh, account: live.account.clone(), generation: live.generation }.encode())
+    }
+
+    /// Gives the record to the vault, and tells the journal if that has taken it; `None` if there is nothing to keep.
+    pub(super) fn write(&self) -> Option<impl Future<Output = Written> + Send + use<>> {
+        let kept = self.vault.set(&self.key, self.record()?);
+        let (generation, custody) = self.live.as_ref().map(|live| (live.generation, live.custody.clone()))?;
+        let sharing = self.sharing.clone();
+        Some(async move {
+            let kept = kept.await;
+            let custody = match (&kept, sharing) {
+                (Ok(Kept::Protected), Some(sharing)) => {
+                    sharing.note(move |journal| journal.kept(generation)).await;
+                    None
+                }
+                (_, Some(sharing)) if custody.is_none() => sharing.custody().await,
+                (Ok(Kept::Protected), None) => None,
+                _ => custody,
+            };
+            Written { kept, custody }
+        })
+    }
+
+    /// Gives the record to the vault.
+    pub(super) fn keep(&mut self) {
+        let session = self.session;
+        match self.write() {
+            Some(writing) => {
+                // A lock that is held now is held until this is written, or it might undo what the next process writes.
+                let lock = self.flight.as_ref().and_then(Flight::lock);
+                let work = async move {
+                    let written = writing.await;
+                    drop(lock);
+                    Event::Kept { session, written }
+                };
+                self.fly(work, Event::Kept { session, written: Written::crashed() });
+            }
+            None => {
+                // The record of an earlier session must not come back instead. Happens in its own time.
+                drop(self.vault.delete(&self.key));
+                self.unshare();
+                self.kept(session, Written { kept: Ok(Kept::SessionOnly(VaultError::NotUsed)), custody: None });
+            }
+        }
+    }
+
+    pub(super) fn kept(&mut self, session: u64, written: Written) {
+        if session != self.session {
+            return;
+        }
+        if let Some(live) = self.live.as_mut() {
+            live.custody = written.custody;
+            live.storage = Some(match written.kept {
+                Ok(Kept::Protected) => Storage::Keychain,
+                Ok(Kept::SessionOnly(why)) | Err(why) => Storage::SessionOnly(why),
+            });
+        }
+        if self.keeping.is_empty() {
+            return;
+        }
+        self.leave_spare();
+        // Whoever hears that it is done finds it done.
+        self.show();
+        for (_, reply) in std::mem::take(&mut self.keeping) {
+            let _ = reply.send(CallbackOutcome::Completed);
+        }
+    }
+}
