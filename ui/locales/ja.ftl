@@ -207,6 +207,7 @@ error-keychain-denied = システムのキーチェーンに拒否されまし�
 error-keychain-locked = システムのキーチェーンがロックされています。ロックを解除してからもう一度お試しください。
 error-keychain-unavailable = このシステムにはキーチェーンがありません。GNOME Keyring や KWallet などを起動またはインストールしてからもう一度お試しください。
 error-keychain-timed-out = システムのキーチェーンが応答しません。ロック解除の画面が出ていないか確認してからもう一度お試しください。
+error-loopback-unavailable = ブラウザーからの応答を待つポートを開けません。ページに表示されるリンクでサインインを完了してください。
 error-keychain-changed = システムのキーチェーンが以前のものと異なるか、渡した内容を保存していません。もう一度サインインしてください。続く場合はキーチェーンの設定を確認してください。
 error-keychain-not-used = このセッションではキーチェーンを使っていません。終了すると何も残りません。
 error-store-disk-full = ディスクに空きがありません。空きを作ってからもう一度お試しください。変更は保存されていません。

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use callbox_vault::Secret;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 use url::Url;
 
 use crate::{Entropy, Ignored, Profile, SignInError, discovery::Metadata, entropy};
@@ -26,8 +26,16 @@ pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) nonce: Secret<String>,
     pub(crate) verifier: Secret<String>,
+    /// Where the browser is sent back to; of a claimed attempt, where it came back.
     pub(crate) redirect_uri: String,
     pub(crate) metadata: Arc<Metadata>,
+    loopback: Option<Door>,
+}
+
+/// The second way back. Whoever listens there stops when this is gone.
+struct Door {
+    redirect_uri: String,
+    _open: oneshot::Sender<()>,
 }
 
 enum Phase {
@@ -63,8 +71,9 @@ impl Attempts {
         now: Instant,
     ) -> Result<Url, SignInError> {
         let (state, nonce, verifier) = (entropy::token(entropy), entropy::token(entropy), entropy::token(entropy));
-        let url = page(profile, metadata, &state, &nonce, &verifier)?;
-        let attempt = Attempt { id, nonce, verifier, redirect_uri: profile.redirect_uri.clone(), metadata: metadata.clone() };
+        let redirect_uri = profile.redirect_uri.clone();
+        let attempt = Attempt { id, nonce, verifier, redirect_uri, metadata: metadata.clone(), loopback: None };
+        let url = page(profile, &attempt, &attempt.redirect_uri, &state)?;
         self.sweep(now);
         let waiting = self.entries.iter().filter(|entry| matches!(entry.phase, Phase::Waiting(_))).count();
         if waiting >= MAX_WAITING
@@ -77,6 +86,24 @@ impl Attempts {
         }
         self.entries.push(Entry { id, state, expires: now + TTL, phase: Phase::Waiting(Box::new(attempt)) });
         Ok(url)
+    }
+
+    /// Gives an attempt that waits a second way back, in place of an earlier second one; the page that leads there comes back. `None`: the
+    /// attempt does not wait any more.
+    pub(crate) fn open_door(
+        &mut self,
+        id: AttemptId,
+        profile: &Profile,
+        redirect_uri: String,
+        open: oneshot::Sender<()>,
+        now: Instant,
+    ) -> Option<Result<Url, SignInError>> {
+        self.sweep(now);
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
+        let Phase::Waiting(attempt) = &mut entry.phase else { return None };
+        let url = page(profile, attempt, &redirect_uri, &entry.state);
+        attempt.loopback = Some(Door { redirect_uri, _open: open });
+        Some(url)
     }
 
     /// Takes the attempt that a link with this `state` and this address (without the query) belongs to. It is taken once.
@@ -93,13 +120,23 @@ impl Attempts {
             }
         }
         let entry = found.ok_or(Ignored::Unknown)?;
-        match &entry.phase {
+        match std::mem::replace(&mut entry.phase, Phase::Used) {
             Phase::Used => Err(Ignored::AlreadyUsed),
-            Phase::Over => Err(Ignored::Over),
-            Phase::Waiting(attempt) if !is_redirect(&attempt.redirect_uri, address) => Err(Ignored::NotOurs),
-            Phase::Waiting(_) => match std::mem::replace(&mut entry.phase, Phase::Used) {
-                Phase::Waiting(attempt) => Ok(*attempt),
-                Phase::Used | Phase::Over => Err(Ignored::AlreadyUsed),
+            Phase::Over => {
+                entry.phase = Phase::Over;
+                Err(Ignored::Over)
+            }
+            Phase::Waiting(attempt) if is_redirect(&attempt.redirect_uri, address) => Ok(*attempt),
+            Phase::Waiting(mut attempt) => match attempt.loopback.take() {
+                // The exchange has to name the way that was taken (RFC 6749 §4.1.3).
+                Some(door) if door.redirect_uri == address => {
+                    Ok(Attempt { redirect_uri: door.redirect_uri.clone(), loopback: Some(door), ..*attempt })
+                }
+                door => {
+                    attempt.loopback = door;
+                    entry.phase = Phase::Waiting(attempt);
+                    Err(Ignored::NotOurs)
+                }
             },
         }
     }
@@ -141,15 +178,9 @@ impl Attempts {
 }
 
 /// The tenant's page for one attempt (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, Auth0's `audience`).
-fn page(
-    profile: &Profile,
-    metadata: &Metadata,
-    state: &Secret<String>,
-    nonce: &Secret<String>,
-    verifier: &Secret<String>,
-) -> Result<Url, SignInError> {
-    let redirect =
-        RedirectUrl::new(profile.redirect_uri.clone()).map_err(|_| SignInError::Malformed("the redirect URI is not an address"))?;
+fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret<String>) -> Result<Url, SignInError> {
+    let Attempt { metadata, nonce, verifier, .. } = attempt;
+    let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| SignInError::Malformed("the redirect URI is not an address"))?;
     let client = BasicClient::new(ClientId::new(profile.client_id.clone()))
         .set_auth_uri(AuthUrl::from_url(metadata.authorization.clone()))
         .set_redirect_uri(redirect);
@@ -266,6 +297,40 @@ mod tests {
             assert_eq!(attempts.claim(&drawn(0), other, now).err(), Some(Ignored::NotOurs), "{other}");
         }
         assert!(attempts.claim(&drawn(0), "DEV.callbox.desktop://callback/", now).is_ok());
+    }
+
+    #[test]
+    fn an_attempt_has_two_ways_back_and_comes_back_once() {
+        let now = Instant::now();
+        let (mut attempts, urls) = attempts(2, now);
+        let door = "http://127.0.0.1:4711/callback";
+        let (open, mut over) = oneshot::channel();
+        let url = attempts.open_door(AttemptId(0), &profile(), door.to_owned(), open, now).unwrap().unwrap();
+        let params = |url: &Url| url.query_pairs().into_owned().collect::<HashMap<_, _>>();
+        let (mut first, mut second) = (params(&urls[0]), params(&url));
+        assert_eq!((first.remove("redirect_uri").unwrap().as_str(), second.remove("redirect_uri").unwrap().as_str()), (REDIRECT, door));
+        assert_eq!(first, second, "state, nonce and challenge are those of the attempt");
+
+        assert_eq!(attempts.claim(&drawn(0), "http://127.0.0.1:4712/callback", now).err(), Some(Ignored::NotOurs));
+        assert_eq!(attempts.claim(&drawn(3), door, now).err(), Some(Ignored::NotOurs), "the other attempt has no such way");
+        assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        let taken = attempts.claim(&drawn(0), door, now).unwrap();
+        assert_eq!((taken.redirect_uri.as_str(), taken.verifier.expose()), (door, &drawn(2)));
+        assert_eq!(attempts.claim(&drawn(0), REDIRECT, now).err(), Some(Ignored::AlreadyUsed));
+        drop(taken);
+        assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Closed), "nobody listens any more");
+        let (open, _over) = oneshot::channel();
+        assert!(attempts.open_door(AttemptId(0), &profile(), door.to_owned(), open, now).is_none());
+    }
+
+    #[test]
+    fn an_attempt_that_is_cancelled_closes_its_second_way() {
+        let now = Instant::now();
+        let (mut attempts, _) = attempts(1, now);
+        let (open, mut over) = oneshot::channel();
+        attempts.open_door(AttemptId(0), &profile(), "http://127.0.0.1:4711/callback".to_owned(), open, now).unwrap().unwrap();
+        attempts.cancel();
+        assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 
     #[test]

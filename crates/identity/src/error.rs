@@ -258,6 +258,9 @@ pub enum SignInError {
     Malformed(&'static str),
     #[error("The sign-in took too long. Sign in again.")]
     Expired,
+    /// There is no port to listen on.
+    #[error("This computer does not let the app wait for the browser on a port of its own ({0}). Finish the sign-in with the page's link.")]
+    Loopback(std::io::ErrorKind),
     #[error("The sign-in was cancelled.")]
     Cancelled,
     /// The session's actor has ended.
@@ -280,6 +283,7 @@ impl SignInError {
             Self::IdToken(error) => error.code(),
             Self::Malformed(_) => "sign-in-malformed",
             Self::Expired => "sign-in-expired",
+            Self::Loopback(_) => "loopback-unavailable",
             Self::Cancelled => "sign-in-cancelled",
             Self::Closed => "session-closed",
         }
@@ -297,6 +301,7 @@ impl SignInError {
             | Self::Interaction(_)
             | Self::IdToken(_)
             | Self::Expired
+            | Self::Loopback(_)
             | Self::Cancelled => Retry::SignIn,
             Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,
         }

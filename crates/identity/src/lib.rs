@@ -3,7 +3,8 @@
 //! A [`Session`] is one account at one tenant, run by one actor. What it promises:
 //!
 //! - **Sign-in** is Authorization Code with PKCE S256 in the system browser (RFC 8252, OpenID Connect Core). Several attempts may wait at
-//!   once, each keyed by its `state`, good once and for ten minutes. A forged, late, doubled or malformed link changes nothing.
+//!   once, each keyed by its `state`, good once and for ten minutes. A forged, late, doubled or malformed link changes nothing. An attempt
+//!   has two ways back: the app's own link, and, where the system does not open that, a listener on loopback ([`Session::open_loopback`]).
 //! - **Only `invalid_grant`, another subject in the tenant's answer, or the user ends a session.** Every other failure leaves it as it is;
 //!   how to go on is part of each error ([`Retry`]), not guessed from text.
 //! - **One refresh at a time**, across processes too ([`Session::spawn_shared`]). It runs in the actor: a caller that goes away changes
@@ -27,6 +28,7 @@ mod id_token;
 mod journal;
 mod jwks;
 mod lock;
+mod loopback;
 mod obstacle;
 mod profile;
 mod record;

@@ -21,7 +21,7 @@ impl<T: Zeroize> Secret<T> {
     }
 
     /// The value, for whoever builds it up. What grows must have room already: a buffer that moves leaves a copy behind.
-    pub(crate) fn expose_mut(&mut self) -> &mut T {
+    pub fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
 }

@@ -205,6 +205,7 @@ impl Actor {
             Command::Begin(reply) => self.begin(reply),
             Command::Callback(link, reply) => self.callback(&link, reply),
             Command::Cancel => self.cancel(),
+            Command::Loopback { attempt, redirect_uri, open, reply } => self.open_door(attempt, redirect_uri, open, reply),
             Command::Token { rejected, reply } => {
                 if let (Some(live), Some(_)) = (self.live.as_mut(), rejected) {
                     live.refused = rejected;

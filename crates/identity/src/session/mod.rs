@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
 use self::sharing::Sharing;
-use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, record};
+use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, loopback::Loopback, record};
 
 /// What a session is made of.
 #[derive(Clone)]
@@ -124,7 +124,16 @@ enum Command {
     Begin(oneshot::Sender<Result<SignInStart, SignInError>>),
     Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
-    Token { rejected: Option<u64>, reply: oneshot::Sender<Result<AccessToken, TokenError>> },
+    Loopback {
+        attempt: AttemptId,
+        redirect_uri: String,
+        open: oneshot::Sender<()>,
+        reply: oneshot::Sender<Result<SignInStart, SignInError>>,
+    },
+    Token {
+        rejected: Option<u64>,
+        reply: oneshot::Sender<Result<AccessToken, TokenError>>,
+    },
     SignOut(oneshot::Sender<SignOut>),
 }
 
@@ -167,6 +176,35 @@ impl Session {
     /// When the tenant's metadata cannot be had, or the attempt is cancelled meanwhile.
     pub async fn begin_sign_in(&self) -> Result<SignInStart, SignInError> {
         self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))
+    }
+
+    /// Opens a second way back for an attempt that waits: a listener on this computer (RFC 8252 §7.3), for browsers and systems that do not
+    /// open the app's own link. The page that comes back leads there; the first page stays good, and whichever comes back first wins. The
+    /// listener ends with the attempt.
+    ///
+    /// # Errors
+    /// [`SignInError::Loopback`] if there is no port, [`SignInError::Expired`] if the attempt does not wait any more.
+    pub async fn open_loopback(&self, attempt: AttemptId) -> Result<SignInStart, SignInError> {
+        let loopback = Loopback::bind().await.map_err(|error| SignInError::Loopback(error.kind()))?;
+        let redirect_uri = loopback.redirect_uri();
+        let (open, over) = oneshot::channel();
+        let answer = self.ask(|reply| Command::Loopback { attempt, redirect_uri, open, reply }).await;
+        let start = answer.unwrap_or(Err(SignInError::Closed))?;
+        // The session may end while somebody is at the browser.
+        let commands = self.commands.downgrade();
+        tokio::spawn(loopback.serve(over, move |link| {
+            let commands = commands.upgrade();
+            async move {
+                let closed = CallbackOutcome::Ignored(Ignored::Closed);
+                let Some(commands) = commands else { return closed };
+                let (reply, answer) = oneshot::channel();
+                match commands.send(Command::Callback(link, reply)).await {
+                    Ok(()) => answer.await.unwrap_or(closed),
+                    Err(_) => closed,
+                }
+            }
+        }));
+        Ok(start)
     }
 
     /// Takes a link that the system, the user or a loopback listener handed over. Any text at all may be passed.

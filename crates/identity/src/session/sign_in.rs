@@ -59,6 +59,17 @@ impl Actor {
         let _ = reply.send(url.map(|url| SignInStart { attempt, url }));
     }
 
+    pub(super) fn open_door(
+        &mut self,
+        attempt: AttemptId,
+        redirect_uri: String,
+        open: oneshot::Sender<()>,
+        reply: oneshot::Sender<Result<SignInStart, SignInError>>,
+    ) {
+        let url = self.attempts.open_door(attempt, &self.wings.profile, redirect_uri, open, Instant::now());
+        let _ = reply.send(url.unwrap_or(Err(SignInError::Expired)).map(|url| SignInStart { attempt, url }));
+    }
+
     pub(super) fn callback(&mut self, link: &Secret<String>, reply: oneshot::Sender<CallbackOutcome>) {
         let claimed = Link::parse(link.expose()).and_then(|link| {
             let attempt = self.attempts.claim(&link.state, &link.address, Instant::now())?;

@@ -4,6 +4,7 @@
 mod callback;
 mod faults;
 mod keychain;
+mod loopback;
 mod processes;
 mod refresh;
 mod sharing;
