@@ -37,9 +37,10 @@ pub(crate) struct Args {
     pub links: Vec<String>,
 }
 
-/// What Callbox does without a window, a display and a keychain.
+/// What Callbox does without a window and a display.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
+    Ask(crate::headless::ask::Options),
     Replay(crate::headless::replay::Options),
 }
 

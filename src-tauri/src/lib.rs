@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod core;
 mod deep_link;
+mod folders;
 mod handover;
 mod headless;
 mod settings;
@@ -18,6 +19,7 @@ use tauri_plugin_opener::OpenerExt;
 use crate::{
     cli::Args,
     core::{Core, Start, Surroundings},
+    folders::Folders,
     settings::Settings,
 };
 
@@ -56,6 +58,8 @@ pub fn main() -> ExitCode {
 enum StartError {
     #[error("Callbox needs a display, and neither WAYLAND_DISPLAY nor DISPLAY is set. Start it from a desktop session.")]
     NoDisplay,
+    #[error("Callbox does not know where to keep its files. Set HOME to your home folder, then start again.")]
+    Homeless,
     #[error("Callbox could not start: {0}")]
     Tauri(#[from] tauri::Error),
     #[error("Another Callbox is running and does not answer ({0}). End it, then start again.")]
@@ -113,11 +117,11 @@ fn build(args: Args) -> tauri::Result<App> {
 
 fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
     let handle = app.handle().clone();
-    let config = handle.path().app_config_dir()?;
+    let Folders { config, data } = Folders::find().ok_or(StartError::Homeless)?;
     let settings = Settings::load(&Settings::file(&config));
     let theme = settings.preferences.theme;
     let surroundings = Surroundings {
-        data: handle.path().app_local_data_dir()?,
+        data,
         config,
         settings,
         dress: {

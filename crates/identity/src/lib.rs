@@ -27,7 +27,7 @@ mod fetch;
 mod id_token;
 mod journal;
 mod jwks;
-mod lock;
+pub mod lock;
 mod loopback;
 mod obstacle;
 mod profile;

@@ -1,4 +1,5 @@
-//! One process at a time: the lock that a refresh is made under. It dies with its owner, however that ends.
+//! One process at a time: the lock that a refresh is made under, and whatever else two processes must not do at once. It dies with its owner,
+//! however that ends.
 
 use std::{
     fs::{File, OpenOptions, TryLockError, create_dir_all},
@@ -15,11 +16,12 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Held until it is dropped or its process ends. An advisory lock on an open file: nothing is left behind that could be stale.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "closing it is what lets go")] File);
+pub struct Lock(#[expect(dead_code, reason = "closing it is what lets go")] File);
 
 /// What came of waiting for a lock.
 #[derive(Debug)]
-pub(crate) enum Taken {
+pub enum Taken {
+    /// It is held.
     Had(Lock),
     /// Another process has it, and has not let go of it in time.
     Elsewhere,
@@ -27,8 +29,8 @@ pub(crate) enum Taken {
     Unsupported(io::ErrorKind),
 }
 
-/// Waits for the lock of this name in this folder, for a minute at most.
-pub(crate) async fn take(folder: PathBuf, name: String) -> Taken {
+/// Waits for the lock of this name in this folder, for a minute at most. The folder is made if there is none.
+pub async fn take(folder: PathBuf, name: String) -> Taken {
     let opened = tokio::task::spawn_blocking(move || open(&folder, &name)).await;
     let file = match opened {
         Ok(Ok(file)) => file,

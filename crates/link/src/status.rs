@@ -18,6 +18,8 @@ pub struct Status {
     pub decisions: Vec<PendingDecision>,
     /// Why the last turn came to nothing. Gone with the next message or decision.
     pub error: Option<TurnError>,
+    /// The agent is being asked for its messages once more: those that are shown may lack the end of the last turn.
+    pub refetching: bool,
 }
 
 /// The connection.

@@ -68,7 +68,7 @@ impl Desk {
     // --- Start and surroundings -------------------------------------------------------------------------------------------------------
 
     pub(super) fn begin(&mut self, start: Start) {
-        let installed = self.surroundings.config.join("profile.toml");
+        let installed = place::installed_profile(&self.surroundings.config);
         match start {
             Start::Profile(path) => self.use_profile_file(&path),
             Start::Sandbox { port, agent } => self.begin_sandbox(port, agent),
@@ -255,9 +255,9 @@ impl Desk {
     }
 
     fn open_shelf(&mut self, account: String, shown: SessionView) {
-        let jobs = self.jobs.clone();
+        let (jobs, vault, data) = (self.jobs.clone(), self.vault(), self.data());
         tokio::spawn(async move {
-            let opened = store_key::open_store(&jobs).await;
+            let opened = store_key::open_store(&vault, &data).await;
             jobs.post(move |desk| desk.shelf_opened(opened, account, shown)).await;
         });
     }
@@ -418,7 +418,7 @@ impl Desk {
 }
 
 /// The first words of a message, on one line.
-fn title(text: &str) -> String {
+pub(super) fn title(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(TITLE_LENGTH) {
         None => line,

@@ -12,6 +12,7 @@ mod threads;
 mod tools;
 mod view;
 mod wake;
+mod workspace;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -20,7 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use self::desk::Desk;
-pub(crate) use self::place::PlaceError;
+pub(crate) use self::{
+    place::PlaceError,
+    workspace::{Workspace, WorkspaceError},
+};
 use crate::settings::Settings;
 
 /// Where the window's events go.
@@ -147,7 +151,8 @@ impl Core {
             link.close().await;
         }
         // The session last: when the window shows that nobody is signed in, everything else is gone.
-        let forgotten = store_key::forget(&self.jobs).await;
+        let (vault, data) = self.jobs.run(|desk| (desk.vault(), desk.data())).await?;
+        let forgotten = store_key::forget(&vault, &data).await;
         let left = session.sign_out().await;
         self.jobs.run(move |desk| desk.left(&left)).await?;
         forgotten

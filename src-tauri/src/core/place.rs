@@ -19,6 +19,11 @@ use super::{Jobs, tools, view};
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
 
+/// The profile that was installed with the app or put into the configuration folder, if there is one.
+pub(super) fn installed_profile(config: &Path) -> PathBuf {
+    config.join("profile.toml")
+}
+
 pub(super) struct Place {
     pub(super) profile: Profile,
     pub(super) session: Session,
@@ -60,7 +65,7 @@ impl From<ClientError> for PlaceError {
 }
 
 impl PlaceError {
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "profile-unreadable",
             Self::Invalid { .. } => "profile-invalid",
@@ -95,7 +100,7 @@ impl Place {
             entropy: Arc::new(SystemEntropy),
         };
         let tools = tools::named(&profile.client_tools).map_err(PlaceError::Tool)?;
-        let session = Session::spawn_shared(config, data.join("locks"));
+        let session = Session::spawn_shared(config, super::store_key::locks(data));
         Ok(Self { profile, session, http, agent, tools, sandbox })
     }
 

@@ -1,26 +1,43 @@
-//! Commands that need no window: nothing of them touches a display, the keychain or the running app.
+//! Commands that need no window, and no display.
 //!
 //! What a command has to say goes to stdout and nothing else does; complaints and logs go to stderr. The exit codes are those of
 //! `sysexits.h`, so that a script can tell a wrong file from a wrong command.
 
+pub(crate) mod ask;
+mod interrupts;
+mod plain;
 mod readable;
 pub(crate) mod replay;
+mod terminal;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::cli::Command;
 
+/// What was asked for could not be done.
+const FAILED: u8 = 1;
+/// The command line is wrong, as clap has it.
+const USAGE: u8 = 2;
+/// Done, and something was denied because nobody could be asked.
+const DENIED: u8 = 3;
 /// The input is there and is not what it should be (`EX_DATAERR`).
 const DATA_ERROR: u8 = 65;
 /// The input cannot be read (`EX_NOINPUT`).
 const NO_INPUT: u8 = 66;
+/// Somebody else is needed and cannot be reached (`EX_UNAVAILABLE`).
+const UNAVAILABLE: u8 = 69;
 /// The output cannot be written (`EX_IOERR`).
 const IO_ERROR: u8 = 74;
+/// Somebody has to sign in (`EX_NOPERM`).
+const SIGN_IN: u8 = 77;
+/// Ended from outside, as shells count it: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// Runs a command to its end. The exit code is the command's.
 pub(crate) fn run(command: Command) -> ExitCode {
     match command {
+        Command::Ask(options) => ExitCode::from(ask::run(&options)),
         Command::Replay(options) => finish(replay::run(&options, &mut io::stdout().lock())),
     }
 }

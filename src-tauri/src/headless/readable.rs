@@ -6,6 +6,8 @@ use callbox_protocol::replay::Seen;
 use callbox_protocol::{Part, Role, ToolPart, UiMessage};
 use serde_json::Value;
 
+use super::plain;
+
 /// Writes what each client shows. Clients that show the same are named together.
 pub(super) fn write(output: &mut impl Write, clients: &[Seen]) -> io::Result<()> {
     let mut told: Vec<&Seen> = Vec::new();
@@ -60,27 +62,7 @@ fn write_tool(output: &mut impl Write, tool: &ToolPart) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes text that an agent or a file has made, set in by two. What would steer a terminal, or change the order in which text is
-/// read, is spelled out.
+/// Writes text that an agent or a file has made, set in by two.
 fn indented(output: &mut impl Write, text: &str) -> io::Result<()> {
-    for line in text.split('\n') {
-        write!(output, "  ")?;
-        for character in line.chars() {
-            if character == '\t' || !steers(character) {
-                write!(output, "{character}")?;
-            } else {
-                write!(output, "{}", character.escape_unicode())?;
-            }
-        }
-        writeln!(output)?;
-    }
-    Ok(())
-}
-
-/// Control characters, and the invisible ones that turn text around or hide in it.
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    plain::prose(text).split('\n').try_for_each(|line| writeln!(output, "  {line}"))
 }

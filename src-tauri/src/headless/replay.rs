@@ -168,7 +168,7 @@ mod tests {
     fn text_names_who_spoke_and_cannot_steer_the_terminal() {
         let (output, result) = replayed([asked(), answering()].concat().as_bytes(), false);
         assert!(result.is_ok());
-        assert_eq!(output, "user:\n  hi\n\nassistant:\n  x\\u{1b}[31my\n\n");
+        assert_eq!(output, "user:\n  hi\n\nassistant:\n  x[U+001B][31my\n\n");
     }
 
     #[test]

@@ -183,6 +183,7 @@ impl Machine {
             deliveries: self.outbox.deliveries(),
             decisions: self.answers.decisions(),
             error: self.error.clone(),
+            refetching: self.questions.refetches(),
         }
     }
 

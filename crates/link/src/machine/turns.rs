@@ -82,6 +82,11 @@ impl Questions {
         self.probe.is_some()
     }
 
+    /// Whether the messages are being asked for once more, or will be.
+    pub(super) fn refetches(&self) -> bool {
+        self.refetch.is_some() || self.later.is_some()
+    }
+
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
         let question = match &self.probe {
             Some(probe) => Some(probe.at + timing.probe),
