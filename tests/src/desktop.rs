@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 use url::Url;
 
-use crate::{Error, Look, Result, error::While as _, wait};
+use crate::{Error, Look, Result, error::While as _, keychain, wait};
 
 /// What must be there for a window, a keychain and their buses to work.
 const NEEDED: [&str; 3] = ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
@@ -81,6 +81,12 @@ impl Desktop {
     #[must_use]
     pub fn folders(&self) -> Vec<PathBuf> {
         ["home", "config", "data", "cache", "state", "tmp"].map(|name| self.top.path().join(name)).to_vec()
+    }
+
+    /// Where the app keeps what stays on this computer.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.top.path().join("data").join(keychain::SERVICE)
     }
 
     /// Where the test keeps what is not the user's: logs, the browser's profile.

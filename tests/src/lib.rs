@@ -7,6 +7,7 @@
 
 pub mod app;
 mod browser;
+mod console;
 mod desktop;
 mod driver;
 pub mod error;
@@ -26,6 +27,7 @@ mod world;
 
 pub use app::{App, Launch};
 pub use browser::Browser;
+pub use console::{Console, Ended};
 pub use desktop::Desktop;
 pub use driver::Driver;
 pub use error::{Error, Result};

@@ -1,11 +1,24 @@
 //! A tenant and an agent in the test's own process, which can be made to misbehave, and a desktop for the app that talks to them.
 
-use std::{fs, path::PathBuf, process::ExitStatus, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, ExitStatus},
+    sync::Arc,
+    time::Duration,
+};
 
+use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
 use callbox_sandbox::{Control, Sandbox, SandboxConfig, Visitor};
+use callbox_vault::Vault;
 use url::Url;
 
-use crate::{App, Desktop, Error, Launch, Process, Result, error::While as _, journey::PERSON, keychain, testids};
+use crate::{
+    App, Console, Desktop, Error, Launch, Process, Result,
+    error::{While as _, ensure},
+    journey::PERSON,
+    keychain, testids,
+};
 
 /// Everything that the app meets.
 #[derive(Debug)]
@@ -89,6 +102,43 @@ impl World {
     pub async fn callback(&self, page: &Url) -> Result<String> {
         let visit = async { Visitor::new()?.sign_in(page, PERSON).await };
         visit.await.map_err(|error| Error::unexpected(error.to_string()))
+    }
+
+    /// Signs in as the app does, with its own session and into the same keychain, for tests that need no window.
+    ///
+    /// # Errors
+    /// When the tenant or the keychain do not take part.
+    pub async fn sign_in(&self) -> Result<()> {
+        let unexpected = |error: &dyn std::fmt::Display| Error::unexpected(error.to_string());
+        let issuer = Issuer::try_from(self.sandbox.issuer()).map_err(|error| unexpected(&error))?;
+        let mut profile = Profile::new("house", self.sandbox.agent_url(), issuer, self.sandbox.client_id());
+        profile.audience = Some(self.sandbox.audience().to_owned());
+        let http = callbox_link::http_client(profile.issuer.url()).map_err(|error| unexpected(&error))?;
+        let vault = Vault::system(keychain::SERVICE);
+        let config = Config { profile, vault, http, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let session = Session::spawn_shared(config, self.desktop.data().join("locks"));
+        let start = session.begin_sign_in().await.map_err(|error| unexpected(&error))?;
+        let link = self.callback(&start.url).await?;
+        let outcome = session.handle_callback(&link).await;
+        ensure(outcome == CallbackOutcome::Completed, || format!("nobody is signed in: {outcome:?}"))?;
+        let kept = keychain::entries()?;
+        ensure(kept.len() == 1, || format!("the sign-in is not in the keychain: {kept:?}"))
+    }
+
+    /// `callbox ask`, with the profile of this world, as from a terminal without a desktop.
+    pub fn asking<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.desktop.command(self.desktop.app());
+        command.arg("ask").arg("--profile").arg(&self.profile).args(arguments);
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("CALLBOX_LOG", "warn");
+        command
+    }
+
+    /// [`World::asking`], started.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn ask<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Console> {
+        Console::start(self.asking(arguments))
     }
 
     /// Opens a link as any program on a desktop does, and returns when that is done.

@@ -150,14 +150,6 @@ impl Talk<'_> {
 
     /// Does what is to be done now. An outcome: nothing, any more.
     async fn look<O: Write, E: Write>(&mut self, state: &mut State, report: &mut Report<O, E>) -> Result<Option<Outcome>, Failure> {
-        let wait = state.wait();
-        match state.until {
-            Some((_, known)) if wait == Some(known) => {}
-            _ => {
-                let bound = |wait| if wait == Wait::Way { OFFLINE } else { PAUSE };
-                state.until = wait.map(|wait| (Instant::now() + bound(wait), wait));
-            }
-        }
         match &state.status.link {
             LinkState::Offline { retry_in: Some(_), .. } | LinkState::Connecting | LinkState::Online => {}
             state => return Err(unavailable(state, true).unwrap_or(Failure::Closed)),
@@ -168,6 +160,14 @@ impl Talk<'_> {
             }
         }
         self.decide(state, report).await?;
+        let wait = state.wait();
+        match state.until {
+            Some((_, known)) if wait == Some(known) => {}
+            _ => {
+                let bound = |wait| if wait == Wait::Way { OFFLINE } else { PAUSE };
+                state.until = wait.map(|wait| (Instant::now() + bound(wait), wait));
+            }
+        }
         if !state.is_quiet() {
             return Ok(None);
         }
@@ -305,7 +305,8 @@ impl State {
         if self.status.link != LinkState::Online {
             return Some(Wait::Way);
         }
-        let goes_on = || self.answer.messages().is_empty() || self.answer.calls().any(|call| call.state == ToolState::ApprovalResponded);
+        let decided = |call: &ToolPart| call.state == ToolState::ApprovalResponded || call.awaits_decision();
+        let goes_on = || self.answer.messages().is_empty() || self.answer.calls().any(decided);
         (self.is_quiet() && self.open.is_none() && goes_on()).then_some(Wait::Agent)
     }
 
