@@ -78,6 +78,12 @@ impl Answer {
         self.messages().iter().flat_map(UiMessage::tools)
     }
 
+    /// The tool calls after which nothing has been said.
+    pub(super) fn calls_at_the_end(&self) -> impl Iterator<Item = &ToolPart> {
+        let parts = self.messages().iter().rev().flat_map(|message| message.parts.iter().rev());
+        parts.filter(|part| !matches!(part, Part::StepStart)).map_while(Part::as_tool)
+    }
+
     /// The tool call with this id.
     pub(super) fn call(&self, id: &str) -> Option<&ToolPart> {
         self.calls().find(|call| call.tool_call_id == id)
@@ -197,6 +203,23 @@ mod tests {
             }
         }
         assert_eq!(states, ["true", "input-available", "approval-requested", "output-denied"]);
+    }
+
+    #[test]
+    fn calls_are_at_the_end_until_something_is_said_about_them() {
+        let mut answer = asked();
+        let call = |id: &str| json!({"type": "tool-x", "toolCallId": id, "state": "output-available"});
+        let (text, step) = (json!({"type": "text", "text": "so"}), json!({"type": "step-start"}));
+        for (parts, expected) in [
+            (vec![text.clone(), call("1"), call("2"), step.clone()], vec!["2", "1"]),
+            (vec![call("1"), step, text, call("2")], vec!["2"]),
+            (vec![call("1"), json!({"type": "text", "text": "so"})], vec![]),
+        ] {
+            let message = message(json!({"id": "b", "role": "assistant", "parts": parts}));
+            assert!(answer.apply(vec![MessageOp::Truncate { len: 3 }, MessageOp::Insert { index: 3, message }]));
+            let ids: Vec<&str> = answer.calls_at_the_end().map(|call| call.tool_call_id.as_str()).collect();
+            assert_eq!(ids, expected);
+        }
     }
 
     #[test]

@@ -146,7 +146,9 @@ impl Failure {
             Self::Input(_) => NO_INPUT,
             Self::Workspace(error) => match error {
                 WorkspaceError::NoProfile(_) | WorkspaceError::Place(PlaceError::Unreadable { .. }) => NO_INPUT,
-                WorkspaceError::Place(PlaceError::Invalid { .. } | PlaceError::Agent(_) | PlaceError::Issuer(_)) => DATA_ERROR,
+                WorkspaceError::Place(PlaceError::Invalid { .. } | PlaceError::Agent(_) | PlaceError::Issuer(_) | PlaceError::Tool(_)) => {
+                    DATA_ERROR
+                }
                 WorkspaceError::Place(_) | WorkspaceError::Keychain(_) => UNAVAILABLE,
                 WorkspaceError::SignedOut { .. } => SIGN_IN,
             },
@@ -260,7 +262,8 @@ async fn ask<O: Write, E: Write>(options: &Options, text: &str, report: &mut Rep
     let ended = match enter(&workspace, &link, &conversation, text, &mut interrupts, report).await {
         Ok(()) => {
             let (agent, host, terminal) = (workspace.agent(), workspace.agent_host(), Terminal::open());
-            Talk { link: &link, agent, host, allowed: &options.allow, terminal, interrupts }.run(text, report).await
+            let (allowed, own_tools) = (&options.allow, workspace.tools());
+            Talk { link: &link, agent, host, allowed, own_tools, terminal, interrupts }.run(text, report).await
         }
         Err(failure) => (Err(failure), Vec::new()),
     };

@@ -16,8 +16,10 @@ use crate::headless::{interrupts::Interrupts, terminal::Terminal};
 
 /// How long the way to the agent may be interrupted once the message is on it.
 const OFFLINE: Duration = Duration::from_secs(60);
-/// How long the agent may take to go on after a decision, or to say that there is no answer.
+/// How long the agent may take to act on a decision, or to say that there is no answer.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How long the agent may take for another word, once what it was waiting for has come to an end.
+const LAST_WORD: Duration = Duration::from_secs(5);
 /// How long a stopped turn may take to end.
 const STOPPING: Duration = Duration::from_secs(2);
 
@@ -29,6 +31,8 @@ pub(super) struct Talk<'a> {
     pub(super) host: String,
     /// The tools that need not be asked about, by their exact names.
     pub(super) allowed: &'a [String],
+    /// The tools that run here.
+    pub(super) own_tools: Vec<String>,
     pub(super) terminal: Option<Terminal>,
     pub(super) interrupts: Interrupts,
 }
@@ -65,15 +69,33 @@ struct State {
     decided: Vec<String>,
     /// Something was denied because nobody could be asked.
     denied: bool,
-    /// When to give up: the way, or the agent's silence.
+    /// The tools that run here.
+    own_tools: Vec<String>,
+    /// When to give up what is waited for.
     until: Option<(Instant, Wait)>,
+    /// There will be no other word.
+    is_over: bool,
 }
 
 /// What is waited for and will not be for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
+    /// The way to the agent.
     Way,
+    /// The agent, to begin or to act on a decision.
     Agent,
+    /// The agent, to say something about a tool that has come to an end between its turns.
+    LastWord,
+}
+
+impl Wait {
+    fn bound(self) -> Duration {
+        match self {
+            Self::Way => OFFLINE,
+            Self::Agent => PAUSE,
+            Self::LastWord => LAST_WORD,
+        }
+    }
 }
 
 impl Talk<'_> {
@@ -108,7 +130,9 @@ impl Talk<'_> {
             open: None,
             decided: Vec::new(),
             denied: false,
+            own_tools: self.own_tools.clone(),
             until: None,
+            is_over: false,
         };
         Ok((state, updates))
     }
@@ -143,7 +167,7 @@ impl Talk<'_> {
                     None => return Err(Failure::Closed),
                 },
                 line = typed(&mut self.terminal), if state.open.is_some() => self.answered(state, line, report).await?,
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return Err(state.too_long()),
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => state.too_long()?,
             }
         }
     }
@@ -163,10 +187,7 @@ impl Talk<'_> {
         let wait = state.wait();
         match state.until {
             Some((_, known)) if wait == Some(known) => {}
-            _ => {
-                let bound = |wait| if wait == Wait::Way { OFFLINE } else { PAUSE };
-                state.until = wait.map(|wait| (Instant::now() + bound(wait), wait));
-            }
+            _ => state.until = wait.map(|wait| (Instant::now() + wait.bound(), wait)),
         }
         if !state.is_quiet() {
             return Ok(None);
@@ -305,16 +326,34 @@ impl State {
         if self.status.link != LinkState::Online {
             return Some(Wait::Way);
         }
-        let decided = |call: &ToolPart| call.state == ToolState::ApprovalResponded || call.awaits_decision();
-        let goes_on = || self.answer.messages().is_empty() || self.answer.calls().any(decided);
-        (self.is_quiet() && self.open.is_none() && goes_on()).then_some(Wait::Agent)
+        if !self.is_quiet() || self.open.is_some() || self.is_over {
+            return None;
+        }
+        let own = |call: &ToolPart| self.own_tools.contains(&call.tool_name);
+        let unsettled = |call: &ToolPart| match call.state {
+            ToolState::ApprovalRequested | ToolState::ApprovalResponded => true,
+            ToolState::InputAvailable => own(call),
+            _ => false,
+        };
+        if self.answer.messages().is_empty() || self.answer.calls().any(unsettled) {
+            return Some(Wait::Agent);
+        }
+        let settled = |call: &ToolPart| own(call) || self.decided.contains(&call.tool_call_id);
+        self.answer.calls_at_the_end().any(settled).then_some(Wait::LastWord)
     }
 
-    fn too_long(&self) -> Failure {
-        match &self.status.link {
-            LinkState::Online if self.answer.messages().is_empty() => TurnError::NoAnswer.into(),
-            LinkState::Online => Failure::Stalled,
-            state => unavailable(state, true).unwrap_or(Failure::Unavailable { why: LinkError::TimedOut, sent: true }),
+    /// What is waited for has not come in its time.
+    fn too_long(&mut self) -> Result<(), Failure> {
+        match self.until.take() {
+            Some((_, Wait::Way)) => {
+                Err(unavailable(&self.status.link, true).unwrap_or(Failure::Unavailable { why: LinkError::TimedOut, sent: true }))
+            }
+            Some((_, Wait::Agent)) if self.answer.messages().is_empty() => Err(TurnError::NoAnswer.into()),
+            Some((_, Wait::Agent)) => Err(Failure::Stalled),
+            Some((_, Wait::LastWord)) | None => {
+                self.is_over = true;
+                Ok(())
+            }
         }
     }
 }
