@@ -82,6 +82,18 @@ impl UiMessage {
         self.parts.iter().filter_map(Part::as_text).map(|part| part.text.as_str()).collect()
     }
 
+    /// Whether the agent may have joined this message with others into `whole`: an agent that merges what is sent during a turn writes the texts
+    /// into the last of them, an empty line between (notes 6.5).
+    pub fn is_joined_into(&self, whole: &Self) -> bool {
+        let (text, all) = (self.text(), whole.text());
+        let is_paragraph = |at: usize| {
+            let (before, after) = (&all[..at], &all[at + text.len()..]);
+            (before.is_empty() || before.ends_with("\n\n")) && (after.is_empty() || after.starts_with("\n\n"))
+        };
+        let alike = self.role == Role::User && whole.role == Role::User && self.id != whole.id;
+        alike && !text.is_empty() && text.len() < all.len() && all.match_indices(&text).any(|(at, _)| is_paragraph(at))
+    }
+
     pub(crate) fn from_object(mut object: Object) -> Self {
         let role = match object.get("role").and_then(Value::as_str) {
             Some("user") => Some(Role::User),

@@ -2,7 +2,8 @@
 //!
 //! A recording is text, one JSON object per line: `{"conn": n, "dir": "in" | "out", "raw": "…"}` is a frame on the n-th socket, and
 //! `{"dir": "meta", "text": …}` says what happened around it: `socket open` (with the `room`, which names the conversation),
-//! `socket closed …`, and `GET get-messages` with the `messages` that the agent itself showed at that moment.
+//! `socket closed …`, and `GET get-messages` with the `messages` that the agent itself showed at that moment; one with a `conn` was asked for
+//! by the client of that socket alone.
 //!
 //! A socket that opens when a former one of its room is closed is the same client come back; sockets that are open together are
 //! different clients. A client that joins while another is there, or comes back to it, begins with what `get-messages` would have shown
@@ -148,7 +149,8 @@ impl Replay {
         Self::default()
     }
 
-    /// A player that also gives each list of the agent to all clients of its room, after comparing, as a client that asked would.
+    /// A player that also gives each list of the agent, after comparing, to the client that asked for it, and to all clients of its room where
+    /// the recording does not say who asked.
     pub fn with_snapshots() -> Self {
         Self { take_snapshots: true, ..Self::default() }
     }
@@ -230,7 +232,8 @@ impl Replay {
             let clients = here.map(|(at, client)| client.seen(at, client.conversation.stored())).collect();
             if self.take_snapshots {
                 let messages: Vec<UiMessage> = expected.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
-                for client in self.clients.iter_mut().filter(|client| client.room == room) {
+                let asked = |client: &Client| client.room == room && socket.is_none_or(|socket| client.sockets.contains(&socket));
+                for client in self.clients.iter_mut().filter(|client| asked(client)) {
                     client.conversation.snapshot(messages.clone());
                     client.follow();
                 }

@@ -218,7 +218,7 @@ impl Machine {
     /// Online: the messages are those of the agent, everything that waits is written, and a running turn is asked for.
     fn arrive(&mut self, messages: Vec<UiMessage>, now: Moment) {
         self.life.begin(now);
-        self.take_snapshot(messages, None, now);
+        self.take_snapshot(messages, false, now);
         if let Some(request) = self.cancel.take() {
             self.cancel_turn(request, now);
         }

@@ -54,6 +54,8 @@ enum Stage {
     Written {
         request_id: String,
         at: Moment,
+        /// When the agent said that it will not answer it. It may have it all the same.
+        skipped: Option<Moment>,
     },
     /// On a socket that died, this process's or an earlier one's: the agent may have it.
     Unsure {
@@ -126,7 +128,7 @@ impl Outbox {
         let again = entry.tried;
         entry.writes += 1;
         entry.tried = true;
-        entry.stage = Stage::Written { request_id: request_id.clone(), at: now };
+        entry.stage = Stage::Written { request_id: request_id.clone(), at: now, skipped: None };
         Some(Outgoing { request_id, message: entry.message.clone(), again })
     }
 
@@ -137,6 +139,17 @@ impl Outbox {
                 self.mark(index);
             }
         }
+    }
+
+    /// The agent has these messages.
+    pub(super) fn taken(&mut self, messages: &[UiMessage]) {
+        let known = |id: &str| messages.iter().find(|message| message.id == id);
+        // A message of ours that says more than we wrote has an earlier one in it.
+        let joined: Vec<&UiMessage> =
+            self.messages().filter_map(|own| known(&own.id).filter(|theirs| theirs.text() != own.text())).collect();
+        let has = |entry: &Entry| known(&entry.message.id).is_some() || joined.iter().any(|whole| entry.message.is_joined_into(whole));
+        let taken: Vec<String> = self.entries.iter().filter(|entry| has(entry)).map(|entry| entry.message.id.clone()).collect();
+        self.confirm(|id| taken.iter().any(|known| known == id));
     }
 
     /// The agent has them.
@@ -153,17 +166,21 @@ impl Outbox {
         }
     }
 
-    /// `has` knows all messages of the agent, as of `asked` or later: what was written before that and is not there will not come.
-    /// What was written to an earlier socket will not come if it has had the time to (`in_time`).
+    /// The agent's messages have come, as of `asked` or later. If nothing ran then (`settled`), what was written before that and is not there will
+    /// not come. What was written to an earlier socket will not come if it has had the time to (`in_time`).
     /// The requests of which nothing will come are returned.
-    pub(super) fn reconcile(&mut self, has: impl Fn(&str) -> bool, asked: Option<Moment>, in_time: bool) -> Vec<String> {
-        self.confirm(has);
+    pub(super) fn reconcile(&mut self, messages: &[UiMessage], asked: Moment, settled: bool, in_time: bool) -> Vec<String> {
+        self.taken(messages);
         let mut lost = Vec::new();
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             match &mut entry.stage {
                 Stage::Unsure { request_id } if in_time => lost.extend(request_id.take()),
-                Stage::Written { request_id, at } if asked.is_some_and(|asked| *at < asked) => lost.push(std::mem::take(request_id)),
+                Stage::Written { skipped: Some(at), .. } if *at <= asked => {
+                    self.fail(index, DeliveryError::Skipped);
+                    continue;
+                }
+                Stage::Written { request_id, at, .. } if settled && *at < asked => lost.push(std::mem::take(request_id)),
                 _ => continue,
             }
             if entry.writes < MAX_WRITES {
@@ -180,11 +197,24 @@ impl Outbox {
         self.entries.iter().any(|entry| matches!(entry.stage, Stage::Unsure { .. }))
     }
 
-    /// The turn of this request was never begun, and its message not taken.
-    pub(super) fn skipped(&mut self, request: &str) {
-        let is_it = |entry: &Entry| matches!(&entry.stage, Stage::Written { request_id, .. } if request_id == request);
-        if let Some(index) = self.entries.iter().position(is_it) {
-            self.fail(index, DeliveryError::Skipped);
+    /// The turn of this request will not be begun. Whether the agent has the message is for its list to tell.
+    pub(super) fn skipped(&mut self, request: &str, now: Moment) {
+        for entry in &mut self.entries {
+            if let Stage::Written { request_id, skipped, .. } = &mut entry.stage
+                && request_id == request
+            {
+                *skipped = Some(now);
+            }
+        }
+    }
+
+    /// The agent has not taken these messages.
+    pub(super) fn rolled_back(&mut self, ids: &[String]) {
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if matches!(entry.stage, Stage::Written { .. }) && ids.contains(&entry.message.id) {
+                self.fail(index, DeliveryError::Skipped);
+            }
         }
     }
 

@@ -110,9 +110,8 @@ impl Machine {
         }
         self.alive(now);
         match frame {
-            ServerFrame::Response(response) if response.outcome.as_deref() == Some("skipped") => self.outbox.skipped(&response.id),
             ServerFrame::Messages(list) => {
-                self.outbox.confirm(|id| list.messages.iter().any(|message| message.id == id));
+                self.outbox.taken(&list.messages);
                 self.answers.reconcile_known(&list.messages);
             }
             ServerFrame::MessageUpdated(updated) => self.answers.reconcile_known(std::slice::from_ref(&updated.message)),
@@ -143,13 +142,14 @@ impl Machine {
                 Reaction::TurnEnded { request_id, outcome } => {
                     self.turn_of_rework_ended(&request_id);
                     self.turn_of_tools_ended(&request_id);
-                    if outcome == Outcome::Lost {
-                        self.refetch(now);
+                    match outcome {
+                        Outcome::Lost => self.refetch(now),
+                        Outcome::Skipped => self.outbox.skipped(&request_id, now),
+                        _ => {}
                     }
                 }
                 Reaction::Refetch => self.refetch(now),
-                // What it took away is in the outbox, and has failed there.
-                Reaction::RolledBack { .. } => {}
+                Reaction::RolledBack { message_ids } => self.outbox.rolled_back(&message_ids),
                 Reaction::NothingRuns { .. } => nothing_runs = true,
                 Reaction::Settled { tool_call_id } => self.answers.confirm(&tool_call_id),
                 Reaction::Delivered { message_ids } => self.outbox.confirm(|id| message_ids.iter().any(|known| known == id)),
@@ -282,7 +282,7 @@ impl Machine {
         };
         self.questions.failures = 0;
         let settled = refetch.settled && !self.conversation.turn().is_active();
-        self.take_snapshot(messages, settled.then_some(refetch.at), refetch.at);
+        self.take_snapshot(messages, settled, refetch.at);
         if refetch.again {
             self.refetch(now);
         }
@@ -306,11 +306,11 @@ impl Machine {
     }
 
     /// Takes the agent's messages, asked for at `asked`. `settled`: nothing ran when they were asked for, then.
-    pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: Option<Moment>, asked: Moment) {
+    pub(super) fn take_snapshot(&mut self, messages: Vec<UiMessage>, settled: bool, asked: Moment) {
         // What was written to the socket before this one can still be on its way: sent again too early, it would be there twice, and the
         // straggler, a list of nothing but what the agent knows, would make it delete the rest.
         let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
-        let mut lost = self.outbox.reconcile(|id| messages.iter().any(|message| message.id == id), settled, asked >= arrived);
+        let mut lost = self.outbox.reconcile(&messages, asked, settled, asked >= arrived);
         lost.extend(self.reconcile_rework(&messages, asked >= arrived));
         if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) {
             self.questions.later.get_or_insert(arrived);

@@ -60,11 +60,16 @@ impl Conversation {
         let adds = incoming.iter().any(|message| !places.contains_key(&message.id));
         let additive = origin == Origin::Broadcast && !connect && self.adds_to(&incoming, adds);
         let mut merged = Vec::with_capacity(incoming.len() + 1);
+        // Those that say something else than here: one of ours that is missing may have been joined with them.
+        let mut joined = Vec::new();
         // By the id here, the place in the new list.
         let mut listed = HashMap::new();
         for message in incoming {
             let place = places.get(&message.id).copied().or_else(|| self.invented_place(&message));
             let local = place.and_then(|place| self.list.get(place)).cloned();
+            if !self.unconfirmed.is_empty() && message.role == Role::User && local.as_ref().is_some_and(|local| *local != message) {
+                joined.push(message.clone());
+            }
             if let Some(local) = &local {
                 self.rename(&local.id, &message.id);
                 listed.insert(local.id.clone(), merged.len());
@@ -82,9 +87,11 @@ impl Conversation {
         }
         let kept: Vec<UiMessage> = self.list.all().iter().filter(|local| !listed.contains_key(&local.id)).cloned().collect();
         let (mut tail, mut before) = (Vec::new(), Vec::new());
-        let mut lacking = Vec::new();
+        let (mut lacking, mut confirmed) = (Vec::new(), Vec::new());
         for local in kept {
-            if self.unconfirmed.contains(&local.id) {
+            if self.unconfirmed.contains(&local.id) && joined.iter().any(|whole| local.is_joined_into(whole)) {
+                confirmed.push(local.id);
+            } else if self.unconfirmed.contains(&local.id) {
                 lacking.push(local.id.clone());
                 tail.push(local);
             } else if self.is_unstored(&local.id) || self.is_target(&local.id) && origin == Origin::Fetched {
@@ -108,8 +115,8 @@ impl Conversation {
                 running.rolled_back = !running.message_ids.is_empty() && running.message_ids.iter().all(|id| lacking.contains(id));
             }
         }
-        let (confirmed, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unconfirmed).into_iter().partition(|id| listed.contains_key(id));
-        self.unconfirmed = open;
+        confirmed.extend(self.unconfirmed.iter().filter(|id| listed.contains_key(*id)).cloned());
+        self.unconfirmed.retain(|id| !confirmed.contains(id));
         if !confirmed.is_empty() {
             reactions.push(Reaction::Delivered { message_ids: confirmed });
         }

@@ -71,8 +71,12 @@ impl Conversation {
             }
         }
         for message in &request.messages {
-            // The agent's own messages stay as the agent wrote them, but for what a client knows of them beside their parts.
+            // The agent's own messages stay as the agent wrote them, but for what a client knows of them beside their parts; and but for words,
+            // of which the agent stores the client's copy.
             let agents = message.role == Role::Assistant && stored.contains(&message.id);
+            if agents {
+                self.reword(message);
+            }
             if agents && message.metadata.is_some() {
                 self.annotate(message);
             }
@@ -120,6 +124,17 @@ impl Conversation {
         // What is being written is stored when it is complete, and so comes after.
         self.list.insert(self.list.all().len() - self.unstored(), message.clone());
         false
+    }
+
+    /// Takes the words of a message that was sent back and has nothing else in it. The SDK's client sends an answer that failed without any.
+    fn reword(&mut self, message: &UiMessage) {
+        let of_words = |message: &UiMessage| message.parts.iter().all(|part| matches!(part, Part::Text(_) | Part::StepStart));
+        let Some((at, local)) = self.list.position(&message.id).and_then(|at| Some((at, self.list.get(at)?))) else { return };
+        let runs = self.running.iter().any(|running| running.stream.target.as_ref() == Some(&message.id));
+        if !runs && local.parts != message.parts && of_words(message) {
+            let reworded = UiMessage { parts: message.parts.clone(), ..local.clone() };
+            self.list.replace(at, reworded);
+        }
     }
 
     /// Takes the metadata of a message that was sent back: the agent stores it with the message.

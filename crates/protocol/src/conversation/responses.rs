@@ -35,7 +35,10 @@ impl Conversation {
             return;
         }
         let at = self.running_at(&frame.id);
-        self.delivered(at, reactions);
+        // A turn that was never begun says nothing of its messages.
+        if frame.outcome.as_deref() != Some("skipped") {
+            self.delivered(at, reactions);
+        }
         self.running[at].offered &= !replay;
         if let Content::Chunk(chunk) = &content {
             self.on_chunk(at, frame, chunk, reactions);
@@ -221,10 +224,14 @@ impl Conversation {
         if outcome != Outcome::Lost {
             self.ledger.push(Ended { id: request_id.clone(), failed });
         }
+        let mut unanswered = false;
         if outcome == Outcome::Skipped && rolled_back {
             self.unconfirmed.retain(|id| !message_ids.contains(id));
             self.list.retain(|message| !message_ids.contains(&message.id));
             reactions.push(Reaction::RolledBack { message_ids });
+        } else if outcome == Outcome::Skipped {
+            // The agent may have stored what it does not answer.
+            unanswered = message_ids.iter().any(|id| self.unconfirmed.contains(id));
         }
         reactions.push(Reaction::TurnEnded { request_id: request_id.clone(), outcome });
         if outcome == Outcome::Recovering {
@@ -234,8 +241,8 @@ impl Conversation {
         self.behind |= incomplete;
         // It went on while no socket was open, and all that was left to send is that it is done.
         let unheard = phase != Phase::Streaming && outcome == Outcome::Completed && stream.begun && !stream.finished;
-        if incomplete || unheard || crowded || own && invented || stream.discarded || matches!(outcome, Outcome::Lost | Outcome::Recovering)
-        {
+        let lost = matches!(outcome, Outcome::Lost | Outcome::Recovering);
+        if incomplete || unheard || unanswered || crowded || own && invented || stream.discarded || lost {
             reactions.push(Reaction::Refetch);
         }
         if outcome == Outcome::Aborted && !cancelled {

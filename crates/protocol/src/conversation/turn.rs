@@ -57,7 +57,7 @@ pub enum Outcome {
     Error,
     /// Stopped by somebody.
     Aborted,
-    /// Never begun: dropped in favour of another.
+    /// Never begun: dropped, or given up in favour of another. Its messages are stored or not; the agent's list tells.
     Skipped,
     /// The agent was interrupted and will start it again under another id.
     Recovering,

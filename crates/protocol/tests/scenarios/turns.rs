@@ -1,7 +1,7 @@
 //! How a turn begins, goes on and ends.
 
 use callbox_protocol::{ClientFrame, Conversation, Outcome, Reaction, Turn, UiMessage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{chunk, done, ended, frame, json_of, message};
 use super::{answering, opening, receive, transcript, user};
@@ -149,6 +149,41 @@ fn a_submit_that_the_agent_drops_is_rolled_back() {
     let reactions = receive(&mut conversation, [transcript(json!([user("u0")])), ended("r1", "skipped")]);
     assert!(reactions.contains(&Reaction::RolledBack { message_ids: vec!["u1".to_owned()] }));
     assert_eq!(json_of(conversation.messages()), json!([user("u0")]));
+}
+
+#[test]
+fn a_submit_that_is_stored_and_not_answered_is_looked_up() {
+    let mut conversation = Conversation::new();
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+    let reactions = receive(&mut conversation, [ended("r1", "skipped")]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    assert!(!reactions.iter().any(|reaction| matches!(reaction, Reaction::Delivered { .. } | Reaction::RolledBack { .. })), "nobody knows");
+    conversation.snapshot(vec![message(user("u1"))]);
+    assert_eq!(conversation.unconfirmed().count(), 0);
+}
+
+#[test]
+fn an_answer_that_a_client_sends_back_without_its_words_has_none() {
+    let mut conversation = Conversation::new();
+    let answer = |parts: Value| message(json!({"id": "a1", "role": "assistant", "parts": parts}));
+    conversation.snapshot(vec![message(user("u1")), answer(json!([{"type": "step-start"}, {"type": "text", "text": "half"}]))]);
+    let list = vec![message(user("u1")), answer(json!([])), UiMessage::user("u2", "more")];
+    conversation.sent(&ClientFrame::submit("r1", list.clone()));
+    assert_eq!(conversation.messages(), list, "the agent stores what it is sent");
+}
+
+#[test]
+fn a_message_that_the_agent_joined_with_the_next_is_delivered() {
+    let mut conversation = Conversation::new();
+    for (request, id, text) in [("r1", "u1", "one"), ("r2", "u2", "two"), ("r3", "u3", "three")] {
+        conversation.sent(&ClientFrame::submit(request, vec![UiMessage::user(id, text)]));
+    }
+    let joined = |id: &str, text: &str| json!({"id": id, "role": "user", "parts": [{"type": "text", "text": text}]});
+    let reactions = receive(&mut conversation, [transcript(json!([joined("u2", "one\n\ntwo")])), ended("r1", "skipped")]);
+    assert!(reactions.contains(&Reaction::Delivered { message_ids: vec!["u1".to_owned(), "u2".to_owned()] }), "{reactions:?}");
+    assert!(!reactions.iter().any(|reaction| matches!(reaction, Reaction::RolledBack { .. })));
+    assert_eq!(json_of(conversation.messages())[0], joined("u2", "one\n\ntwo"));
+    assert_eq!(conversation.messages().len(), 2, "and what the agent has not seen");
 }
 
 #[test]

@@ -134,6 +134,39 @@ fn a_message_that_the_agent_skipped_has_failed() {
 }
 
 #[test]
+fn a_message_that_the_agent_stored_and_does_not_answer_is_delivered() {
+    for stored in [true, false] {
+        let mut table = Table::online(vec![]);
+        let id = table.send("hello").unwrap();
+        let (request, _) = submitted(&table.written()[0]);
+        table.effects();
+        table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true, "outcome": "skipped"}));
+        assert_eq!(table.deliveries(), [DeliveryState::Sending], "the agent's list has the last word");
+        assert!(table.effects().contains(&Effect::History));
+        let messages = if stored { vec![UiMessage::user(id, "hello")] } else { vec![] };
+        table.machine.history(Ok(messages), table.now);
+        let failed = DeliveryState::Failed(DeliveryError::Skipped);
+        assert_eq!(table.deliveries(), if stored { vec![] } else { vec![failed] });
+        table.effects();
+        assert_eq!(table.shown(), ["hello"]);
+    }
+}
+
+#[test]
+fn messages_that_the_agent_joined_are_delivered_and_not_sent_again_after_a_reconnect() {
+    let mut table = Table::online(vec![]);
+    table.send("one").unwrap();
+    let second = table.send("two").unwrap();
+    table.effects();
+    table.machine.closed(1006, "", table.now);
+    table.pass(secs(30));
+    table.effects();
+    assert_eq!(kinds(&table.connect(vec![UiMessage::user(second, "one\n\ntwo")])), ["stream_resume_request"]);
+    assert_eq!(table.deliveries(), []);
+    assert_eq!(table.shown(), ["one\n\ntwo"]);
+}
+
+#[test]
 fn cancelling_offline_stops_what_has_not_been_sent() {
     let mut table = Table::signed_in();
     table.send("hello").unwrap();
