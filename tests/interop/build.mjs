@@ -1,4 +1,4 @@
-// Builds the agent of one release, `node build.mjs newest`, into its `dist`: the Worker in one file, and the runtime's configuration.
+// Builds the agent of one release and the SDK's client, `node build.mjs newest`, into its `dist`: each in one file, and the runtime's configuration.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire, builtinModules } from "node:module";
@@ -25,8 +25,18 @@ const nodeModules = {
   },
 };
 
+/** A shell for skills, which is a package of its own; nobody here has any. */
+const noShell = {
+  name: "no-shell",
+  setup(builder) {
+    builder.onResolve({ filter: /^just-bash$/ }, ({ path: name }) => ({ path: name, namespace: "nothing" }));
+    builder.onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "export const Bash = undefined, defineCommand = undefined;" }));
+  },
+};
+
 await mkdir(dist, { recursive: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   entryPoints: [path.join(folder, "worker.mjs")],
   bundle: true,
   outfile: path.join(dist, "worker.js"),
@@ -35,16 +45,34 @@ await build({
   conditions: ["workerd", "worker", "browser"],
   mainFields: ["browser", "module", "main"],
   external: ["cloudflare:*"],
-  plugins: [nodeModules],
+  plugins: [nodeModules, noShell],
   define: { "process.env.NODE_ENV": '"production"' },
   logLevel: "error",
 });
+// Node takes a second to find all of the client's modules by itself.
+await build({
+  entryPoints: [path.join(folder, "client.mjs")],
+  bundle: true,
+  outfile: path.join(dist, "client.cjs"),
+  platform: "node",
+  target: "node20",
+  define: { "process.env.NODE_ENV": '"production"' },
+  logLevel: "error",
+});
+// Every class of agents that the Worker exports is one of its namespaces.
+const [{ exports }] = Object.values(metafile.outputs);
+const classes = exports.filter((name) => name !== "default");
 await writeFile(
   path.join(dist, "agent.capnp"),
   `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [(name = "agent", worker = .agent), (name = "state", disk = (writable = true))],
+  services = [
+    (name = "agent", worker = .agent),
+    (name = "state", disk = (writable = true)),
+    # Nothing but this machine: the agent asks its own Worker for tools.
+    (name = "internet", network = (allow = ["local"])),
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "agent")],
   # The SDK can receive e-mail; the module for that exists on Cloudflare only.
   extensions = [(modules = [
@@ -55,8 +83,8 @@ const config :Workerd.Config = (
 const agent :Workerd.Worker = (
   modules = [(name = "worker.js", esModule = embed "worker.js")],
   compatibilityDate = "2026-10-15",
-  bindings = [(name = "ChatAgent", durableObjectNamespace = "ChatAgent")],
-  durableObjectNamespaces = [(className = "ChatAgent", uniqueKey = "interop-ChatAgent", enableSql = true)],
+  bindings = [${classes.map((name) => `(name = "${name}", durableObjectNamespace = "${name}")`)}],
+  durableObjectNamespaces = [${classes.map((name) => `(className = "${name}", uniqueKey = "interop-${name}", enableSql = true)`)}],
   durableObjectStorage = (localDisk = "state"),
 );
 `,

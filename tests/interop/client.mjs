@@ -3,24 +3,45 @@
 
 import { createInterface } from "node:readline";
 
-/** @param sdk React, its renderer, the SDK's two hooks, and a WebSocket for a Node that has none. */
-export function run({ React, render, useAgent, useAgentChat, WebSocket }) {
+/** A tool that this client runs. */
+const tools = {
+  clock: {
+    description: "What time it is here",
+    parameters: { type: "object", properties: { zone: { type: "string" } } },
+    execute: ({ zone }) => ({ time: "12:00", zone }),
+  },
+};
+
+function onToolCall({ toolCall: { toolName, toolCallId, input }, addToolOutput }) {
+  if (toolName in tools) addToolOutput({ toolCallId, output: tools[toolName].execute(input) });
+}
+
+/** @param sdk React, its renderer, the SDK's hook for the socket, its hooks for chats by agent, and a WebSocket for a Node that has none. */
+export function run({ React, render, useAgent, useAgentChat, useThinkChat, WebSocket }) {
   globalThis.WebSocket ??= WebSocket;
-  const [host, name] = process.argv.slice(2);
+  const where = JSON.parse(process.argv[2]);
+  const useChat = where.agent === "think-agent" ? useThinkChat : useAgentChat;
   let chat;
   let socket;
   let told = false;
+  const states = [];
 
   function Page() {
-    const agent = useAgent({ agent: "chat-agent", name, host, minReconnectionDelay: 20, maxReconnectionDelay: 100 });
-    chat = useAgentChat({ agent });
+    const onStateUpdate = (state) => void states.push(state);
+    const agent = useAgent({ ...where, minReconnectionDelay: 20, maxReconnectionDelay: 100, onStateUpdate });
+    chat = useChat({ agent, ...(where.runs && { tools, onToolCall }), ...(where.confirms && { toolsRequiringConfirmation: where.confirms }) });
     socket = agent;
+    React.useEffect(changed);
     React.useEffect(() => {
-      if (told) return;
-      told = true;
-      say({ changed: true });
-    });
+      for (const event of ["open", "close"]) agent.addEventListener(event, changed);
+    }, [agent]);
     return null;
+  }
+
+  function changed() {
+    if (told) return;
+    told = true;
+    say({ changed: true });
   }
 
   render(React.createElement(React.Suspense, { fallback: null }, React.createElement(Page)));
@@ -31,14 +52,18 @@ export function run({ React, render, useAgent, useAgentChat, WebSocket }) {
   const commands = {
     show: (number) => {
       told = false;
-      say({ number, ready: isReady(), messages: chat?.messages ?? [] });
+      say({ number, ready: isReady(), messages: chat?.messages ?? [], error: chat?.error?.message ?? null, states });
     },
     send: (text) => void chat.sendMessage({ role: "user", parts: [{ type: "text", text }] }),
+    edit: ({ id, text }) => void chat.sendMessage({ messageId: id, role: "user", parts: [{ type: "text", text }] }),
     regenerate: () => void chat.regenerate(),
     stop: () => void chat.stop(),
     clear: () => chat.clearHistory(),
     approve: ({ id, approved }) => void chat.addToolApprovalResponse({ id, approved }),
-    result: ({ tool, toolCallId, output }) => void (chat.addToolOutput ?? chat.addToolResult)({ tool, toolName: tool, toolCallId, output }),
+    result: ({ tool, toolCallId, output }) => void (where.confirms ? chat.addToolResult : chat.addToolOutput)({ tool, toolName: tool, toolCallId, output }),
+    state: (state) => socket.setState(state),
+    // The answer counts as news.
+    call: ([method, ...args]) => void socket.call(method, args).then((result) => say({ result })),
   };
   const input = createInterface({ input: process.stdin });
   input.on("line", (line) => {

@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn prepare(steps: &[Step]) -> Result<()> {
     let any = |wanted: &[Step]| steps.iter().any(|step| wanted.contains(step));
     let mut needs = Vec::new();
-    if any(&[Step::Clippy, Step::Unit, Step::E2e]) {
+    if any(&[Step::Clippy, Step::Unit, Step::Interop, Step::E2e]) {
         needs.push(Need::App);
     }
     if cfg!(target_os = "linux") && any(&[Step::Fuzz]) {
@@ -170,18 +170,21 @@ fn unit(runner: &[String]) -> Result<()> {
     Cmd::cargo().args(["test", "--doc", "--quiet"]).args(NATIVE).args(["--exclude", E2E, "--exclude", INTEROP]).run()
 }
 
-/// Builds the agent of each release, then lets everybody talk to it.
+/// Builds the agent of each release and the app, then lets everybody talk.
 fn interop(runner: &[String]) -> Result<()> {
+    page_for_the_app()?;
+    Cmd::cargo().args(["build", "--package", "callbox", "--bin", "callbox"]).run()?;
     let folder = workspace::root().join("tests").join("interop");
     for release in RELEASES {
         npm::ensure(&folder.join(release), "the SDK's own agent and client, which the link is held against")?;
         Cmd::new("node").args(["build.mjs", release]).dir(&folder).run()?;
     }
-    if nextest() {
-        Cmd::cargo().args(["nextest", "run", "--package", INTEROP]).args(runner).run()
+    let tests = if nextest() {
+        Cmd::cargo().args(["nextest", "run", "--package", INTEROP]).args(runner)
     } else {
-        Cmd::cargo().args(["test", "--package", INTEROP, "--", "--test-threads=2"]).args(runner).run()
-    }
+        Cmd::cargo().args(["test", "--package", INTEROP, "--", "--test-threads=2"]).args(runner)
+    };
+    tests.env("CALLBOX_APP", workspace::debug_binary("callbox")).run()
 }
 
 fn fuzzer() -> Result<()> {

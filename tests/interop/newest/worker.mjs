@@ -1,7 +1,11 @@
-// The agent of the suite: nothing but the SDK and a scripted model.
+// The agents of the suite: nothing but the SDK and a scripted model.
 
-import { AIChatAgent } from "@cloudflare/ai-chat";
-import { routeAgentRequest } from "agents";
+import { AIChatAgent, createToolsFromClientSchemas } from "@cloudflare/ai-chat";
+import { Think } from "@cloudflare/think";
+import { McpServer } from "@modelcontextprotocol/server";
+import { callable, routeAgentRequest } from "agents";
+import { agentTool } from "agents/agent-tools";
+import { createMcpHandler } from "agents/mcp/server";
 import { convertToModelMessages, createUIMessageStream, createUIMessageStreamResponse, isStepCount, streamText, tool } from "ai";
 import { z } from "zod";
 import { Gates, Script, extras } from "../script.mjs";
@@ -16,23 +20,39 @@ const tools = {
     },
   }),
   ask: tool({ inputSchema, execute: (input) => ({ done: input }) }),
+  // The client's to run.
   here: tool({ inputSchema }),
 };
 
-export class ChatAgent extends AIChatAgent {
-  gates = new Gates();
+/** What the suite asks of every agent over HTTP, and a method for clients. */
+const asked = (Agent) =>
+  class extends Agent {
+    gates = new Gates();
 
-  async onRequest(request) {
-    const { pathname, searchParams } = new URL(request.url);
-    if (pathname.endsWith("/open")) this.gates.open(searchParams.get("gate"));
-    else if (pathname.endsWith("/state")) this.setState({ n: Number(searchParams.get("n")) });
-    // The object is gone from memory; its storage stays.
-    else if (pathname.endsWith("/abort")) this.ctx.abort("asked to");
-    else return new Response("Not found", { status: 404 });
-    return new Response("ok");
+    async onRequest(request) {
+      const { pathname, searchParams, origin } = new URL(request.url);
+      if (pathname.endsWith("/open")) this.gates.open(searchParams.get("gate"));
+      else if (pathname.endsWith("/state")) this.setState({ n: Number(searchParams.get("n")) });
+      else if (pathname.endsWith("/tools")) await this.addMcpServer("weather", `${origin}/mcp`, { callbackHost: origin });
+      // The object is gone from memory; its storage stays.
+      else if (pathname.endsWith("/abort")) this.ctx.abort("asked to");
+      else return new Response("Not found", { status: 404 });
+      return new Response("ok");
+    }
+
+    @callable()
+    add(a, b) {
+      return a + b;
+    }
+  };
+
+class Scripted extends asked(AIChatAgent) {
+  tools(options) {
+    return { ...tools, ...createToolsFromClientSchemas(options?.clientTools) };
   }
 
   async onChatMessage(_onFinish, options) {
+    const tools = this.tools(options);
     const messages = await convertToModelMessages(this.messages, { tools });
     const stream = createUIMessageStream({
       execute: ({ writer }) => {
@@ -57,9 +77,62 @@ export class ChatAgent extends AIChatAgent {
 
 const say = (error) => (error instanceof Error ? error.message : "Something went wrong.");
 
+/** Runs inside another agent: for a call of its model, or at an address of its own. */
+export class HelperAgent extends Scripted {
+  formatAgentToolInput(input, { runId }) {
+    return { id: `input-${runId}`, role: "user", parts: [{ type: "text", text: JSON.stringify(input) }] };
+  }
+}
+
+export class ChatAgent extends Scripted {
+  tools(options) {
+    return { ...super.tools(options), delegate: agentTool(HelperAgent, { description: "Somebody else does it.", inputSchema }) };
+  }
+}
+
+export class LatestAgent extends Scripted {
+  messageConcurrency = "latest";
+}
+
+export class MergeAgent extends Scripted {
+  messageConcurrency = "merge";
+}
+
+export class DropAgent extends Scripted {
+  messageConcurrency = "drop";
+}
+
+export class DebounceAgent extends Scripted {
+  messageConcurrency = { strategy: "debounce", debounceMs: 50 };
+}
+
+/** The SDK's other agent that speaks chat. */
+export class ThinkAgent extends asked(Think) {
+  getModel() {
+    return new Script("v4", this.gates);
+  }
+
+  getSystemPrompt() {
+    return "Say what you are told to.";
+  }
+
+  getTools() {
+    return { ...tools, ask: tool({ inputSchema, needsApproval: true, execute: (input) => ({ done: input }) }) };
+  }
+}
+
+const mcp = createMcpHandler(() => {
+  const server = new McpServer({ name: "weather", version: "1.0.0" });
+  const text = async () => ({ content: [{ type: "text", text: "Sunny." }] });
+  server.registerTool("forecast", { description: "The weather", inputSchema: { city: z.string() } }, text);
+  return server;
+});
+
 export default {
-  async fetch(request, env) {
-    if (new URL(request.url).pathname === "/health") return new Response("ok");
-    return (await routeAgentRequest(request, env)) ?? new Response("Not found", { status: 404 });
+  async fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/mcp") return mcp(request, env, ctx);
+    const prefix = pathname.startsWith("/some/where/") ? "some/where" : "agents";
+    return (await routeAgentRequest(request, env, { prefix })) ?? new Response("Not found", { status: 404 });
   },
 };

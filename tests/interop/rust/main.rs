@@ -2,8 +2,11 @@
 //! to come to the same messages, and so has a replay of the frames. `cargo xtask test --only interop` builds the agents and runs this.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "functions that only tests call")]
 
+mod ours;
+mod place;
 mod proxy;
 mod quirks;
+mod recorded;
 mod room;
 mod scenarios;
 mod sdk;

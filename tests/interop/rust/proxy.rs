@@ -18,7 +18,10 @@ use axum::{
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message as Wire, protocol::CloseFrame as WireClose},
@@ -37,6 +40,7 @@ pub(crate) enum Side {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     inner: Arc<Inner>,
+    passed: watch::Receiver<()>,
 }
 
 struct Inner {
@@ -44,6 +48,7 @@ struct Inner {
     started: Instant,
     room: String,
     recording: Mutex<Recording>,
+    passed: watch::Sender<()>,
     http: reqwest::Client,
 }
 
@@ -52,6 +57,8 @@ struct Recording {
     lines: Vec<String>,
     sockets: u64,
     open: Vec<(Side, u64, CancellationToken)>,
+    /// The sockets that our client has had.
+    ours: Vec<u64>,
 }
 
 impl Proxy {
@@ -59,11 +66,11 @@ impl Proxy {
     pub(crate) async fn start(agent: u16, room: &str, http: reqwest::Client) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (room, recording) = (room.to_owned(), Mutex::default());
-        let inner = Arc::new(Inner { agent: Mutex::new(agent), started: Instant::now(), room, recording, http });
+        let (room, recording, (tell, passed)) = (room.to_owned(), Mutex::default(), watch::channel(()));
+        let inner = Arc::new(Inner { agent: Mutex::new(agent), started: Instant::now(), room, recording, passed: tell, http });
         let router = Router::new().fallback(carry).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, inner }
+        Self { address, inner, passed }
     }
 
     /// The agent came back at another port.
@@ -77,9 +84,50 @@ impl Proxy {
         recording.open.iter().filter(|(of, ..)| *of == side).for_each(|(.., token)| token.cancel());
     }
 
-    /// Writes down what the agent says the conversation is.
-    pub(crate) fn note(&self, messages: &[Value]) {
-        self.inner.write(json!({"dir": "meta", "text": "GET get-messages", "room": self.inner.room, "messages": messages}));
+    /// Writes down what the agent says the conversation is, and gives the recording up to this.
+    pub(crate) fn note(&self, messages: &[Value]) -> Vec<String> {
+        let mut recording = self.inner.recording.lock().unwrap();
+        let line = json!({"dir": "meta", "text": "GET get-messages", "room": self.inner.room, "messages": messages});
+        write(&mut recording, self.inner.started, line);
+        recording.lines.clone()
+    }
+
+    /// Everything that has passed until now is known.
+    pub(crate) fn seen(&mut self) {
+        self.passed.mark_unchanged();
+    }
+
+    /// Returns when anything has passed since then.
+    pub(crate) async fn passed(&mut self) {
+        self.passed.changed().await.unwrap();
+    }
+
+    /// The sockets that are open at these sides.
+    pub(crate) fn clients(&self, sides: &[Side]) -> Vec<u64> {
+        let recording = self.inner.recording.lock().unwrap();
+        recording.open.iter().filter(|(side, ..)| sides.contains(side)).map(|(_, conn, _)| *conn).collect()
+    }
+
+    /// The frames of this type that our client was sent.
+    pub(crate) fn heard_by_ours(&self, kind: &str) -> Vec<Value> {
+        let recording = self.inner.recording.lock().unwrap();
+        let heard = |line: &String| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let ours = line["conn"].as_u64().is_some_and(|conn| recording.ours.contains(&conn));
+            (ours && line["dir"] == "in" && line["type"] == kind).then(|| serde_json::from_str(line["raw"].as_str().unwrap()).unwrap())
+        };
+        recording.lines.iter().filter_map(heard).collect()
+    }
+
+    /// How many frames with this in them the SDK's client has sent.
+    pub(crate) fn sent_by_theirs(&self, what: &str) -> usize {
+        let recording = self.inner.recording.lock().unwrap();
+        let sent = |line: &String| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let theirs = line["conn"].as_u64().is_some_and(|conn| !recording.ours.contains(&conn));
+            theirs && line["dir"] == "out" && line["raw"].as_str().is_some_and(|raw| raw.contains(what))
+        };
+        recording.lines.iter().filter(|line| sent(line)).count()
     }
 
     /// The recording so far.
@@ -91,6 +139,15 @@ impl Proxy {
 impl Inner {
     fn write(&self, line: Value) {
         write(&mut self.recording.lock().unwrap(), self.started, line);
+        self.passed.send_replace(());
+    }
+
+    /// Writes down the list that a client was told.
+    fn told(&self, side: Side, messages: &[u8]) {
+        let conn = self.recording.lock().unwrap().open.iter().rfind(|(of, ..)| *of == side).map(|(_, conn, _)| *conn);
+        if let (Some(conn), Ok(messages)) = (conn, serde_json::from_slice::<Vec<Value>>(messages)) {
+            self.write(json!({"dir": "meta", "text": "GET get-messages", "conn": conn, "room": self.room, "messages": messages}));
+        }
     }
 
     fn open(&self, side: Side) -> (u64, CancellationToken) {
@@ -98,7 +155,11 @@ impl Inner {
         recording.sockets += 1;
         let (conn, token) = (recording.sockets, CancellationToken::new());
         recording.open.push((side, conn, token.clone()));
+        if side == Side::Ours {
+            recording.ours.push(conn);
+        }
         write(&mut recording, self.started, json!({"dir": "meta", "text": "socket open", "conn": conn, "room": self.room}));
+        self.passed.send_replace(());
         (conn, token)
     }
 
@@ -106,6 +167,7 @@ impl Inner {
         let mut recording = self.recording.lock().unwrap();
         recording.open.retain(|(_, other, _)| *other != conn);
         write(&mut recording, self.started, json!({"dir": "meta", "text": "socket closed", "conn": conn, "room": self.room}));
+        self.passed.send_replace(());
     }
 
     fn frame(&self, conn: u64, direction: &str, raw: &str) {
@@ -125,14 +187,17 @@ fn write(recording: &mut Recording, started: Instant, line: Value) {
 async fn carry(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let port = *inner.agent.lock().unwrap();
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    // Only our client has a token.
+    let side = if request.headers().contains_key(header::AUTHORIZATION) { Side::Ours } else { Side::Theirs };
     if !request.headers().contains_key(header::UPGRADE) {
         let Ok(answer) = inner.http.get(format!("http://127.0.0.1:{port}{path}")).send().await else { return gone() };
         let status = answer.status();
         let Ok(body) = answer.bytes().await else { return gone() };
+        if path.contains("/get-messages") {
+            inner.told(side, &body);
+        }
         return (status, [(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response();
     }
-    // Only our client has a token.
-    let side = if request.headers().contains_key(header::AUTHORIZATION) { Side::Ours } else { Side::Theirs };
     let mut parts = request.into_parts().0;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else { return gone() };
     let Ok((agent, _)) = connect_async(format!("ws://127.0.0.1:{port}{path}")).await else { return gone() };

@@ -3,29 +3,30 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
-use callbox_link::{AgentAddress, Link, LinkConfig, LinkState, Status, Subscription, Timing, Update, Updates};
-use callbox_protocol::{UiMessage, apply, replay};
+use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
+use callbox_protocol::replay;
 use callbox_sandbox::{AUDIENCE, Sandbox, SandboxConfig, Visitor};
 use callbox_vault::Vault;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    ours::Ours,
+    place::Place,
     proxy::{Proxy, Side},
-    quirks,
+    quirks, recorded,
     sdk::{Agent, Client, Release, Shown},
 };
 
 /// How long something may take that takes milliseconds, on a machine that is busy with something else.
-const PATIENCE: Duration = Duration::from_secs(40);
-/// How often the agent is asked again what the conversation is, where nobody was told anything.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 pub(crate) struct Room {
     pub(crate) ours: Ours,
     pub(crate) theirs: Client,
     pub(crate) proxy: Proxy,
-    pub(crate) release: Release,
+    release: Release,
+    place: Place,
     name: String,
     agent: Option<Agent>,
     state: TempDir,
@@ -36,19 +37,24 @@ pub(crate) struct Room {
 impl Room {
     /// A new conversation with both clients in it. The name is that of the recording, too.
     pub(crate) async fn new(release: Release, name: &str) -> Self {
+        Self::at(release, name, Place::default()).await
+    }
+
+    /// The same with another agent, or another client.
+    pub(crate) async fn at(release: Release, name: &str, place: Place) -> Self {
         let state = TempDir::new().unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let agent = Agent::start(release, state.path()).await;
         let proxy = Proxy::start(agent.port, name, http.clone()).await;
-        let theirs = Client::start(release, &proxy.address.to_string(), name);
+        let theirs = Client::start(release, &place.client(&proxy.address.to_string(), name));
         let tenant = Sandbox::start(SandboxConfig::default()).await.unwrap();
         let session = sign_in(&tenant, &http).await;
-        let address = AgentAddress::new(format!("http://{}/agents/chat-agent", proxy.address).parse().unwrap()).unwrap();
-        let pause = Duration::from_millis(20);
-        let timing = Timing { backoff_base: pause, backoff_cap: 5 * pause, ..Timing::default() };
-        let link = Link::spawn(LinkConfig { timing, ..LinkConfig::new(address, name.to_owned(), session, http.clone()) });
+        let (base, conversation) = place.address(name);
+        let address = AgentAddress::new(format!("http://{}{base}", proxy.address).parse().unwrap()).unwrap();
+        let link = Link::spawn(LinkConfig { timing: place.timing(), ..LinkConfig::new(address, conversation, session, http.clone()) });
         let ours = Ours::new(link).await;
-        let mut room = Self { ours, theirs, proxy, release, name: name.to_owned(), agent: Some(agent), state, http, _tenant: tenant };
+        let name = name.to_owned();
+        let mut room = Self { ours, theirs, proxy, release, place, name, agent: Some(agent), state, http, _tenant: tenant };
         room.ours.until(|ours| ours.status.link == LinkState::Online).await;
         room.agree("an empty room", |stored| stored.is_empty()).await;
         room
@@ -57,7 +63,7 @@ impl Room {
     /// What the agent itself says the conversation is.
     pub(crate) async fn stored(&self) -> Vec<Value> {
         let answer = self.ask("get-messages").await;
-        serde_json::from_str(&answer).unwrap()
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
     }
 
     /// Lets the model go on that waits at this gate, or that will come to it.
@@ -66,7 +72,8 @@ impl Room {
     }
 
     pub(crate) async fn ask(&self, path: &str) -> String {
-        let url = format!("http://127.0.0.1:{}/agents/chat-agent/{}/{path}", self.agent.as_ref().unwrap().port, self.name);
+        let (base, conversation) = self.place.address(&self.name);
+        let url = format!("http://127.0.0.1:{}{base}/{conversation}/{path}", self.agent.as_ref().unwrap().port);
         self.http.get(url).send().await.unwrap().text().await.unwrap()
     }
 
@@ -76,6 +83,27 @@ impl Room {
         let agent = Agent::start(self.release, self.state.path()).await;
         self.proxy.moved(agent.port);
         self.agent = Some(agent);
+    }
+
+    /// Cuts our socket and waits until there is another one.
+    pub(crate) async fn drop_ours(&mut self) {
+        self.proxy.cut(Side::Ours);
+        self.ours.until(|ours| ours.status.link != LinkState::Online).await;
+        self.ours.until(|ours| ours.status.link == LinkState::Online).await;
+    }
+
+    /// Waits until the SDK's client has sent so many frames with this in them.
+    pub(crate) async fn theirs_sent(&mut self, what: &str, count: usize) {
+        let follow = async {
+            loop {
+                self.proxy.seen();
+                if self.proxy.sent_by_theirs(what) >= count {
+                    return;
+                }
+                self.proxy.passed().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, follow).await.unwrap_or_else(|_| panic!("the SDK's client never sent {what}"));
     }
 
     /// Both clients show this in the last message.
@@ -94,15 +122,16 @@ impl Room {
         let stored = self.agree_live(what, condition).await;
         let lines = self.proxy.recording();
         let checkpoints = replay::play(lines.iter().map(String::as_str)).unwrap();
-        for checkpoint in &checkpoints {
+        // What a client asked for by itself may be of any moment.
+        for checkpoint in checkpoints.iter().filter(|checkpoint| is_note(&lines[checkpoint.line - 1])) {
             let differences: Vec<_> = checkpoint.differences().iter().map(ToString::to_string).collect();
             assert!(differences.is_empty(), "{what}, line {}: {differences:#?}", checkpoint.line);
         }
         stored
     }
 
-    /// The same without the recording. It has no frame of what our link asked for over HTTP, which is what it does when an answer ended between
-    /// the agent's offer to resume it and the acknowledgement.
+    /// The same without the frames by themselves: the recording has what our link asked for over HTTP, which is what it does when frames were
+    /// sent while it had no socket, and that is taken for granted.
     pub(crate) async fn agree_live(&mut self, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let release = self.release;
         let stored = self
@@ -114,22 +143,23 @@ impl Room {
                     && quirks::common(release, &theirs.messages) == quirks::common(release, stored)
             })
             .await;
-        self.proxy.note(&stored);
-        self.save(&self.proxy.recording());
+        self.recorded(&stored, &[Side::Ours, Side::Theirs]).await;
         stored
     }
 
-    /// The same without the SDK's own client, which loads nothing anew when its socket comes back: it shows what it had.
+    /// The same without the SDK's own client, where that shows something else.
     pub(crate) async fn settled(&mut self, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let stored = self.until(what, |stored, ours, _| condition(stored) && ours.is_idle() && ours.values() == stored).await;
-        self.save(&self.proxy.recording());
+        self.recorded(&stored, &[Side::Ours]).await;
         stored
     }
 
-    async fn until(&mut self, what: &str, condition: impl Fn(&[Value], &Ours, &Shown) -> bool) -> Vec<Value> {
+    /// Waits until this holds; what the agent has then is returned.
+    pub(crate) async fn until(&mut self, what: &str, condition: impl Fn(&[Value], &Ours, &Shown) -> bool) -> Vec<Value> {
         let mut last = (Vec::new(), Shown::default());
         let follow = async {
             loop {
+                self.proxy.seen();
                 last = (self.stored().await, self.theirs.show().await);
                 // What the agent has may be older than what was shown after it.
                 self.ours.take_all().await;
@@ -139,7 +169,7 @@ impl Room {
                 tokio::select! {
                     () = self.theirs.changed() => {}
                     () = self.ours.next() => {}
-                    () = tokio::time::sleep(AGAIN) => {}
+                    () = self.proxy.passed() => {}
                 }
             }
         };
@@ -161,16 +191,26 @@ impl Room {
         );
     }
 
-    /// The recording stays where the build's other products are.
-    fn save(&self, lines: &[String]) {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(self.release.name());
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{}.jsonl", self.name)), lines.join("\n") + "\n").unwrap();
+    /// Writes down what the agent has, and plays the recording with the app itself.
+    async fn recorded(&self, stored: &[Value], sides: &[Side]) {
+        let lines = self.proxy.note(stored);
+        recorded::check(&self.save(&lines), &self.proxy.clients(sides)).await;
     }
 
-    pub(crate) fn cut(&self, side: Side) {
-        self.proxy.cut(side);
+    /// The recording stays where the build's other products are.
+    fn save(&self, lines: &[String]) -> PathBuf {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(self.release.name());
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(format!("{}.jsonl", self.name));
+        fs::write(&file, lines.join("\n") + "\n").unwrap();
+        file
     }
+}
+
+/// Whether a line of the recording is what the agent had when nothing went on.
+fn is_note(line: &str) -> bool {
+    let line: Value = serde_json::from_str(line).unwrap();
+    line.get("messages").is_some() && line.get("conn").is_none()
 }
 
 async fn sign_in(tenant: &Sandbox, http: &reqwest::Client) -> Session {
@@ -182,60 +222,4 @@ async fn sign_in(tenant: &Sandbox, http: &reqwest::Client) -> Session {
     let callback = Visitor::new().unwrap().sign_in(&start.url, "ada@example.com").await.unwrap();
     assert_eq!(session.handle_callback(&callback).await, CallbackOutcome::Completed);
     session
-}
-
-/// Our client: a link with a subscriber.
-pub(crate) struct Ours {
-    pub(crate) link: Link,
-    pub(crate) messages: Vec<UiMessage>,
-    pub(crate) status: Status,
-    updates: Updates,
-}
-
-impl Ours {
-    async fn new(link: Link) -> Self {
-        let Subscription { snapshot, updates } = link.subscribe().await.unwrap();
-        Self { link, messages: snapshot.messages, status: snapshot.status, updates }
-    }
-
-    /// Takes the next update.
-    async fn next(&mut self) {
-        let Update { ops, status } = self.updates.next().await.expect("the link is open");
-        ops.into_iter().for_each(|op| apply(&mut self.messages, op).expect("every change fits"));
-        if let Some(status) = status {
-            self.status = status;
-        }
-    }
-
-    /// Takes updates until what was subscribed to is what the link has now.
-    async fn take_all(&mut self) {
-        let now = self.link.subscribe().await.unwrap().snapshot;
-        while now.messages != self.messages || now.status != self.status {
-            tokio::select! {
-                () = self.next() => {}
-                // It went past that moment.
-                () = tokio::time::sleep(AGAIN) => return,
-            }
-        }
-    }
-
-    pub(crate) async fn until(&mut self, condition: impl Fn(&Self) -> bool) {
-        let follow = async {
-            while !condition(self) {
-                self.next().await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE, follow).await.is_err() {
-            panic!("our client never came to this\n{:#?}", self.status);
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        let Status { link, turn, deliveries, decisions, .. } = &self.status;
-        *link == LinkState::Online && !turn.is_active() && deliveries.is_empty() && decisions.is_empty()
-    }
-
-    fn values(&self) -> Vec<Value> {
-        self.messages.iter().map(|message| serde_json::to_value(message).unwrap()).collect()
-    }
 }

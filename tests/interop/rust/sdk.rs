@@ -77,6 +77,10 @@ impl Agent {
 pub(crate) struct Shown {
     pub(crate) ready: bool,
     pub(crate) messages: Vec<Value>,
+    /// What went wrong last.
+    pub(crate) error: Option<String>,
+    /// The agent's states, as they came.
+    pub(crate) states: Vec<Value>,
 }
 
 /// The SDK's client. It is killed when this is dropped.
@@ -88,11 +92,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn start(release: Release, host: &str, room: &str) -> Self {
+    /// Starts it with these options; see `client.mjs`.
+    pub(crate) fn start(release: Release, options: &Value) -> Self {
         let mut program = Command::new("node")
-            .arg("client.mjs")
-            .args([host, room])
-            .current_dir(release.folder())
+            .arg("client.cjs")
+            .arg(options.to_string())
+            .current_dir(release.folder().join("dist"))
             .env("NODE_ENV", "production")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -116,17 +121,33 @@ impl Client {
         self.asked += 1;
         self.tell("show", self.asked).await;
         loop {
-            let mut news = self.news.recv().await.expect("the SDK's client ended");
+            let mut news = self.heard().await;
             if news["number"] == self.asked {
-                let Value::Array(messages) = news["messages"].take() else { panic!("no messages: {news}") };
-                return Shown { ready: news["ready"] == true, messages };
+                let mut list = |name: &str| news[name].as_array_mut().map(std::mem::take).unwrap_or_default();
+                let (messages, states) = (list("messages"), list("states"));
+                return Shown { ready: news["ready"] == true, messages, error: news["error"].as_str().map(str::to_owned), states };
+            }
+        }
+    }
+
+    /// Calls a method of the agent.
+    pub(crate) async fn call(&mut self, method: &str, arguments: [Value; 2]) -> Value {
+        self.tell("call", json!([method, arguments[0], arguments[1]])).await;
+        loop {
+            let mut news = self.heard().await;
+            if news.get("result").is_some() {
+                return news["result"].take();
             }
         }
     }
 
     /// Returns when it has drawn something new since it was last asked.
     pub(crate) async fn changed(&mut self) {
-        self.news.recv().await.expect("the SDK's client ended");
+        self.heard().await;
+    }
+
+    async fn heard(&mut self) -> Value {
+        self.news.recv().await.expect("the SDK's client ended")
     }
 }
 

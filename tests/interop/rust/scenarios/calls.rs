@@ -1,0 +1,144 @@
+//! Calls of tools: by the agent, by a client, after a person's decision.
+
+use serde_json::{Value, json};
+
+use super::{answered, call_of, calls, script, text_of};
+use crate::{
+    place::Place,
+    room::Room,
+    sdk::Release::{self, Newest, Old},
+};
+
+async fn tool_error(release: Release, name: &str, place: Place) {
+    let mut room = Room::at(release, name, place).await;
+    room.ours.link.send(script(&json!([[{"call": "broken"}], [{"text": ["It broke."]}]]))).await.unwrap();
+    let stored = room.agree("the answer after it", answered(2, "broke.")).await;
+    assert!(json!(stored).to_string().contains("output-error"), "the call has failed: {stored:#?}");
+}
+
+#[tokio::test]
+async fn newest_a_tool_fails() {
+    tool_error(Newest, "tool-error", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_a_tool_of_the_other_class_fails() {
+    tool_error(Newest, "think-tool-error", Place::agent("think-agent")).await;
+}
+
+#[tokio::test]
+async fn old_a_tool_fails() {
+    tool_error(Old, "tool-error", Place::default()).await;
+}
+
+fn asking() -> String {
+    script(&json!([[{"call": "ask", "input": {"a": 1}}], [{"text": ["Done so."]}]]))
+}
+
+/// A question is asked, our socket drops and comes back, and then we decide.
+async fn approval(name: &str, approved: bool) {
+    let mut room = Room::new(Newest, name).await;
+    room.ours.link.send(asking()).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    room.drop_ours().await;
+    room.ours.link.decide(call_of(&stored)["toolCallId"].as_str().unwrap(), approved).await.unwrap();
+    let stored = room.agree("the answer after it", answered(2, "Done so.")).await;
+    assert_eq!(call_of(&stored)["state"], if approved { "output-available" } else { "output-denied" });
+}
+
+#[tokio::test]
+async fn newest_an_approval_is_given_after_a_reconnect() {
+    approval("approval-after-reconnect", true).await;
+}
+
+#[tokio::test]
+async fn newest_a_denial_is_given_after_a_reconnect() {
+    approval("denial-after-reconnect", false).await;
+}
+
+/// The other class goes on in another message. The SDK's client shows what is said there twice, in that one and at the end of the one before.
+#[tokio::test]
+async fn newest_the_other_class_is_given_an_approval_after_a_reconnect() {
+    let mut room = Room::at(Newest, "think-approval-after-reconnect", Place::agent("think-agent")).await;
+    room.ours.link.send(asking()).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    room.drop_ours().await;
+    room.ours.link.decide(call_of(&stored)["toolCallId"].as_str().unwrap(), true).await.unwrap();
+    let stored = room.settled("the answer after it", answered(3, "Done so.")).await;
+    assert_eq!(call_of(&stored[..2])["state"], "output-available");
+}
+
+/// The SDK's client decides what ours was asked.
+#[tokio::test]
+async fn newest_the_other_client_decides() {
+    let mut room = Room::new(Newest, "approval-elsewhere").await;
+    room.ours.link.send(asking()).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    room.theirs.tell("approve", json!({"id": call_of(&stored)["approval"]["id"], "approved": true})).await;
+    room.agree("the answer after it", answered(2, "Done so.")).await;
+}
+
+/// Both decide at once, and not the same: the first wins, and everybody sees the same.
+#[tokio::test]
+async fn newest_both_clients_decide_at_once() {
+    let mut room = Room::new(Newest, "approval-twice").await;
+    room.ours.link.send(asking()).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    let call = call_of(&stored);
+    room.theirs.tell("approve", json!({"id": call["approval"]["id"], "approved": true})).await;
+    room.ours.link.decide(call["toolCallId"].as_str().unwrap(), false).await.unwrap();
+    room.settled("the answer after it", answered(2, "Done so.")).await;
+}
+
+/// The tool is the SDK's client's, which says so with its message and runs it; ours sees what came of it.
+#[tokio::test]
+async fn newest_the_other_client_runs_a_tool_of_its_own() {
+    let mut room = Room::at(Newest, "client-tool", Place::default().with(json!({"runs": true}))).await;
+    room.theirs.tell("send", script(&json!([[{"call": "clock", "input": {"zone": "Rome"}}], [{"text": ["It is noon."]}]]))).await;
+    let stored = room.agree("the answer after it", answered(2, "noon.")).await;
+    assert_eq!(call_of(&stored)["output"], json!({"time": "12:00", "zone": "Rome"}));
+}
+
+/// Nobody can run it until a person at the other client gives a result.
+async fn result_by_hand(name: &str, place: Place) {
+    let mut room = Room::at(Newest, name, place).await;
+    room.ours.link.send(script(&json!([[{"call": "here"}], [{"text": ["There you are."]}]]))).await.unwrap();
+    let stored = room.agree("a call", calls("input-available")).await;
+    let call = call_of(&stored)["toolCallId"].clone();
+    room.theirs.tell("result", json!({"tool": "here", "toolCallId": call, "output": {"lat": 1}})).await;
+    // The other class answers in another message.
+    let stored = room.agree("the answer after it", |stored| text_of(stored) == "There you are.").await;
+    assert_eq!(call_of(&stored[..2])["output"], json!({"lat": 1}));
+}
+
+#[tokio::test]
+async fn newest_the_other_client_gives_the_result_of_a_call() {
+    result_by_hand("result", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_the_other_client_gives_the_result_of_a_call_to_the_other_class() {
+    result_by_hand("think-result", Place::agent("think-agent")).await;
+}
+
+/// Before approvals there were results: a client that says `Yes, confirmed.` in a tool's place, and sends all messages again. It shows the call
+/// twice then: what the agent writes as a message of its own, it puts behind what it has of the one before.
+async fn confirmation(name: &str, output: &str, outcome: Value) {
+    let mut room = Room::at(Old, name, Place::default().with(json!({"confirms": ["pay"]}))).await;
+    room.theirs.tell("send", script(&json!([[{"call": "pay", "input": {"sum": 5}}], [{"text": ["As you say."]}]]))).await;
+    let stored = room.agree("a question", calls("input-available")).await;
+    let call = call_of(&stored)["toolCallId"].clone();
+    room.theirs.tell("result", json!({"tool": "pay", "toolCallId": call, "output": output})).await;
+    let stored = room.settled("the answer after it", |stored| text_of(stored) == "As you say.").await;
+    assert_eq!(call_of(&stored[..2])["output"], outcome, "stored as it was said");
+}
+
+#[tokio::test]
+async fn old_a_call_is_confirmed_by_a_result() {
+    confirmation("confirmed", "Yes, confirmed.", json!("Yes, confirmed.")).await;
+}
+
+#[tokio::test]
+async fn old_a_call_is_denied_by_a_result() {
+    confirmation("denied", "No, denied.", json!("No, denied.")).await;
+}

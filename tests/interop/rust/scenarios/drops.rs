@@ -1,0 +1,90 @@
+//! Sockets and agents that go away.
+
+use std::time::Duration;
+
+use super::{answered, halting, saying};
+use crate::{
+    place::Place,
+    room::Room,
+    sdk::Release::{self, Newest, Old},
+};
+
+/// The process is killed while it answers, and started on the same storage.
+async fn killed(release: Release, name: &str, place: Place) {
+    let mut room = Room::at(release, name, place).await;
+    room.ours.link.send(halting()).await.unwrap();
+    room.both_show("Before").await;
+    room.kill_agent().await;
+    room.open("g").await;
+    room.settled("whatever survived", |stored| !stored.is_empty()).await;
+    room.ours.link.send(saying("Well again.")).await.unwrap();
+    room.settled("the next answer", |stored| super::text_of(stored).ends_with("Well again.")).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_is_killed_in_mid_stream() {
+    killed(Newest, "killed", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_of_the_other_class_is_killed_in_mid_stream() {
+    killed(Newest, "think-killed", Place::agent("think-agent")).await;
+}
+
+#[tokio::test]
+async fn old_the_agent_is_killed_in_mid_stream() {
+    // It takes no questions: it has lost the turn when it has been silent for long.
+    killed(Old, "killed", Place::default().impatient(Duration::from_millis(100))).await;
+}
+
+/// The object is dropped from memory, as when it hibernates: nothing of it is left but its storage.
+async fn forgets(release: Release, name: &str, place: Place) {
+    let mut room = Room::at(release, name, place).await;
+    room.ours.link.send(saying("One.")).await.unwrap();
+    room.agree("an answer", answered(2, "One.")).await;
+    room.ask("abort").await;
+    room.ours.link.send(saying("Two.")).await.unwrap();
+    room.settled("another", answered(4, "Two.")).await;
+    room.theirs.tell("send", saying("Three.")).await;
+    room.agree_live("theirs is answered", answered(6, "Three.")).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_forgets_everything_but_its_storage() {
+    forgets(Newest, "abort", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_of_the_other_class_forgets_everything_but_its_storage() {
+    forgets(Newest, "think-abort", Place::agent("think-agent")).await;
+}
+
+#[tokio::test]
+async fn old_the_agent_forgets_everything_but_its_storage() {
+    forgets(Old, "abort", Place::default()).await;
+}
+
+/// Our socket drops while the model speaks. The newest agents go on where it stopped; of the old ones the whole answer is loaded.
+async fn dropped(release: Release, name: &str, place: Place) {
+    let mut room = Room::at(release, name, place).await;
+    room.ours.link.send(halting()).await.unwrap();
+    room.both_show("Before").await;
+    room.drop_ours().await;
+    room.open("g").await;
+    room.agree_live("the whole answer", answered(2, "Before after.")).await;
+}
+
+#[tokio::test]
+async fn newest_a_socket_drops_in_mid_stream() {
+    dropped(Newest, "dropped", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_a_socket_to_the_other_class_drops_in_mid_stream() {
+    dropped(Newest, "think-dropped", Place::agent("think-agent")).await;
+}
+
+#[tokio::test]
+async fn old_a_socket_drops_in_mid_stream() {
+    dropped(Old, "dropped", Place::default()).await;
+}
