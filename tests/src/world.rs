@@ -104,11 +104,11 @@ impl World {
         visit.await.map_err(|error| Error::unexpected(error.to_string()))
     }
 
-    /// Signs in as the app does, with its own session and into the same keychain, for tests that need no window.
+    /// Signs in as the app does, with a session like its own and into the same keychain, for tests that need no window.
     ///
     /// # Errors
     /// When the tenant or the keychain do not take part.
-    pub async fn sign_in(&self) -> Result<()> {
+    pub async fn sign_in(&self) -> Result<Session> {
         let unexpected = |error: &dyn std::fmt::Display| Error::unexpected(error.to_string());
         let issuer = Issuer::try_from(self.sandbox.issuer()).map_err(|error| unexpected(&error))?;
         let mut profile = Profile::new("house", self.sandbox.agent_url(), issuer, self.sandbox.client_id());
@@ -122,7 +122,8 @@ impl World {
         let outcome = session.handle_callback(&link).await;
         ensure(outcome == CallbackOutcome::Completed, || format!("nobody is signed in: {outcome:?}"))?;
         let kept = keychain::entries()?;
-        ensure(kept.iter().any(|entry| entry.user.starts_with("session-")), || format!("the sign-in is not in the keychain: {kept:?}"))
+        ensure(kept.iter().any(|entry| entry.user.starts_with("session-")), || format!("the sign-in is not in the keychain: {kept:?}"))?;
+        Ok(session)
     }
 
     /// `callbox ask`, with the profile of this world, as from a terminal without a desktop.

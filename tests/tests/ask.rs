@@ -4,7 +4,8 @@
 
 use std::{process::Command, time::Duration};
 
-use callbox_e2e::{App, Console, Ended, World, keychain, testids};
+use callbox_e2e::{App, Console, Ended, World, keychain, leaks::Search, process};
+use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
 use callbox_sandbox::{Endpoint, Fault};
 use serde_json::{Value, json};
 
@@ -252,6 +253,61 @@ async fn what_the_window_has_on_its_way_stays_the_windows_and_is_sent_once() {
     let ended = ask(&world, &["--conversation", &conversation, "stream 5"]).await;
     assert_eq!(ended.exit, Some(0), "{ended:?}");
     app.window().until("the window shows it, too", |view| view.settled() && view.messages.len() == 8).await.unwrap();
-    app.window().click(testids::COMPOSER).await.unwrap();
     assert_eq!(world.control().requests(Endpoint::Turn), 4, "each was asked once");
+    let ended = ask(&world, &["stream 6"]).await;
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    app.window().until("a new one is in its list", |view| view.conversations.len() == 2).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_decided_elsewhere_is_taken_back() {
+    let world = World::new().await.unwrap();
+    let session = world.sign_in().await.unwrap();
+    let asking = on_a_terminal(&world, &["--conversation", "both", "weather in Paris"]);
+    asking.until("the question", |output| output.contains("Approve? [y/N] ")).await.unwrap();
+    let agent = AgentAddress::new(world.sandbox.agent_url()).unwrap();
+    let http = callbox_link::http_client(&world.sandbox.agent_url()).unwrap();
+    let other = Link::spawn(LinkConfig::new(agent, "both".to_owned(), session, http));
+    other.status().wait_for(|status| status.link == LinkState::Online).await.unwrap();
+    let messages = world.control().messages("both");
+    let call = messages[1]["parts"].as_array().unwrap().iter().find_map(|part| part["toolCallId"].as_str()).unwrap();
+    other.decide(call, false).await.unwrap();
+    let ended = asking.ended().await.unwrap();
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(ended.output.contains("(No answer is needed any more.)"), "{}", ended.output);
+    assert!(ended.output.contains("I did not look up the weather in Paris"), "to the last word: {}", ended.output);
+    assert_eq!(world.control().decisions(call), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_runs_here_runs_and_its_result_is_waited_for() {
+    let world = world().await;
+    let ended = ask(&world, &["--conversation", "here", "getTimeZone"]).await;
+    assert_eq!(ended.exit, Some(0), "{ended:?}");
+    assert!(ended.errors.contains("(tool) getTimeZone: output-available {\"timeZone\":"), "{}", ended.errors);
+    assert_eq!(ended.output.trim_end(), text(&world.control().messages("here")[1]).trim_end(), "to the last word");
+    assert!(!ended.output.trim().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_its_output_its_log_or_its_arguments() {
+    let world = World::new().await.unwrap();
+    world.control().overhear();
+    world.sign_in().await.unwrap();
+    world.control().hold_after(20);
+    let mut command = world.asking(["--json", "stream 40"]);
+    command.env("CALLBOX_LOG", "trace");
+    let asking = Console::start(command).unwrap();
+    world.control().until_held().await;
+    let secrets = world.control().overheard();
+    assert!(secrets.iter().any(|(kind, _)| *kind == "access_token") && secrets.iter().any(|(kind, _)| *kind == "refresh_token"));
+    let search = Search::for_secrets(secrets).unwrap();
+    assert_eq!(search.arguments(&process::running()), []);
+    world.control().release();
+    let ended = asking.ended().await.unwrap();
+    assert_eq!(ended.exit, Some(0));
+    assert!(ended.errors.contains(" TRACE "), "not everything is logged");
+    assert_eq!(search.bytes("stdout", ended.output.as_bytes()), []);
+    assert_eq!(search.bytes("stderr", ended.errors.as_bytes()), []);
+    assert_eq!(search.folder(&world.desktop.data(), &[]).unwrap().0, []);
 }

@@ -28,6 +28,8 @@ pub struct Conversation {
 pub(crate) struct Base {
     pub(crate) connection: Connection,
     pub(crate) keys: Keys,
+    /// SQLite's count of the changes that others have made, as of the last look.
+    seen: Option<i64>,
 }
 
 /// The list of conversations and the messages on their way, account by account. An account is any string that names one, such as `iss|sub`; only its keyed hash is stored.
@@ -66,7 +68,7 @@ impl Store {
     fn prepare(mut connection: Connection, key: [u8; 32]) -> Result<Mutex<Base>, StoreError> {
         let keys = Keys::derive(key)?;
         schema::prepare(&mut connection, &keys)?;
-        Ok(Mutex::new(Base { connection, keys }))
+        Ok(Mutex::new(Base { connection, keys, seen: None }))
     }
 
     /// A store that is gone when it is dropped, sealed under a key that nobody knows. Where even that cannot be had, each call says why.
@@ -114,6 +116,17 @@ impl Store {
             Ok(Conversation { id, title: title.unwrap_or_default(), updated_at: u64::try_from(updated_at).unwrap_or(0) })
         })
         .collect()
+    }
+
+    /// Whether another process (or another [`Store`] on the same file) has changed anything since the last call. True at the first one.
+    /// Where nothing has changed, nothing is read from the disk.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn changed_elsewhere(&self) -> Result<bool, StoreError> {
+        let mut base = self.base()?;
+        let now: i64 = base.connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        Ok(base.seen.replace(now) != Some(now))
     }
 
     /// Keeps a conversation, in place of what was known under its id.

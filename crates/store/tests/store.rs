@@ -307,3 +307,16 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     assert_eq!((store.replaced(), store.list(ADA).unwrap().len()), (None, 1));
     store.put_outgoing(ADA, "a", "m1", b"words").unwrap();
 }
+
+#[test]
+fn changes_of_another_process_are_noticed_once_and_our_own_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let (store, other) = (Store::open(&path, KEY).unwrap(), Store::open(&path, KEY).unwrap());
+    assert_eq!(store.changed_elsewhere(), Ok(true), "nobody has looked yet");
+    store.put(ADA, &conversation("a", "own", 1)).unwrap();
+    assert_eq!(store.changed_elsewhere(), Ok(false));
+    other.put(GRACE, &conversation("b", "another's", 2)).unwrap();
+    assert_eq!(store.changed_elsewhere(), Ok(true));
+    assert_eq!(store.changed_elsewhere(), Ok(false));
+}

@@ -1,25 +1,20 @@
 //! The state of the app, owned by one task.
 
-use std::sync::Arc;
-
 use callbox_identity::{Session, SessionState, SignOut};
 use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
 use callbox_link::Link;
-use callbox_store::Store;
 use callbox_vault::Vault;
 use url::Url;
 
 use super::{
     Browser, Jobs, Sink, Start, Surroundings,
     place::{self, Place},
+    shelf::{Shelf, title},
     sign_in, store_key,
     threads::{Road, Threads},
     view,
 };
 use crate::settings::Settings;
-
-/// A title is the beginning of the first message, this many characters of it at most.
-const TITLE_LENGTH: usize = 80;
 
 pub(super) struct Desk {
     surroundings: Surroundings,
@@ -38,13 +33,6 @@ pub(super) struct Desk {
     early: Vec<String>,
     /// What was to be said before there was a window.
     unheard: Vec<Notice>,
-}
-
-/// The conversations of one account.
-struct Shelf {
-    store: Arc<Store>,
-    account: String,
-    conversations: Vec<ConversationSummary>,
 }
 
 impl Desk {
@@ -266,15 +254,12 @@ impl Desk {
         if let Some(trouble) = opened.trouble {
             self.notify(NoticeKind::Warning, trouble);
         }
-        let conversations = match opened.store.list(&account) {
-            Ok(conversations) => conversations.into_iter().map(view::summary).collect(),
-            Err(error) => {
-                self.notify(NoticeKind::Error, view::error(&error));
-                Vec::new()
-            }
-        };
-        self.emit(Event::Conversations(conversations.clone()));
-        self.shelf = Some(Shelf { store: Arc::new(opened.store), account, conversations });
+        let (shelf, unread) = Shelf::open(opened.store, account);
+        if let Some(error) = unread {
+            self.notify(NoticeKind::Error, view::error(&error));
+        }
+        self.shelf = Some(shelf);
+        self.emit(Event::Conversations(self.conversations()));
         self.show_session(shown);
         self.deliver_what_is_left();
     }
@@ -339,27 +324,31 @@ impl Desk {
         self.shelf.as_ref().map(|shelf| shelf.conversations.clone()).unwrap_or_default()
     }
 
+    /// Another process may have put something into the list.
+    pub(super) fn look_at_list(&mut self) {
+        let looked = self.shelf.as_mut().map_or(Ok(false), Shelf::look_again);
+        match looked {
+            Ok(true) => self.emit(Event::Conversations(self.conversations())),
+            Ok(false) => {}
+            // It is looked at again soon, and what the window itself wants is told when it fails.
+            Err(error) => tracing::debug!(code = error.code(), "the list could not be looked at"),
+        }
+    }
+
     /// A new conversation, or the one that is there already and in which nothing has been said.
     pub(super) fn new_conversation(&mut self) -> Result<String, UserError> {
         let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
-        let id = match shelf.conversations.iter().find(|conversation| conversation.title.is_empty()) {
-            Some(empty) => empty.id.clone(),
-            None => {
-                let conversation = callbox_store::Conversation { id: place::new_id(), title: String::new(), updated_at: view::now() };
-                shelf.store.put(&shelf.account, &conversation).map_err(|error| view::error(&error))?;
-                let id = conversation.id.clone();
-                shelf.conversations.insert(0, view::summary(conversation));
-                self.emit(Event::Conversations(self.conversations()));
-                id
-            }
-        };
+        let (id, new) = shelf.begin().map_err(|error| view::error(&error))?;
+        if new {
+            self.emit(Event::Conversations(self.conversations()));
+        }
         self.open(id.clone())?;
         Ok(id)
     }
 
     /// Opens a conversation, or shows the open one again from the start.
     pub(super) fn open(&mut self, conversation: String) -> Result<(), UserError> {
-        let known = self.shelf.as_ref().is_some_and(|shelf| shelf.conversations.iter().any(|known| known.id == conversation));
+        let known = self.shelf.as_ref().is_some_and(|shelf| shelf.knows(&conversation));
         if self.place.is_none() {
             return Err(view::no_profile());
         }
@@ -373,8 +362,7 @@ impl Desk {
     pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
         self.threads.close(conversation);
         let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
-        shelf.store.remove(&shelf.account, conversation).map_err(|error| view::error(&error))?;
-        shelf.conversations.retain(|known| known.id != conversation);
+        shelf.remove(conversation).map_err(|error| view::error(&error))?;
         self.emit(Event::Conversations(self.conversations()));
         Ok(())
     }
@@ -404,36 +392,9 @@ impl Desk {
     /// Changes what the list says of a conversation, which moves to the top.
     fn summarize(&mut self, conversation: &str, change: impl FnOnce(&mut ConversationSummary)) {
         let Some(shelf) = &mut self.shelf else { return };
-        let Some(index) = shelf.conversations.iter().position(|known| known.id == conversation) else { return };
-        let mut summary = shelf.conversations.remove(index);
-        change(&mut summary);
-        summary.updated_at = view::now();
-        let row = callbox_store::Conversation { id: summary.id.clone(), title: summary.title.clone(), updated_at: summary.updated_at };
-        shelf.conversations.insert(0, summary);
-        if let Err(error) = shelf.store.put(&shelf.account, &row) {
+        if let Err(error) = shelf.summarize(conversation, change) {
             self.notify(NoticeKind::Warning, view::error(&error));
         }
         self.emit(Event::Conversations(self.conversations()));
-    }
-}
-
-/// The first words of a message, on one line.
-pub(super) fn title(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(TITLE_LENGTH) {
-        None => line,
-        Some((end, _)) => format!("{}…", line[..end].trim_end()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::title;
-
-    #[test]
-    fn a_title_is_one_line_of_bounded_length() {
-        assert_eq!(title("  what\n time   is it "), "what time is it");
-        let long = title(&"東京 ".repeat(100));
-        assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
     }
 }

@@ -6,6 +6,7 @@
 mod desk;
 mod outbox;
 mod place;
+mod shelf;
 mod sign_in;
 mod store_key;
 mod threads;
@@ -98,6 +99,7 @@ impl Core {
         let jobs = Jobs(sender);
         let mut desk = Desk::new(surroundings, jobs.clone());
         wake::watch(&jobs);
+        shelf::watch(&jobs);
         tokio::spawn(async move {
             desk.begin(start);
             while let Some(job) = receiver.recv().await {

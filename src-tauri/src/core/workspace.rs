@@ -13,9 +13,8 @@ use callbox_vault::{Vault, VaultError};
 use tokio::time::timeout;
 
 use super::{
-    desk,
     place::{self, Place, PlaceError},
-    store_key, view,
+    shelf, store_key, view,
 };
 use crate::folders::Folders;
 
@@ -111,7 +110,7 @@ impl Workspace {
     pub(crate) fn enter(&self, conversation: &str, text: &str) -> Result<bool, StoreError> {
         let known = self.store.list(&self.account)?.into_iter().find(|known| known.id == conversation);
         let is_new = known.is_none();
-        let title = known.map(|known| known.title).filter(|title| !title.is_empty()).unwrap_or_else(|| desk::title(text));
+        let title = known.map(|known| known.title).filter(|title| !title.is_empty()).unwrap_or_else(|| shelf::title(text));
         self.store.put(&self.account, &Conversation { id: conversation.to_owned(), title, updated_at: view::now() })?;
         Ok(is_new)
     }

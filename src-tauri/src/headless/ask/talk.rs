@@ -1,6 +1,10 @@
 //! One message and its answer: sent, told as it comes, asked about what needs a decision, stopped when somebody wants that.
 
-use std::{io, io::Write, time::Duration};
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+    time::Duration,
+};
 
 use callbox_link::{CommandError, DeliveryState, Link, LinkError, LinkState, Status, Subscription, TurnError, Update, Updates};
 use callbox_protocol::{MessageOp, ToolPart, ToolState, Turn, UiMessage};
@@ -65,8 +69,10 @@ struct State {
     status: Status,
     /// The call that somebody at the terminal is asked about.
     open: Option<String>,
+    /// Calls that have waited for a decision, whoever took it.
+    asked: HashSet<String>,
     /// Calls that have been decided here.
-    decided: Vec<String>,
+    decided: HashSet<String>,
     /// Something was denied because nobody could be asked.
     denied: bool,
     /// The tools that run here.
@@ -128,7 +134,8 @@ impl Talk<'_> {
             message,
             status: snapshot.status,
             open: None,
-            decided: Vec::new(),
+            asked: HashSet::new(),
+            decided: HashSet::new(),
             denied: false,
             own_tools: self.own_tools.clone(),
             until: None,
@@ -201,6 +208,8 @@ impl Talk<'_> {
 
     /// Sees to the calls that wait for a decision: one question at a time, in their order.
     async fn decide<O: Write, E: Write>(&mut self, state: &mut State, report: &mut Report<O, E>) -> Result<(), Failure> {
+        let waiting = state.answer.calls().filter(|call| call.awaits_decision());
+        state.asked.extend(waiting.map(|call| call.tool_call_id.clone()));
         if let Some(open) = &state.open {
             if state.answer.call(open).is_some_and(ToolPart::awaits_decision) {
                 return Ok(());
@@ -256,7 +265,7 @@ impl Talk<'_> {
         by: By,
         report: &mut Report<O, E>,
     ) -> Result<(), Failure> {
-        state.decided.push(call.to_owned());
+        state.decided.insert(call.to_owned());
         let tool = state.answer.call(call).map(|call| call.tool_name.clone()).unwrap_or_default();
         report.event(&Event::Decision { call, tool: &tool, approved, by })?;
         // One that is no more needs no decision.
@@ -338,7 +347,7 @@ impl State {
         if self.answer.messages().is_empty() || self.answer.calls().any(unsettled) {
             return Some(Wait::Agent);
         }
-        let settled = |call: &ToolPart| own(call) || self.decided.contains(&call.tool_call_id);
+        let settled = |call: &ToolPart| own(call) || self.asked.contains(&call.tool_call_id);
         self.answer.calls_at_the_end().any(settled).then_some(Wait::LastWord)
     }
 
