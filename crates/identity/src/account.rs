@@ -1,6 +1,11 @@
 //! Who is signed in.
 
+use crate::Profile;
+
 /// A person at a tenant. `iss` and `sub` together are the identity; the rest is for showing and may change.
+///
+/// A tenant that is OAuth alone does not say who signed in. Then there is one account for each client, named after the tenant: whoever signs in
+/// on this computer for this profile is taken to be the same person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The tenant's issuer identifier, exactly as it names itself.
@@ -13,4 +18,12 @@ pub struct Account {
     pub email: Option<String>,
     /// The address of a picture, if the tenant told it. Fetched by nobody unless the user asks.
     pub picture: Option<String>,
+}
+
+impl Account {
+    /// Somebody of whom the tenant tells nothing.
+    pub(crate) fn untold(iss: &str, profile: &Profile) -> Self {
+        let sub = format!("client:{}", profile.client_id);
+        Self { iss: iss.to_owned(), sub, name: profile.issuer.host(), email: None, picture: None }
+    }
 }

@@ -177,7 +177,7 @@ impl Attempts {
     }
 }
 
-/// The tenant's page for one attempt (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, Auth0's `audience`).
+/// The tenant's page for one attempt (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, Auth0's `audience`, RFC 8707).
 fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret<String>) -> Result<Url, SignInError> {
     let Attempt { metadata, nonce, verifier, .. } = attempt;
     let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| SignInError::Malformed("the redirect URI is not an address"))?;
@@ -192,6 +192,9 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
         .add_extra_param("nonce", nonce.expose().clone());
     if let Some(audience) = &profile.audience {
         request = request.add_extra_param("audience", audience.clone());
+    }
+    if let Some(resource) = &profile.resource {
+        request = request.add_extra_param("resource", resource.clone());
     }
     Ok(request.url().0)
 }

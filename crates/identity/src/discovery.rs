@@ -14,19 +14,34 @@ pub(crate) struct Metadata {
     pub(crate) issuer: String,
     pub(crate) authorization: Url,
     pub(crate) token: Url,
-    pub(crate) jwks: Url,
+    /// None: this tenant issues no ID tokens.
+    pub(crate) jwks: Option<Url>,
+    pub(crate) registration: Option<Url>,
     pub(crate) revocation: Option<Url>,
     pub(crate) end_session: Option<Url>,
     /// Whether every answer that comes by browser names its issuer.
     pub(crate) names_issuer: bool,
+    /// It says that it supports PKCE with S256. Some that do say nothing.
+    pub(crate) says_s256: bool,
+    /// What it says that can be asked for.
+    pub(crate) scopes: Vec<String>,
 }
 
-/// Where the metadata of `issuer` is: behind its path, whether that ends in a slash or not.
-pub(crate) fn address(issuer: &Issuer) -> Url {
-    let mut url = issuer.url().clone();
-    let path = format!("{}/.well-known/openid-configuration", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    url
+/// Where the metadata of `issuer` may be: behind its path (OpenID Connect Discovery 1.0 §4), whether that ends in a slash or not, then
+/// between its host and its path (RFC 8414 §3.1 and §5).
+pub(crate) fn addresses(issuer: &Issuer) -> Vec<Url> {
+    let base = issuer.url().path().trim_end_matches('/');
+    let at = |path: String| {
+        let mut url = issuer.url().clone();
+        url.set_path(&path);
+        url
+    };
+    let mut all =
+        vec![at(format!("{base}/.well-known/openid-configuration")), at(format!("/.well-known/oauth-authorization-server{base}"))];
+    if !base.is_empty() {
+        all.push(at(format!("/.well-known/openid-configuration{base}")));
+    }
+    all
 }
 
 /// Reads the tenant's answer.
@@ -52,20 +67,23 @@ pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Me
         return Err(DiscoveryError::WrongIssuer { expected: issuer.as_str().to_owned(), found: clean });
     }
     let endpoints = Endpoints { document: &document, plain_is_fine: issuer.url().scheme() == "http" };
-    if let Some(methods) = document.get("code_challenge_methods_supported") {
-        let s256 = methods.as_array().is_some_and(|methods| methods.iter().any(|method| method == "S256"));
-        if !s256 {
-            return Err(DiscoveryError::Malformed("it does not support PKCE with S256"));
-        }
+    let methods = document.get("code_challenge_methods_supported");
+    let says_s256 = methods.and_then(Value::as_array).is_some_and(|methods| methods.iter().any(|method| method == "S256"));
+    if methods.is_some() && !says_s256 {
+        return Err(DiscoveryError::Malformed("it does not support PKCE with S256"));
     }
+    let scopes = document.get("scopes_supported").and_then(Value::as_array);
     Ok(Metadata {
         issuer: found.to_owned(),
         authorization: endpoints.required("authorization_endpoint")?,
         token: endpoints.required("token_endpoint")?,
-        jwks: endpoints.required("jwks_uri")?,
+        jwks: endpoints.optional("jwks_uri")?,
+        registration: endpoints.optional("registration_endpoint")?,
         revocation: endpoints.optional("revocation_endpoint")?,
         end_session: endpoints.optional("end_session_endpoint")?,
         names_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        says_s256,
+        scopes: scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
     })
 }
 
@@ -84,8 +102,7 @@ impl Endpoints<'_> {
     fn required(&self, name: &'static str) -> Result<Url, DiscoveryError> {
         self.optional(name)?.ok_or(DiscoveryError::Malformed(match name {
             "authorization_endpoint" => "it names no authorization endpoint",
-            "token_endpoint" => "it names no token endpoint",
-            _ => "it names no key set",
+            _ => "it names no token endpoint",
         }))
     }
 
@@ -124,14 +141,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_address_is_behind_the_issuers_path() {
-        for (issuer, expected) in [
-            ("https://t.example", "https://t.example/.well-known/openid-configuration"),
-            ("https://t.example/", "https://t.example/.well-known/openid-configuration"),
-            ("https://t.example/realms/a", "https://t.example/realms/a/.well-known/openid-configuration"),
-            ("https://t.example/realms/a/", "https://t.example/realms/a/.well-known/openid-configuration"),
-        ] {
-            assert_eq!(address(&Issuer::parse(issuer).unwrap()).as_str(), expected);
+    fn the_addresses_are_behind_the_issuers_path_and_before_it() {
+        let of = |issuer: &str| addresses(&Issuer::parse(issuer).unwrap()).iter().map(Url::to_string).collect::<Vec<_>>();
+        for issuer in ["https://t.example", "https://t.example/"] {
+            let expected =
+                ["https://t.example/.well-known/openid-configuration", "https://t.example/.well-known/oauth-authorization-server"];
+            assert_eq!(of(issuer), expected);
+        }
+        for issuer in ["https://t.example/realms/a", "https://t.example/realms/a/"] {
+            let expected = [
+                "https://t.example/realms/a/.well-known/openid-configuration",
+                "https://t.example/.well-known/oauth-authorization-server/realms/a",
+                "https://t.example/.well-known/openid-configuration/realms/a",
+            ];
+            assert_eq!(of(issuer), expected);
         }
     }
 
@@ -162,7 +185,9 @@ pub(crate) mod tests {
 
     #[test]
     fn every_endpoint_must_be_https_unless_the_tenant_is_on_loopback() {
-        for name in ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint", "end_session_endpoint"] {
+        for name in
+            ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint", "end_session_endpoint", "registration_endpoint"]
+        {
             for address in ["http://tenant.example/x", "http://127.0.0.1/x", "ftp://tenant.example/x"] {
                 let mut changed = document();
                 changed[name] = json!(address);
@@ -175,7 +200,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_missing_or_unsupported_is_named() {
-        for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"] {
+        for name in ["issuer", "authorization_endpoint", "token_endpoint"] {
             let mut changed = document();
             changed.as_object_mut().unwrap().remove(name);
             assert!(matches!(read_as(ISSUER, &changed), Err(DiscoveryError::Malformed(_))), "{name}");

@@ -108,6 +108,12 @@ pub struct TenantError {
 }
 
 impl TenantError {
+    /// Whether the tenant says that it does not know this client (RFC 6749 §5.2). One that has registered itself does so again.
+    #[must_use]
+    pub fn forgot_client(&self) -> bool {
+        self.error == "invalid_client"
+    }
+
     /// With everything that does not belong into a sentence removed.
     pub(crate) fn new(error: &str, description: Option<&str>) -> Self {
         let clean = |text: &str, max: usize| -> String { text.chars().filter(|c| !c.is_control()).take(max).collect() };

@@ -23,6 +23,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(600);
 pub(crate) enum Request {
     Get(Url),
     Post(Url, Form),
+    /// With a body that contains no secret.
+    Json(Url, serde_json::Value),
 }
 
 /// The body of a POST, `application/x-www-form-urlencoded`.
@@ -104,6 +106,7 @@ pub(crate) async fn fetch(http: &reqwest::Client, request: Request) -> Result<Re
             let content_type = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
             (http.post(url.clone()).header(content_type.0, content_type.1).body(form.0.expose().clone()), url)
         }
+        Request::Json(url, body) => (http.post(url.clone()).json(&body), url),
     };
     let response = builder.header(header::ACCEPT, "application/json").timeout(PATIENCE).send().await;
     let mut response = response.map_err(|error| explain(&error))?;

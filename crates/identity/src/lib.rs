@@ -11,6 +11,7 @@
 //!   nothing. A rotated refresh token is in the vault before anything else of the answer is looked at. A lost reply is answered by presenting
 //!   the same token once more, at once; never an older one.
 //! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
+//! - **An agent's address is enough** where the agent says which tenant it trusts ([`find_agent`]); every step is kept to be shown.
 //! - **No secret is shown**: tokens, codes and verifiers are [`callbox_vault::Secret`]s, and no error, log or `Debug` carries one.
 //!
 //! Everything that decides is free of I/O and lives in its own module; the actor in `session` only carries requests out and results in.
@@ -19,11 +20,13 @@
 mod account;
 mod attempts;
 mod callback;
+mod challenge;
 mod clock;
 mod discovery;
 mod entropy;
 mod error;
 mod fetch;
+mod find;
 mod id_token;
 mod journal;
 mod jwks;
@@ -39,9 +42,11 @@ mod token;
 pub use account::Account;
 pub use attempts::AttemptId;
 pub use callback::Ignored;
+pub use challenge::Challenge;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
+pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent};
 pub use obstacle::Obstacle;
 pub use profile::{Issuer, Profile};
 pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};

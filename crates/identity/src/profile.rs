@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Host, Url};
 
-use crate::ProfileError;
+use crate::{ProfileError, Step};
 
 /// One agent with its tenant: what a user adds, names and switches. Read from and written to TOML or JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,19 +24,29 @@ pub struct Profile {
     /// Auth0's name for the agent's API; without it the access token is good for the tenant alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// What to ask for. `openid` and `offline_access` are what makes a session that survives a restart.
+    /// What the tokens are for, at tenants that go by RFC 8707: said in every request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What to ask for. `offline_access` is what makes a session that survives a restart; without `openid` the tenant does not say who signed
+    /// in.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
-    /// Where the browser is sent back to; registered at the tenant, character by character.
+    /// Where the browser is sent back to; registered at the tenant, character by character. [`crate::LOOPBACK`]: to any port of this computer.
     #[serde(default = "default_redirect_uri")]
     pub redirect_uri: String,
     /// The tools of the app that the agent may use, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_tools: Vec<String>,
+    /// How the profile was found, if nobody wrote it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provenance: Vec<Step>,
 }
 
+/// What makes a session: who it is, and that it lasts.
+pub(crate) const SESSION_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 fn default_scopes() -> Vec<String> {
-    ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec()
+    SESSION_SCOPES.map(str::to_owned).to_vec()
 }
 
 fn default_redirect_uri() -> String {
@@ -54,10 +64,17 @@ impl Profile {
             issuer,
             client_id: client_id.to_owned(),
             audience: None,
+            resource: None,
             scopes: default_scopes(),
             redirect_uri: default_redirect_uri(),
             client_tools: Vec::new(),
+            provenance: Vec::new(),
         }
+    }
+
+    /// Whether the tenant is asked who signed in (OpenID Connect Core §3.1.2.1).
+    pub(crate) fn asks_who(&self) -> bool {
+        self.scopes.iter().any(|scope| scope == "openid")
     }
 }
 

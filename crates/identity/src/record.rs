@@ -41,10 +41,11 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// The name of a profile's session in the vault: the same issuer, client and audience are the same session. A hash, because some keychains
+/// The name of a profile's session in the vault: the same issuer, client, audience and resource are the same session. A hash, because some keychains
 /// limit and join names.
 pub(crate) fn key(profile: &Profile) -> String {
-    let parts = [profile.issuer.as_str(), &profile.client_id, profile.audience.as_deref().unwrap_or_default()];
+    let mut parts = vec![profile.issuer.as_str(), &profile.client_id, profile.audience.as_deref().unwrap_or_default()];
+    parts.extend(profile.resource.as_deref());
     let hash = digest(&SHA256, parts.join("\n").as_bytes());
     let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("session-{hex}")

@@ -143,6 +143,8 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         issuer: Issuer::try_from(sandbox.issuer()).map_err(PlaceError::Issuer)?,
         client_id: sandbox.client_id().to_owned(),
         audience: Some(sandbox.audience().to_owned()),
+        resource: None,
+        provenance: Vec::new(),
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
         redirect_uri: format!("{}://callback", crate::cli::SCHEME),
         client_tools: tools::NAMES.map(str::to_owned).to_vec(),

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use crate::{
     Account, Clock, DiscoveryError, IdTokenError, Profile, SignInError, Trouble,
     attempts::Attempt,
-    discovery::{self, Metadata},
+    discovery::Metadata,
     fetch::{Form, Reply, Request, fetch},
+    find,
     id_token::{Expected, IdToken, LEEWAY},
     jwks::{KeySet, RefetchLimit},
     refresh::Held,
@@ -54,8 +55,7 @@ impl Wings {
 
     /// The tenant's metadata, from the tenant.
     pub(super) async fn discover(&self) -> Result<Arc<Metadata>, DiscoveryError> {
-        let reply = fetch(&self.http, Request::Get(discovery::address(&self.profile.issuer))).await?;
-        discovery::read(&self.profile.issuer, &reply, self.clock.now()).map(Arc::new)
+        find::discover(&self.http, &*self.clock, &self.profile.issuer).await.map(|(_, metadata)| Arc::new(metadata))
     }
 
     /// Presents a refresh token (RFC 6749 §6), once.
@@ -64,6 +64,7 @@ impl Wings {
             ("grant_type", Some("refresh_token")),
             ("client_id", Some(&self.profile.client_id)),
             ("refresh_token", Some(token.expose())),
+            ("resource", self.profile.resource.as_deref()),
         ]);
         fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
     }
@@ -123,6 +124,7 @@ impl Wings {
                 ("code", Some(code.expose())),
                 ("code_verifier", Some(attempt.verifier.expose())),
                 ("redirect_uri", Some(&attempt.redirect_uri)),
+                ("resource", self.profile.resource.as_deref()),
             ]);
             fetch(&self.http, Request::Post(attempt.metadata.token.clone(), form))
         };
@@ -133,7 +135,11 @@ impl Wings {
     }
 
     async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<Account, SignInError> {
-        let token = grant.id_token.as_ref().ok_or(SignInError::IdToken(IdTokenError::Missing))?;
+        let token = match &grant.id_token {
+            Some(token) => token,
+            None if self.profile.asks_who() => return Err(SignInError::IdToken(IdTokenError::Missing)),
+            None => return Ok(Account::untold(&attempt.metadata.issuer, &self.profile)),
+        };
         let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
         let expected = Expected { issuer: &attempt.metadata.issuer, client_id: &self.profile.client_id, now: self.now(reply) };
         let verify = |keys: &KeySet| token.verify(keys, &expected, attempt.nonce.expose());
@@ -151,9 +157,10 @@ impl Wings {
     }
 
     async fn fetch_keys(&self, metadata: &Metadata) -> Result<Arc<KeySet>, SignInError> {
+        let jwks = metadata.jwks.as_ref().ok_or(SignInError::IdToken(IdTokenError::UnknownKey))?;
         let mut trouble = Trouble::Unreachable;
         for _ in 0..2 {
-            match fetch(&self.http, Request::Get(metadata.jwks.clone())).await {
+            match fetch(&self.http, Request::Get(jwks.clone())).await {
                 Ok(reply) => match (reply.trouble(self.clock.now()), KeySet::read(&reply)) {
                     (None, Some(keys)) => {
                         let keys = Arc::new(keys);

@@ -15,7 +15,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
 
 use self::sharing::Sharing;
-use crate::{AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, loopback::Loopback, record};
+use crate::{
+    AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, find::LOOPBACK, loopback::Loopback, record,
+};
 
 /// What a session is made of.
 #[derive(Clone)]
@@ -118,6 +120,8 @@ pub struct SignOut {
 pub struct Session {
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<SessionState>,
+    /// The profile's only way back is a listener on this computer.
+    comes_back_here: bool,
 }
 
 enum Command {
@@ -160,8 +164,9 @@ impl Session {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
         let sharing = locks.map(|folder| Sharing::new(folder, &record::key(&config.profile)));
+        let comes_back_here = config.profile.redirect_uri == LOOPBACK;
         tokio::spawn(actor::run(config, sharing, inbox, publish));
-        Self { commands, state }
+        Self { commands, state, comes_back_here }
     }
 
     /// What the session is doing, now and from now on.
@@ -175,7 +180,8 @@ impl Session {
     /// # Errors
     /// When the tenant's metadata cannot be had, or the attempt is cancelled meanwhile.
     pub async fn begin_sign_in(&self) -> Result<SignInStart, SignInError> {
-        self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))
+        let start = self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))?;
+        if self.comes_back_here { self.open_loopback(start.attempt).await } else { Ok(start) }
     }
 
     /// Opens a second way back for an attempt that waits: a listener on this computer (RFC 8252 §7.3), for browsers and systems that do not

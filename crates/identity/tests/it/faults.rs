@@ -95,8 +95,9 @@ async fn a_tenant_that_is_gone_or_describes_itself_badly_never_signs_out() {
         (Fault::json(200, &json!({"issuer": "https://evil.example/"})), "discovery-wrong-issuer"),
     ] {
         let session = world.restart();
-        world.control().once(Endpoint::Discovery, fault.clone());
+        world.control().always(Endpoint::Discovery, [fault.clone()]);
         assert_eq!(session.access_token().await.unwrap_err().code(), code, "{fault:?}");
+        world.control().clear(Endpoint::Discovery);
         assert!(matches!(*session.state().borrow(), SessionState::SignedIn { .. }), "{fault:?}");
     }
     let config = config_for(&world.sandbox, world.keychain.vault());

@@ -3,6 +3,7 @@
 
 mod callback;
 mod faults;
+mod find;
 mod keychain;
 mod loopback;
 mod processes;

@@ -213,11 +213,12 @@ async fn a_tenant_that_cannot_be_asked_or_is_another_one_is_named() {
         (Fault::Respond { status: 200, headers: Vec::new(), body: "x".repeat(300_000) }, "tenant-intercepted"),
     ] {
         let world = World::new().await;
-        world.control().once(Endpoint::Discovery, fault.clone());
+        world.control().always(Endpoint::Discovery, [fault.clone()]);
         let error = world.session.begin_sign_in().await.unwrap_err();
         assert_eq!(error.code(), code, "{fault:?}");
         until(&world.session, |state| *state == SessionState::SignedOut { reason: Some(SignedOutReason::SignInFailed(error.clone())) })
             .await;
+        world.control().clear(Endpoint::Discovery);
         world.begin().await;
     }
 }

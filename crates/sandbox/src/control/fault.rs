@@ -21,6 +21,8 @@ pub enum Endpoint {
     Token,
     /// `/oauth/revoke`
     Revoke,
+    /// `/oidc/register`
+    Register,
     /// `/userinfo`
     Userinfo,
     /// `/oidc/logout` and `/v2/logout`

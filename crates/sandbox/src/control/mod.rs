@@ -43,6 +43,8 @@ pub struct Settings {
     pub confirm: bool,
     /// Refresh tokens change with each use.
     pub rotation: bool,
+    /// Who may make itself known as a client.
+    pub registration: Registration,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             decline_redirects: true,
             confirm: true,
             rotation: true,
+            registration: Registration::On,
         }
     }
 }
@@ -71,6 +74,18 @@ pub enum ResponseIss {
     Missing,
     /// Announced, and this value is sent.
     Wrong(String),
+}
+
+/// Dynamic client registration (RFC 7591).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registration {
+    /// Native apps without a secret, with any redirect URI.
+    On,
+    /// The same, with redirect URIs on loopback alone: as Cloudflare Access is often set up.
+    LoopbackOnly,
+    /// Nobody: Auth0's default.
+    Off,
 }
 
 /// A refresh token that somebody presented. Never its value.
@@ -281,6 +296,13 @@ impl Control {
     pub fn revoke_everything(&self) {
         if let Some(tenant) = self.tenant() {
             tenant.revoke_everything();
+        }
+    }
+
+    /// Forgets every client that has registered itself, as tenants do after a while, and what was given to it.
+    pub fn forget_clients(&self) {
+        if let Some(tenant) = self.tenant() {
+            tenant.forget_clients();
         }
     }
 

@@ -12,7 +12,6 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::{Tenant, books::Grant, errors::OAuthError, keys::TokenFault, params::Params, token::Client};
-use crate::CLIENT_ID;
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -55,18 +54,27 @@ pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, headers: HeaderM
         }
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let grant =
-        Grant { sub: text("sub"), scope: text("scope"), client_id: text("client_id"), sid: String::new(), auth_time: 0, audience: None };
+    let grant = Grant {
+        sub: text("sub"),
+        scope: text("scope"),
+        client_id: text("client_id"),
+        sid: String::new(),
+        auth_time: 0,
+        audience: None,
+        resource: None,
+    };
     Json(tenant.profile(&grant)).into_response()
 }
 
 /// 200 with an empty body, also for a token that is none (RFC 7009 §2.2). The whole family ends.
 pub(super) async fn revoke(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(params) = Params::from_body(&headers, &body) else { return OAuthError::BODY.into_response() };
-    if let Err(error) = Client::of(&headers, &params) {
-        return error.into_response();
-    }
+    let client_id = match Client::of(&tenant, &headers, &params) {
+        Ok(Client::App(id)) => id,
+        Ok(Client::Service) => return OAuthError::GRANT_NOT_ALLOWED.into_response(),
+        Err(error) => return error.into_response(),
+    };
     let Some(token) = params.get("token") else { return OAuthError::TOKEN_MISSING.into_response() };
-    tenant.change(|desk| desk.books.revoke(token, CLIENT_ID)).await;
+    tenant.change(|desk| desk.books.revoke(token, &client_id)).await;
     StatusCode::OK.into_response()
 }

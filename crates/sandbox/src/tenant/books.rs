@@ -19,6 +19,16 @@ pub(crate) struct Grant {
     pub(crate) audience: Option<String>,
     /// Separated by spaces.
     pub(crate) scope: String,
+    /// What the tokens are for, as the app named it (RFC 8707).
+    #[serde(default)]
+    pub(crate) resource: Option<String>,
+}
+
+/// A client that has made itself known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Client {
+    id: String,
+    redirect_uris: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,6 +79,7 @@ pub(crate) struct Books {
     families: Vec<Family>,
     browsers: Vec<BrowserSession>,
     consents: BTreeSet<(String, String, String)>,
+    clients: Vec<Client>,
     count: u64,
 }
 
@@ -85,13 +96,21 @@ impl Books {
 
     /// Presents a refresh token. Reuse of a used one, beyond the overlap or when its child was used already, kills the family
     /// (RFC 9700 §4.14.2).
-    pub(crate) fn refresh(&mut self, token: &str, client_id: &str, now_ms: u64, settings: &Settings) -> (Presented, Option<Refreshed>) {
+    pub(crate) fn refresh(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        resource: Option<&str>,
+        now_ms: u64,
+        settings: &Settings,
+    ) -> (Presented, Option<Refreshed>) {
         let sha256 = random::sha256(token);
         let found = self
             .families
             .iter_mut()
             .find_map(|family| family.tokens.iter().position(|token| token.sha256 == sha256).map(|index| (family, index)));
-        let Some((family, index)) = found.filter(|(family, _)| family.grant.client_id == client_id) else {
+        let known = |family: &Family| family.grant.client_id == client_id && family.grant.resource.as_deref() == resource;
+        let Some((family, index)) = found.filter(|(family, _)| known(family)) else {
             return (Presented { family: 0, generation: 0, outcome: RefreshOutcome::Unknown }, None);
         };
         let generation = family.tokens[index].generation;
@@ -132,6 +151,25 @@ impl Books {
             if family.tokens.iter().any(|token| token.sha256 == sha256) {
                 family.alive = false;
             }
+        }
+    }
+
+    /// A new public client; its id comes back.
+    pub(crate) fn register(&mut self, redirect_uris: Vec<String>) -> String {
+        let id = format!("tpc_{}", random::nanoid(24));
+        self.clients.push(Client { id: id.clone(), redirect_uris });
+        id
+    }
+
+    /// Where a client that has registered itself may have the browser sent.
+    pub(crate) fn redirect_uris(&self, client_id: &str) -> Option<Vec<String>> {
+        self.clients.iter().find(|client| client.id == client_id).map(|client| client.redirect_uris.clone())
+    }
+
+    /// Forgets every client that has registered itself, and what was given to it.
+    pub(crate) fn forget_clients(&mut self) {
+        for client in std::mem::take(&mut self.clients) {
+            self.families.retain(|family| family.grant.client_id != client.id);
         }
     }
 

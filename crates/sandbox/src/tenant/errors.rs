@@ -36,6 +36,14 @@ impl OAuthError {
         Self::new(StatusCode::FORBIDDEN, "unauthorized_client", "The grant type is not allowed for the client.");
     pub(crate) const REFRESH: Self = Self::new(StatusCode::FORBIDDEN, "invalid_grant", "Unknown or invalid refresh token.");
     pub(crate) const AUDIENCE: Self = Self::new(StatusCode::FORBIDDEN, "access_denied", "Service not enabled within domain");
+    pub(crate) const TARGET: Self =
+        Self::new(StatusCode::BAD_REQUEST, "invalid_target", "The resource is not the one that was signed in for.");
+    pub(crate) const REGISTRATION_OFF: Self =
+        Self::new(StatusCode::FORBIDDEN, "access_denied", "Dynamic client registration is not enabled.");
+    pub(crate) const REDIRECT: Self =
+        Self::new(StatusCode::BAD_REQUEST, "invalid_redirect_uri", "A redirect URI is missing or is not allowed here.");
+    pub(crate) const METADATA: Self =
+        Self::new(StatusCode::BAD_REQUEST, "invalid_client_metadata", "Only native apps without a secret can register here.");
     pub(crate) const SIGNING: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The token could not be signed.");
 }
 

@@ -19,6 +19,7 @@ pub(super) async fn discovery(State(tenant): State<Arc<Tenant>>) -> Json<Value> 
         "userinfo_endpoint": at("userinfo"),
         "jwks_uri": at(".well-known/jwks.json"),
         "revocation_endpoint": at("oauth/revoke"),
+        "registration_endpoint": at("oidc/register"),
         "end_session_endpoint": at("oidc/logout"),
         "scopes_supported": ["openid", "profile", "email", "offline_access", "chat"],
         "response_types_supported": ["code"],

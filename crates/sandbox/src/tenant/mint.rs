@@ -126,6 +126,7 @@ impl Tenant {
             client_id: CLIENT_ID.to_owned(),
             audience: Some(AUDIENCE.to_owned()),
             scope: "openid profile email offline_access".to_owned(),
+            resource: None,
         };
         self.access_token(&self.desk(), &grant, &Twist::default())
     }

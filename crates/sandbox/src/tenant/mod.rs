@@ -10,6 +10,7 @@ mod metadata;
 mod mint;
 mod pages;
 mod params;
+mod register;
 mod token;
 mod visit;
 
@@ -32,7 +33,7 @@ use url::Url;
 pub(crate) use self::account::bearer;
 use self::{books::Books, keys::KeyRing, visit::Visit};
 use crate::{
-    Control, Endpoint, Person, SandboxConfig, SandboxError,
+    CLIENT_ID, Control, Endpoint, Person, SandboxConfig, SandboxError,
     control::{gate, http as control_http},
     disk::Disk,
 };
@@ -133,6 +134,17 @@ impl Tenant {
         self.save(&desk);
     }
 
+    pub(crate) fn forget_clients(&self) {
+        let mut desk = self.desk();
+        desk.books.forget_clients();
+        self.save(&desk);
+    }
+
+    /// The redirect URIs of a client of this id: the app's own, or one that has registered itself.
+    fn redirect_uris(&self, client_id: &str) -> Option<Vec<String>> {
+        if client_id == CLIENT_ID { Some(self.config.redirect_uris.clone()) } else { self.desk().books.redirect_uris(client_id) }
+    }
+
     pub(crate) fn rotate_keys(&self, forget_old: bool) -> Result<(), SandboxError> {
         let der = self.desk().keys.rotate(forget_old)?;
         self.disk.write(keys::FILE, der);
@@ -150,6 +162,7 @@ impl Tenant {
             .route("/u/confirm", get(pages::confirm).post(pages::confirm_answer))
             .route("/oauth/token", post(token::token))
             .route("/oauth/revoke", post(account::revoke))
+            .route("/oidc/register", post(register::register))
             .route("/userinfo", get(account::userinfo).post(account::userinfo))
             .route("/oidc/logout", get(logout::oidc).post(logout::oidc_post))
             .route("/v2/logout", get(logout::v2))
@@ -169,6 +182,7 @@ fn endpoint_of(path: &str) -> Option<Endpoint> {
         "/authorize" => Endpoint::Authorize,
         "/oauth/token" => Endpoint::Token,
         "/oauth/revoke" => Endpoint::Revoke,
+        "/oidc/register" => Endpoint::Register,
         "/userinfo" => Endpoint::Userinfo,
         "/oidc/logout" | "/v2/logout" => Endpoint::Logout,
         path if path.starts_with("/u/") => Endpoint::Pages,

@@ -16,7 +16,7 @@ use super::{
     params::Params,
     visit::{self, Guest, Refusal, Request, VISIT_TTL, Visit},
 };
-use crate::{CLIENT_ID, PASSWORD, Person, ResponseIss, random};
+use crate::{PASSWORD, Person, ResponseIss, random};
 
 /// A code lives as long as at Auth0.
 const CODE_TTL: u64 = 600;
@@ -80,7 +80,7 @@ fn denied(tenant: &Tenant, request: &Request, error: &str, description: &str) ->
 }
 
 pub(super) async fn authorize(State(tenant): State<Arc<Tenant>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let request = match Request::check(&Params::from_query(query.as_deref()), &tenant.config.redirect_uris) {
+    let request = match Request::check(&Params::from_query(query.as_deref()), |client| tenant.redirect_uris(client)) {
         Ok(request) => request,
         Err(Refusal::Page(text)) => return html::message(StatusCode::FORBIDDEN, "Oops, something went wrong", text),
         Err(Refusal::Back { redirect_uri, state, error, description }) => {
@@ -129,7 +129,7 @@ fn next(tenant: &Tenant, visit: &Visit) -> Step {
     let settings = tenant.control.settings();
     let request = &visit.request;
     let wants = request.prompt.as_deref() == Some("consent") || request.on_localhost();
-    let lacks = settings.consent && !tenant.desk().books.consented(&guest.sub, CLIENT_ID, &request.scope);
+    let lacks = settings.consent && !tenant.desk().books.consented(&guest.sub, &request.client_id, &request.scope);
     if (wants || lacks) && !visit.consented {
         return Step::Consent;
     }
@@ -156,9 +156,10 @@ fn give_code(tenant: &Tenant, request: &Request, guest: &Guest) -> String {
         sub: guest.sub.clone(),
         sid: guest.sid.clone(),
         auth_time: guest.auth_time,
-        client_id: CLIENT_ID.to_owned(),
+        client_id: request.client_id.clone(),
         audience: request.audience.clone(),
         scope: request.scope.clone(),
+        resource: request.resource.clone(),
     };
     let now = tenant.now();
     let kept = Code {
@@ -278,8 +279,8 @@ pub(super) async fn consent_answer(
     let accepted = form.get("action") == Some("accept");
     match (&visit.guest, accepted) {
         (Some(guest), true) => {
-            let (sub, scope) = (guest.sub.clone(), visit.request.scope.clone());
-            tenant.change(|desk| desk.books.consent(&sub, CLIENT_ID, &scope)).await;
+            let (sub, request) = (guest.sub.clone(), visit.request.clone());
+            tenant.change(|desk| desk.books.consent(&sub, &request.client_id, &request.scope)).await;
             visit.consented = true;
             visit.seen_page = true;
             answered(&tenant, id, visit, None)

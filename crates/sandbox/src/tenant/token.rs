@@ -19,20 +19,20 @@ use super::{
     mint::Twist,
     params::Params,
 };
-use crate::{AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, control::gate::Faults, random};
+use crate::{AUDIENCE, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, control::gate::Faults, random};
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Client {
-    /// The desktop app: public, no secret.
-    App,
+    /// The desktop app, or one that has registered itself: public, no secret.
+    App(String),
     /// A machine that knows its secret.
     Service,
 }
 
 impl Client {
     /// The client that a request is from, by `client_id` (and `client_secret`) or HTTP Basic.
-    pub(super) fn of(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+    pub(super) fn of(tenant: &Tenant, headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
         let basic = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
@@ -43,7 +43,7 @@ impl Client {
             None => (params.get("client_id"), params.get("client_secret")),
         };
         match (id, secret) {
-            (Some(CLIENT_ID), _) => Ok(Self::App),
+            (Some(id), _) if tenant.redirect_uris(id).is_some() => Ok(Self::App(id.to_owned())),
             (Some(SERVICE_CLIENT_ID), Some(SERVICE_CLIENT_SECRET)) => Ok(Self::Service),
             _ => Err(OAuthError::CLIENT),
         }
@@ -75,10 +75,10 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
         return Err(OAuthError::REPEATED);
     }
     let grant_type = params.get("grant_type").ok_or(OAuthError::GRANT_TYPE)?;
-    let client = Client::of(headers, &params)?;
+    let client = Client::of(tenant, headers, &params)?;
     match (grant_type, client) {
-        ("authorization_code", Client::App) => code(tenant, &params, twist).await,
-        ("refresh_token", Client::App) => refresh(tenant, &params, twist).await,
+        ("authorization_code", Client::App(id)) => code(tenant, &id, &params, twist).await,
+        ("refresh_token", Client::App(id)) => refresh(tenant, &id, &params, twist).await,
         ("client_credentials", Client::Service) => credentials(tenant, &params, twist),
         ("authorization_code" | "refresh_token" | "client_credentials", _) => Err(OAuthError::GRANT_NOT_ALLOWED),
         _ => Err(OAuthError::UNSUPPORTED),
@@ -86,7 +86,7 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
 }
 
 /// RFC 6749 §4.1.3 with RFC 7636 §4.6. A code is spent by any attempt; a second one ends what came of the first.
-async fn code(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+async fn code(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
     let code = random::sha256(params.get("code").ok_or(OAuthError::CODE_MISSING)?);
     let verifier = params.get("code_verifier").ok_or(OAuthError::VERIFIER_MISSING)?;
     let redirect_uri = params.get("redirect_uri");
@@ -103,9 +103,15 @@ async fn code(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<Str
             }
             let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             let verifier_ok = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
-            let matches = verifier_ok && random::sha256(verifier) == found.challenge && redirect_uri == Some(&found.redirect_uri);
+            let matches = verifier_ok
+                && random::sha256(verifier) == found.challenge
+                && redirect_uri == Some(&found.redirect_uri)
+                && found.grant.client_id == client_id;
             if !matches || now >= found.expires {
                 return Err(OAuthError::CODE);
+            }
+            if params.get("resource") != found.grant.resource.as_deref() {
+                return Err(OAuthError::TARGET);
             }
             let (grant, nonce) = (found.grant.clone(), found.nonce.clone());
             let mut refresh_token = None;
@@ -120,7 +126,7 @@ async fn code(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<Str
 }
 
 /// RFC 6749 §6. The new refresh token is on the disk before it is handed out.
-async fn refresh(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+async fn refresh(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
     let token = params.get("refresh_token").ok_or(OAuthError::REFRESH_MISSING)?;
     let settings = tenant.control.settings();
     let now_ms = tenant.config.clock.unix_ms();
@@ -130,7 +136,7 @@ async fn refresh(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<
     }
     tenant
         .change(|desk| {
-            let (presented, refreshed) = desk.books.refresh(token, CLIENT_ID, now_ms, &settings);
+            let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), now_ms, &settings);
             tenant.control.log_presented(presented);
             let Refreshed { mut grant, next } = refreshed.ok_or(OAuthError::REFRESH)?;
             if let Some(wanted) = wanted {
@@ -155,6 +161,7 @@ fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<St
         client_id: SERVICE_CLIENT_ID.to_owned(),
         audience: Some(AUDIENCE.to_owned()),
         scope: "chat".to_owned(),
+        resource: None,
     };
     tenant.response(&tenant.desk(), &grant, None, None, twist).map_err(|_| OAuthError::SIGNING)
 }

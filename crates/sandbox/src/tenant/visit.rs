@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::params::Params;
-use crate::{AUDIENCE, CLIENT_ID};
+use crate::AUDIENCE;
 
 /// A sign-in that was begun is good for ten minutes.
 pub(crate) const VISIT_TTL: u64 = 600;
@@ -13,10 +13,12 @@ const SCOPES: [&str; 5] = ["openid", "profile", "email", "offline_access", "chat
 /// A request that passed the checks.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
     pub(crate) scope: String,
     pub(crate) audience: Option<String>,
+    pub(crate) resource: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: String,
     pub(crate) prompt: Option<String>,
@@ -34,16 +36,15 @@ pub(crate) enum Refusal {
 }
 
 impl Request {
-    /// Checks an authorization request: client and redirect URI first.
-    pub(crate) fn check(params: &Params, registered: &[String]) -> Result<Self, Refusal> {
+    /// Checks an authorization request: client and redirect URI first. `registered`: the redirect URIs of a client, if there is one of this id.
+    pub(crate) fn check(params: &Params, registered: impl Fn(&str) -> Option<Vec<String>>) -> Result<Self, Refusal> {
         if params.repeated().is_some() {
             return Err(Refusal::Page("A parameter is included more than once."));
         }
-        if params.get("client_id") != Some(CLIENT_ID) {
-            return Err(Refusal::Page("Unknown client."));
-        }
+        let client_id = params.get("client_id").unwrap_or_default().to_owned();
+        let registered = registered(&client_id).ok_or(Refusal::Page("Unknown client."))?;
         let redirect_uri = params.get("redirect_uri").ok_or(Refusal::Page("Missing required parameter: redirect_uri"))?.to_owned();
-        if !is_registered(registered, &redirect_uri) {
+        if !is_registered(&registered, &redirect_uri) {
             return Err(Refusal::Page("Callback URL mismatch. The app's redirect URI is not in its list of allowed callback URLs."));
         }
         let own = |name| params.get(name).map(str::to_owned);
@@ -67,13 +68,21 @@ impl Request {
         if params.get("audience").is_some_and(|audience| audience != AUDIENCE) {
             return Err(back("access_denied", "Service not found."));
         }
+        // The agent is on this computer, whatever its port is; without an audience, that is what the tokens are for.
+        let here = |resource: &str| Url::parse(resource).is_ok_and(|url| url.host_str() == Some("127.0.0.1") && url.fragment().is_none());
+        if params.get("resource").is_some_and(|resource| !here(resource)) {
+            return Err(back("invalid_target", "The resource is not known here."));
+        }
+        let audience = own("audience").or_else(|| params.get("resource").map(|_| AUDIENCE.to_owned()));
         let wanted = params.get("scope").unwrap_or_default();
         let scope = wanted.split(' ').filter(|scope| SCOPES.contains(scope)).collect::<Vec<_>>().join(" ");
         let max_age = params.get("max_age").and_then(|age| age.parse().ok());
         Ok(Self {
             scope,
             max_age,
-            audience: own("audience"),
+            audience,
+            client_id,
+            resource: own("resource"),
             nonce: own("nonce"),
             prompt: own("prompt"),
             login_hint: own("login_hint"),
@@ -94,10 +103,11 @@ impl Request {
     }
 }
 
-/// Exact comparison, but for an entry `http://127.0.0.1/*`, which stands for any port and path of it.
+/// Exact comparison, but for two kinds of entries: `http://127.0.0.1/*` stands for any port and path of it, any other address on 127.0.0.1
+/// without a port for any port (RFC 8252 §7.3).
 pub(crate) fn is_registered(registered: &[String], uri: &str) -> bool {
     registered.iter().any(|entry| match entry.strip_suffix("/*") {
-        None => entry == uri,
+        None => entry == uri || (entry.starts_with("http://127.0.0.1/") && without_port(uri).as_ref() == Some(entry)),
         Some(base) => match (Url::parse(base), Url::parse(uri)) {
             (Ok(base), Ok(url)) => {
                 url.scheme() == base.scheme()
@@ -109,6 +119,12 @@ pub(crate) fn is_registered(registered: &[String], uri: &str) -> bool {
             _ => false,
         },
     })
+}
+
+fn without_port(uri: &str) -> Option<String> {
+    let mut url = Url::parse(uri).ok()?;
+    url.set_port(None).ok()?;
+    Some(url.into())
 }
 
 /// A person who has come in.
@@ -164,6 +180,22 @@ mod tests {
             "http://localhost:4711/",
             "http://user@127.0.0.1:4711/",
             "http://127.0.0.1:4711/#x",
+        ] {
+            assert!(!is_registered(&registered, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_loopback_address_stands_for_any_port_and_no_other_path() {
+        let registered = ["http://127.0.0.1/callback".to_owned()];
+        for good in ["http://127.0.0.1:4711/callback", "http://127.0.0.1/callback"] {
+            assert!(is_registered(&registered, good), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1:4711/",
+            "http://127.0.0.1:4711/callback/x",
+            "http://127.0.0.1:4711/callback?x",
+            "http://localhost:4711/callback",
         ] {
             assert!(!is_registered(&registered, bad), "{bad}");
         }

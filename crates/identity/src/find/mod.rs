@@ -1,0 +1,219 @@
+//! From an agent's address alone to a profile: what the agent says about itself (RFC 9728), what its tenant says about itself (RFC 8414 or
+//! OpenID Connect Discovery), and a client of that tenant (RFC 7591, or one that somebody has been given).
+//!
+//! Every step is kept ([`Step`]) and can be shown: which document led where, and what in it was let pass.
+
+mod error;
+mod registration;
+mod resource;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use self::error::{FindError, RegistrationError};
+use self::resource::Resource;
+use crate::{
+    Challenge, Clock, DiscoveryError, Issuer, Profile, Trouble,
+    discovery::{self, Metadata},
+    fetch::{Reply, Request, fetch},
+    profile::{self, is_secure},
+};
+
+/// The redirect URI of an app that only listens on this computer; the port is any (RFC 8252 §7.3).
+pub const LOOPBACK: &str = "http://127.0.0.1/callback";
+
+/// The messages of a conversation that nobody has: an agent behind a login asks for a token before it looks.
+const PROBE: &str = "callbox-discovery/get-messages";
+
+/// One step on the way from an agent's address to its profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// The agent asked for a token. `scheme`: of the challenge that counted.
+    Challenged { scheme: String },
+    /// The agent's own document. `wider`: it is about a part of the agent's origin that contains the agent, which is let pass.
+    Resource { at: Url, identifier: String, wider: bool },
+    /// The document names these tenants too; the first was taken.
+    AlsoNamed { issuers: Vec<Issuer> },
+    /// The tenant's own document, which names the same issuer.
+    Tenant { at: Url, issuer: Issuer },
+    /// The tenant has registered this installation, to be sent back to this address.
+    Registered { redirect_uri: String },
+    /// Somebody has brought the client id.
+    ClientGiven,
+}
+
+/// An agent whose tenant is known. What is missing is a client.
+#[derive(Debug, Clone)]
+pub struct Found {
+    agent: Url,
+    issuer: Issuer,
+    resource: String,
+    audience: Option<String>,
+    scopes: Vec<String>,
+    metadata: Metadata,
+    steps: Vec<Step>,
+}
+
+/// Asks an agent which tenant it trusts, and that tenant where its endpoints are. Nothing that is fetched is on an origin that the agent chose,
+/// except its tenant's. `http` must not follow redirects.
+///
+/// # Errors
+/// See [`FindError`].
+pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Found, FindError> {
+    if !is_secure(agent) {
+        return Err(FindError::Insecure);
+    }
+    let mut steps = Vec::new();
+    let challenges = knock(http, clock, agent).await?;
+    let (at, resource) = describe(http, clock, agent, &challenges).await?;
+    if let Some(challenge) = challenges.iter().find(|challenge| challenge.param("resource_metadata").is_some()).or(challenges.first()) {
+        steps.push(Step::Challenged { scheme: challenge.scheme.clone() });
+    }
+    let Resource { identifier, wider, mut servers, scopes, audience } = resource;
+    steps.push(Step::Resource { at, identifier: identifier.clone(), wider });
+    let issuer = servers.remove(0);
+    if !servers.is_empty() {
+        steps.push(Step::AlsoNamed { issuers: servers });
+    }
+    let (at, metadata) = discover(http, clock, &issuer).await?;
+    if !metadata.says_s256 {
+        return Err(FindError::NoPkce);
+    }
+    // The tenant's own spelling counts from here on.
+    let issuer = Issuer::parse(&metadata.issuer).unwrap_or(issuer);
+    steps.push(Step::Tenant { at, issuer: issuer.clone() });
+    let wanted = challenges.iter().find_map(|challenge| challenge.param("scope"));
+    let scopes = choose_scopes(wanted, &scopes, &metadata);
+    Ok(Found { agent: agent.clone(), issuer, resource: identifier, audience, scopes, metadata, steps })
+}
+
+/// Asks the agent for something that needs a token.
+async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Vec<Challenge>, FindError> {
+    let mut door = agent.clone();
+    door.set_path(&format!("{}/{PROBE}", agent.path().trim_end_matches('/')));
+    let reply = fetch(http, Request::Get(door)).await?;
+    let challenges = Challenge::all(&reply.headers);
+    match reply.status {
+        200..300 => Err(FindError::Open),
+        // Sent to a page; a page's address may come with the challenge that leads past it.
+        300..400 if challenges.is_empty() => Err(FindError::PageBefore),
+        429 | 408 | 425 | 500.. => Err(reply.trouble(clock.now()).unwrap_or(Trouble::Intercepted { status: reply.status }).into()),
+        // 404 too: an agent may have other routes, and a document all the same.
+        _ => Ok(challenges),
+    }
+}
+
+/// The agent's document: where its challenge says that it is, else where it usually is.
+async fn describe(http: &reqwest::Client, clock: &dyn Clock, agent: &Url, challenges: &[Challenge]) -> Result<(Url, Resource), FindError> {
+    let places = match resource::named(challenges, agent)? {
+        Some(place) => vec![place],
+        None => resource::well_known(agent),
+    };
+    for place in places {
+        let reply = fetch(http, Request::Get(place.clone())).await?;
+        if let Some(resource) = resource::read(agent, &reply, clock.now())? {
+            return Ok((place, resource));
+        }
+    }
+    let by_page = challenges.iter().any(|challenge| challenge.scheme == "cloudflare-access");
+    Err(if by_page { FindError::PageBefore } else { FindError::Untold })
+}
+
+/// The tenant's metadata, and where it was: at each place in turn, until one has it.
+pub(crate) async fn discover(http: &reqwest::Client, clock: &dyn Clock, issuer: &Issuer) -> Result<(Url, Metadata), DiscoveryError> {
+    let mut first = None;
+    for place in discovery::addresses(issuer) {
+        let answer = match fetch(http, Request::Get(place.clone())).await {
+            Ok(reply) => discovery::read(issuer, &reply, clock.now()),
+            Err(trouble) => Err(trouble.into()),
+        };
+        match answer {
+            Ok(metadata) => return Ok((place, metadata)),
+            // A server that has another document, or answers every address with its page, has none here.
+            Err(error @ (DiscoveryError::NotFound { .. } | DiscoveryError::Trouble(Trouble::Intercepted { .. }))) => {
+                first = first.or(Some(error))
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first.unwrap_or(DiscoveryError::NotFound { status: 404 }))
+}
+
+/// What to ask for: what the challenge wants, else what the agent's document names; and what makes a session, where the tenant has it.
+fn choose_scopes(challenge: Option<&str>, resource: &[String], metadata: &Metadata) -> Vec<String> {
+    let mut chosen: Vec<String> = match challenge {
+        Some(scopes) => scopes.split(' ').filter(|scope| resource::is_scope(scope)).map(str::to_owned).collect(),
+        None => resource.to_vec(),
+    };
+    // Without keys there is nobody to be known by an ID token.
+    if metadata.jwks.is_none() {
+        chosen.retain(|scope| scope != "openid");
+    }
+    for scope in profile::SESSION_SCOPES {
+        let has_it = metadata.scopes.iter().any(|known| known == scope) && (scope != "openid" || metadata.jwks.is_some());
+        if has_it && !chosen.iter().any(|chosen| chosen == scope) {
+            chosen.push(scope.to_owned());
+        }
+    }
+    chosen
+}
+
+impl Found {
+    /// The tenant.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// How it was found.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether [`Found::register`] can be tried.
+    #[must_use]
+    pub fn can_register(&self) -> bool {
+        self.metadata.registration.is_some()
+    }
+
+    /// The profile, with a client id that somebody was given.
+    #[must_use]
+    pub fn with_client(&self, id: &str, client_id: &str) -> Profile {
+        let mut profile = Profile::new(id, self.agent.clone(), self.issuer.clone(), client_id);
+        profile.name = self.agent.host_str().unwrap_or(id).to_owned();
+        profile.audience.clone_from(&self.audience);
+        // An Auth0 tenant goes by the audience; two names for what the tokens are for could disagree.
+        profile.resource = if self.audience.is_none() { Some(self.resource.clone()) } else { None };
+        profile.scopes.clone_from(&self.scopes);
+        profile.provenance.clone_from(&self.steps);
+        profile.provenance.push(Step::ClientGiven);
+        profile
+    }
+
+    /// Registers this installation as a client of its own, and gives the profile with it. `name`: what the tenant may show when it asks for
+    /// consent. The app's own link is asked for; if the tenant allows addresses on loopback only, the session comes back there.
+    ///
+    /// When a tenant has forgotten the client ([`crate::TenantError::forgot_client`]), this is done again.
+    ///
+    /// # Errors
+    /// See [`RegistrationError`].
+    pub async fn register(&self, http: &reqwest::Client, clock: &dyn Clock, id: &str, name: &str) -> Result<Profile, RegistrationError> {
+        let endpoint = self.metadata.registration.clone().ok_or(RegistrationError::Unavailable)?;
+        let mut profile = self.with_client(id, "");
+        let own = profile.redirect_uri.clone();
+        let ask = async |redirect_uris: &[&str]| -> Result<Reply, Trouble> {
+            fetch(http, Request::Json(endpoint.clone(), registration::request(name, redirect_uris, &self.scopes))).await
+        };
+        let mut answer = registration::read(&ask(&[&own, LOOPBACK]).await?, &own, clock.now());
+        if let Err(RegistrationError::Redirect(_)) = answer {
+            LOOPBACK.clone_into(&mut profile.redirect_uri);
+            answer = registration::read(&ask(&[LOOPBACK]).await?, LOOPBACK, clock.now());
+        }
+        profile.client_id = answer?;
+        profile.provenance.pop();
+        profile.provenance.push(Step::Registered { redirect_uri: profile.redirect_uri.clone() });
+        Ok(profile)
+    }
+}
