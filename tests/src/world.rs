@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, ExitStatus},
     sync::Arc,
@@ -34,14 +35,27 @@ impl World {
     /// # Errors
     /// When there is no desktop.
     pub async fn new() -> Result<Self> {
+        Self::with(SandboxConfig::default(), None).await
+    }
+
+    /// The same with another agent than the sandbox's, which takes the tokens of a tenant at this port.
+    ///
+    /// # Errors
+    /// When there is no desktop, or the port is taken.
+    pub async fn around(agent: Url, tenant_port: u16) -> Result<Self> {
+        let tenant = SocketAddr::from((Ipv4Addr::LOCALHOST, tenant_port));
+        Self::with(SandboxConfig { tenant, agent: None, ..SandboxConfig::default() }, Some(agent)).await
+    }
+
+    async fn with(config: SandboxConfig, agent: Option<Url>) -> Result<Self> {
         keychain::clear()?;
         let desktop = Desktop::new()?;
-        let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..SandboxConfig::default() };
+        let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..config };
         let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
         let profile = desktop.outside().join("profile.toml");
         let text = format!(
             "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nclient_tools = [\"time-zone\"]\n",
-            sandbox.agent_url(),
+            agent.unwrap_or_else(|| sandbox.agent_url()),
             sandbox.issuer(),
             sandbox.client_id(),
             sandbox.audience()
