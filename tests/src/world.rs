@@ -1,6 +1,7 @@
 //! A tenant and an agent in the test's own process, which can be made to misbehave, and a desktop for the app that talks to them.
 
 use std::{
+    ffi::OsStr,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -141,9 +142,17 @@ impl World {
     }
 
     /// `callbox ask`, with the profile of this world, as from a terminal without a desktop.
-    pub fn asking<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    pub fn asking<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.commanding(["ask"]);
+        command.args(arguments);
+        command
+    }
+
+    /// A command of the app (the first argument), with the profile of this world, as from a terminal without a desktop.
+    pub fn commanding<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.desktop.command(self.desktop.app());
-        command.arg("ask").arg("--profile").arg(&self.profile).args(arguments);
+        let mut arguments = arguments.into_iter();
+        command.args(arguments.by_ref().take(1)).arg("--profile").arg(&self.profile).args(arguments);
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("CALLBOX_LOG", "warn");
         command
     }
@@ -152,7 +161,7 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn ask<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Console> {
+    pub fn ask<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Console> {
         Console::start(self.asking(arguments))
     }
 
