@@ -170,6 +170,12 @@ impl Cmd {
         self.command().stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().with_context(|| self.not_started())
     }
 
+    /// Starts in the background; its input and output are the caller's.
+    pub(crate) fn spawn_to_talk(&self) -> Result<Child> {
+        self.show();
+        self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(|| self.not_started())
+    }
+
     fn check(&self, status: ExitStatus) -> Result<()> {
         if status.success() { Ok(()) } else { Err(Failed { command: self.to_string(), status }.into()) }
     }

@@ -1,19 +1,20 @@
 //! How fast the fold is, beside the parsing of the same bytes and nothing more.
 //!
-//! Run by `cargo xtask bench`, which measures the SDK's own reader beside it. Arguments: recordings. One line of JSON on the output for each,
-//! times in nanoseconds for one pass over all frames, the median of the passes.
+//! Run by `cargo xtask bench`, which measures the SDK's own reader beside it, in turns. A line of JSON comes in, another goes out:
+//! `{"load": FILE}` gives the number of frames, their bytes and the messages that come of them; `{"measure": "fold" | "parse" | "outer"}` the
+//! nanoseconds of one pass over all frames; `{"growth": true}` what a delta costs as the answer and the history grow.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
-use std::{env, fs, hint::black_box, time::Instant};
+use std::{fs, hint::black_box, io, time::Instant};
 
 use callbox_protocol::{ClientFrame, Conversation, ServerFrame, UiMessage};
 use serde_json::{Value, json};
 
-/// Passes per measurement; each is repeated until it takes long enough to be measured.
-const PASSES: usize = 15;
-/// Nanoseconds.
-const LONG_ENOUGH: u128 = 20_000_000;
+/// A measurement takes so long at least, in nanoseconds.
+const LONG_ENOUGH: u128 = 10_000_000;
+/// Pairs of measurements for what a delta costs.
+const PAIRS: usize = 15;
 
 enum Line {
     Open,
@@ -74,22 +75,15 @@ fn parse(lines: &[Line], inner: bool) {
     }
 }
 
-/// Nanoseconds of each of two works, alternating, so that whatever else the computer does befalls both.
-fn pairs(mut one: impl FnMut(), mut two: impl FnMut()) -> (f64, f64) {
-    let time = |work: &mut dyn FnMut(), times: u32| {
-        let started = Instant::now();
-        (0..times).for_each(|_| work());
-        started.elapsed().as_nanos()
-    };
-    let times = |work: &mut dyn FnMut()| u32::try_from(LONG_ENOUGH / time(work, 1).max(1) + 1).unwrap_or(u32::MAX);
-    // The first pass warms up, too.
-    let (often, oftener) = (times(&mut one), times(&mut two));
-    let (mut ones, mut twos) = (Vec::new(), Vec::new());
-    for _ in 0..PASSES {
-        ones.push(time(&mut one, often) as f64 / f64::from(often));
-        twos.push(time(&mut two, oftener) as f64 / f64::from(oftener));
+/// Nanoseconds of one pass, over as many as take long enough.
+fn measure(mut work: impl FnMut()) -> f64 {
+    let started = Instant::now();
+    let mut passes = 0_u32;
+    while passes == 0 || started.elapsed().as_nanos() < LONG_ENOUGH {
+        work();
+        passes += 1;
     }
-    (median(ones), median(twos))
+    started.elapsed().as_nanos() as f64 / f64::from(passes)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -98,26 +92,30 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    for path in env::args().skip(1).filter(|argument| !argument.starts_with("--")) {
-        let lines = read(&path);
-        let frames = lines.iter().filter(|line| matches!(line, Line::In(_))).count();
-        let bytes: usize = lines.iter().map(|line| if let Line::In(raw) = line { raw.len() } else { 0 }).sum();
-        let (folding, parsing) = pairs(|| drop(black_box(fold(&lines, &[]))), || parse(&lines, true));
-        let (_, outer) = pairs(|| parse(&lines, false), || parse(&lines, false));
-        let messages =
-            fold(&lines, &[]).messages().iter().filter(|message| message.id.starts_with("assistant")).cloned().collect::<Vec<_>>();
-        println!(
-            "{}",
-            json!({"file": path, "frames": frames, "bytes": bytes, "fold": folding, "parse": parsing, "parse_outer": outer, "messages": messages})
-        );
-    }
-    if env::args().any(|argument| argument == "--growth") {
-        growth();
+    let mut lines = Vec::new();
+    for question in io::stdin().lines() {
+        let question: Value = serde_json::from_str(&question.unwrap()).unwrap();
+        let answer = if let Some(path) = question["load"].as_str() {
+            lines = read(path);
+            let raw = |line: &Line| if let Line::In(raw) = line { Some(raw.len()) } else { None };
+            let (frames, bytes) = (lines.iter().filter_map(raw).count(), lines.iter().filter_map(raw).sum::<usize>());
+            json!({"frames": frames, "bytes": bytes, "messages": fold(&lines, &[]).messages()})
+        } else if question["growth"] == true {
+            growth()
+        } else {
+            json!({"nanoseconds": match question["measure"].as_str().unwrap() {
+                "fold" => measure(|| drop(black_box(fold(&lines, &[])))),
+                "parse" => measure(|| parse(&lines, true)),
+                "outer" => measure(|| parse(&lines, false)),
+                other => panic!("{other} is nothing to measure"),
+            }})
+        };
+        println!("{answer}");
     }
 }
 
 /// What a delta costs as the answer and the history grow.
-fn growth() {
+fn growth() -> Value {
     let delta = |n: usize| {
         let body = json!({"type": "text-delta", "id": "t", "delta": format!("word{n} ")}).to_string();
         Line::In(json!({"type": "cf_agent_use_chat_response", "id": "r", "body": body, "done": false, "seq": n + 2}).to_string())
@@ -125,7 +123,7 @@ fn growth() {
     let chunk = |seq: usize, chunk: Value| {
         Line::In(json!({"type": "cf_agent_use_chat_response", "id": "r", "body": chunk.to_string(), "done": false, "seq": seq}).to_string())
     };
-    for (deltas, history) in [(1_000, 0), (10_000, 0), (100_000, 0), (10_000, 1_000), (10_000, 10_000)] {
+    let cost = |(deltas, history): (usize, usize)| {
         let mut lines = vec![
             Line::Open,
             Line::Out(Box::new(ClientFrame::submit("r", vec![UiMessage::user("u", "go")]))),
@@ -135,7 +133,8 @@ fn growth() {
         lines.extend((0..deltas).map(delta));
         let known: Vec<UiMessage> = (0..history).map(|n| UiMessage::user(format!("h{n}"), "something that was said before")).collect();
         // What is there before the first delta is not the delta's cost.
-        let (with, without) = pairs(|| drop(black_box(fold(&lines, &known))), || drop(black_box(fold(&lines[..4], &known))));
-        println!("{}", json!({"deltas": deltas, "history": history, "per_delta": (with - without) / f64::from(deltas as u32)}));
-    }
+        let pair = |_| measure(|| drop(black_box(fold(&lines, &known)))) - measure(|| drop(black_box(fold(&lines[..4], &known))));
+        json!({"deltas": deltas, "history": history, "nanoseconds": median((0..PAIRS).map(pair).collect()) / f64::from(deltas as u32)})
+    };
+    [(1_000, 0), (10_000, 0), (100_000, 0), (10_000, 1_000), (10_000, 10_000)].map(cost).into_iter().collect()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::workspace;
@@ -15,6 +15,29 @@ const RECORDED: [&str; 4] = ["03-simple-chat", "04-stream-200", "05-tool-auto", 
 pub(super) fn recorded() -> Vec<PathBuf> {
     let folder = workspace::root().join("crates/protocol/tests/transcripts");
     RECORDED.iter().map(|name| folder.join(name).with_extension("jsonl")).collect()
+}
+
+/// Copies what the first client of a recording saw into `folder`: its first socket, and those that follow when it is closed.
+pub(super) fn one_client(path: &Path, folder: &Path) -> Result<PathBuf> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let (mut kept, mut socket) = (String::new(), None);
+    for line in text.lines() {
+        let value: Value = serde_json::from_str(line).with_context(|| format!("{} is no recording", path.display()))?;
+        let (connection, event) = (value["conn"].as_u64(), value["text"].as_str().unwrap_or_default());
+        if socket.is_none() && event.starts_with("socket open") {
+            socket = connection;
+        }
+        if connection.is_some() && connection == socket {
+            kept.push_str(line);
+            kept.push('\n');
+            if event.starts_with("socket closed") {
+                socket = None;
+            }
+        }
+    }
+    let copy = folder.join(path.file_name().unwrap_or_default());
+    fs::write(&copy, kept)?;
+    Ok(copy)
 }
 
 /// A recording that is being written.
