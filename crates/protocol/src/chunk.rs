@@ -7,7 +7,7 @@ use crate::wire::{wire_enum, wire_struct};
 
 wire_enum! {
     /// One step in the making of a message.
-    Chunk with Data = "data-" {
+    quick Chunk with Data = "data-" {
         /// A message begins.
         Start = "start",
         /// A message ends.

@@ -170,7 +170,7 @@ impl Response {
             return Content::Nothing;
         }
         if self.error != Some(true)
-            && let Some(chunk) = quick::delta(body)
+            && let Some(chunk) = quick::chunk(body)
         {
             return Content::Chunk(chunk);
         }

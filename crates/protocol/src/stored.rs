@@ -12,10 +12,10 @@ use crate::tool::{ToolPart, ToolState};
 const LONGEST_PROVIDER_TEXT: usize = 500;
 
 /// Arguments are always an object: one that was written as text is read, anything else becomes `{}`.
-pub(crate) fn arguments(raw: Option<&Value>) -> Value {
+pub(crate) fn arguments(raw: Option<Value>) -> Value {
     match raw {
-        Some(object @ Value::Object(_)) => object.clone(),
-        Some(Value::String(text)) => arguments_text(text),
+        Some(object @ Value::Object(_)) => object,
+        Some(Value::String(text)) => arguments_text(&text),
         _ => Value::Object(Map::new()),
     }
 }
@@ -46,7 +46,7 @@ pub(crate) fn message(mut message: UiMessage, newest: bool) -> UiMessage {
                 shorten(tool);
                 // Arguments that were never completed are not stored.
                 let complete = tool.input.take().filter(|_| tool.state != ToolState::InputStreaming);
-                tool.input = if newest { Some(arguments(complete.as_ref())) } else { complete };
+                tool.input = if newest { Some(arguments(complete)) } else { complete };
             }
             _ => {}
         }

@@ -139,7 +139,30 @@ macro_rules! wire_struct {
                 Ok(())
             }
         }
+
+        impl $crate::quick::Fields for $name {
+            fn read<'de, A: serde::de::MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
+                $(let mut $field: Option<$type> = None;)*
+                let mut extra = serde_json::Map::new();
+                while let Some(key) = map.next_key::<&str>()? {
+                    match key {
+                        $($key => $field = Some(map.next_value()?),)*
+                        "type" => return Err(serde::de::Error::custom("a second type")),
+                        _ => drop(extra.insert(key.to_owned(), map.next_value()?)),
+                    }
+                }
+                Ok(Self {
+                    $($kind: String::new(),)?
+                    $($field: wire_struct!(@have $field, $key $(, $optional)?),)*
+                    extra,
+                })
+            }
+        }
     };
+    (@have $field:ident, $key:literal) => {
+        $field.ok_or_else(|| serde::de::Error::missing_field($key))?
+    };
+    (@have $field:ident, $key:literal, optional) => { $field };
     (@type $type:ty) => { $type };
     (@type $type:ty, optional) => { Option<$type> };
     (@fits $object:ident, $type:ty, $key:literal) => {
@@ -155,8 +178,46 @@ macro_rules! wire_struct {
 }
 
 /// Declares an enum over wire structs, told apart by `type`. `with Name = "prefix"`: all types
-/// that begin so, as a struct that has the type in its field `kind`.
+/// that begin so, as a struct that has the type in its field `kind`. `quick Name`: one that can be read without a tree in between.
 macro_rules! wire_enum {
+    ($(#[$doc:meta])* quick $name:ident with $open:ident = $prefix:literal {
+        $($(#[$variant_doc:meta])* $variant:ident = $tag:literal,)*
+    }) => {
+        wire_enum! { $(#[$doc])* $name with $open = $prefix { $($(#[$variant_doc])* $variant = $tag,)* } }
+
+        impl $name {
+            /// Reads an object that has its type first and is in all else as its type says; anything else is refused.
+            pub(crate) fn read_quickly(text: &str) -> Option<Self> {
+                struct Quick;
+
+                impl<'de> serde::de::Visitor<'de> for Quick {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(stringify!($name))
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        use $crate::quick::Fields as _;
+                        if map.next_key::<&str>()? != Some("type") {
+                            return Err(serde::de::Error::custom("another order"));
+                        }
+                        match map.next_value::<&str>()? {
+                            $($tag => $variant::read(&mut map).map($name::$variant),)*
+                            kind if kind.starts_with($prefix) => {
+                                $open::read(&mut map).map(|open| $name::$open($open { kind: kind.to_owned(), ..open }))
+                            }
+                            _ => Err(serde::de::Error::custom("another type")),
+                        }
+                    }
+                }
+
+                let mut reader = serde_json::Deserializer::from_str(text);
+                let read = serde::Deserializer::deserialize_map(&mut reader, Quick).ok()?;
+                reader.end().ok().map(|()| read)
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident $(with $open:ident = $prefix:literal)? {
         $($(#[$variant_doc:meta])* $variant:ident = $tag:literal,)*
     }) => {

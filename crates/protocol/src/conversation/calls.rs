@@ -20,10 +20,8 @@ impl Fold<'_> {
     }
 
     fn change_tool(&mut self, call: &str, change: impl FnOnce(&mut ToolPart)) {
-        let (Some(at), Some((part, tool))) = (self.at(), self.tool(call)) else { return };
-        let mut tool = tool.clone();
-        change(&mut tool);
-        self.list.set_part(at, part, Part::Tool(tool));
+        let (Some(at), Some((part, _))) = (self.at(), self.tool(call)) else { return };
+        self.list.change_part(at, part, |part| part.as_tool_mut().is_some_and(|tool| changes(tool, change)));
     }
 
     /// A new call, or what was known of it before the message was built anew.
@@ -59,13 +57,15 @@ impl Fold<'_> {
         };
         if let Some(input) = readable {
             self.stream.provisional.insert(call.to_owned());
-            self.change_tool(call, |tool| tool.input = Some(input));
+            if self.tool(call).is_some_and(|(_, tool)| tool.input.as_ref() != Some(&input)) {
+                self.change_tool(call, |tool| tool.input = Some(input));
+            }
         }
     }
 
-    pub(super) fn input_available(&mut self, chunk: &ToolInputAvailable) {
+    pub(super) fn input_available(&mut self, chunk: ToolInputAvailable) {
         let call = &chunk.tool_call_id;
-        let input = arguments(chunk.input.as_ref());
+        let input = arguments(chunk.input);
         let Some((_, tool)) = self.tool(call) else {
             let mut tool = new_tool(call, &chunk.tool_name);
             tool.state = ToolState::InputAvailable;
@@ -97,7 +97,7 @@ impl Fold<'_> {
         let fail = |tool: &mut ToolPart| {
             tool.state = ToolState::OutputError;
             tool.error_text = Some(chunk.error_text.clone());
-            tool.input = Some(arguments(chunk.input.as_ref()));
+            tool.input = Some(arguments(chunk.input.clone()));
             describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), None);
         };
         match self.tool(call) {
@@ -180,14 +180,20 @@ impl Fold<'_> {
             });
             if let Some((part, tool)) = found {
                 if !tool.state.is_terminal() {
-                    let mut tool = tool.clone();
-                    change(&mut tool);
-                    self.list.set_part(at, part, Part::Tool(tool));
+                    self.list.change_part(at, part, |part| part.as_tool_mut().is_some_and(|tool| changes(tool, change)));
                 }
                 return;
             }
         }
     }
+}
+
+/// Changes a call, and tells whether it is another one then.
+fn changes(tool: &mut ToolPart, change: impl FnOnce(&mut ToolPart)) -> bool {
+    // A call at its beginning has little to compare, and what changes it lets it go on. Later it may have a large result.
+    let before = (!matches!(tool.state, ToolState::InputStreaming | ToolState::InputAvailable)).then(|| tool.clone());
+    change(tool);
+    before.is_none_or(|before| before != *tool)
 }
 
 /// A call in the agent's form: never `dynamic-tool`, and the name twice.

@@ -38,8 +38,8 @@ impl Kind {
         matches!((self, part), (Self::Text, Part::Text(_)) | (Self::Reasoning, Part::Reasoning(_)))
     }
 
-    fn part(self, text: &str) -> Part {
-        let (text, state) = (text.to_owned(), Some(StreamState::Streaming));
+    fn part(self, text: String) -> Part {
+        let state = Some(StreamState::Streaming);
         match self {
             Self::Text => Part::Text(TextPart { text, state, ..TextPart::default() }),
             Self::Reasoning => Part::Reasoning(ReasoningPart { text, state, ..ReasoningPart::default() }),
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 impl Fold<'_> {
-    pub(super) fn apply(&mut self, chunk: &Chunk) {
+    pub(super) fn apply(&mut self, chunk: Chunk) {
         match chunk {
             Chunk::Start(start) => {
                 if let (Some(id), false) = (&start.message_id, self.stream.continuation) {
@@ -64,29 +64,29 @@ impl Fold<'_> {
             }
             Chunk::MessageMetadata(chunk) => self.metadata(Some(&chunk.message_metadata)),
             Chunk::StartStep(_) => self.push(Part::StepStart),
-            Chunk::TextStart(_) => self.push(Kind::Text.part("")),
-            Chunk::TextDelta(chunk) => self.delta(Kind::Text, &chunk.delta, None),
+            Chunk::TextStart(_) => self.push(Kind::Text.part(String::new())),
+            Chunk::TextDelta(chunk) => self.delta(Kind::Text, chunk.delta, None),
             Chunk::TextEnd(_) => self.end(Kind::Text, None),
             Chunk::ReasoningStart(_) => self.reasoning_start(),
-            Chunk::ReasoningDelta(chunk) => self.delta(Kind::Reasoning, &chunk.delta, chunk.extra.get("providerMetadata")),
+            Chunk::ReasoningDelta(chunk) => self.delta(Kind::Reasoning, chunk.delta, chunk.extra.get("providerMetadata")),
             Chunk::ReasoningEnd(chunk) => self.end(Kind::Reasoning, chunk.extra.get("providerMetadata")),
-            Chunk::ToolInputStart(chunk) => self.input_start(chunk),
+            Chunk::ToolInputStart(chunk) => self.input_start(&chunk),
             Chunk::ToolInputDelta(chunk) => self.input_delta(&chunk.tool_call_id, &chunk.input_text_delta, chunk.extra.get("input")),
             Chunk::ToolInputAvailable(chunk) => self.input_available(chunk),
-            Chunk::ToolInputError(chunk) => self.input_error(chunk),
+            Chunk::ToolInputError(chunk) => self.input_error(&chunk),
             Chunk::ToolApprovalRequest(chunk) => {
                 self.approval_request(&chunk.tool_call_id, &chunk.approval_id, chunk.approval_descriptor.as_ref());
             }
             Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputAvailable, |tool| {
                 tool.state = ToolState::OutputAvailable;
-                tool.output = chunk.output.clone();
+                tool.output = chunk.output;
                 if let Some(preliminary) = chunk.preliminary {
                     tool.extra.insert("preliminary".to_owned(), Value::Bool(preliminary));
                 }
             }),
             Chunk::ToolOutputError(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputError, |tool| {
                 tool.state = ToolState::OutputError;
-                tool.error_text = Some(chunk.error_text.clone());
+                tool.error_text = Some(chunk.error_text);
             }),
             Chunk::ToolOutputDenied(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputDenied, |tool| {
                 if tool.state != ToolState::ApprovalResponded {
@@ -110,7 +110,7 @@ impl Fold<'_> {
             Chunk::File(chunk) => {
                 self.push(whole("file", &[("mediaType", text(&chunk.media_type)), ("url", text(&chunk.url))], &[]));
             }
-            Chunk::Data(chunk) => self.data(chunk),
+            Chunk::Data(chunk) => self.data(&chunk),
             // Not stored by the agent, so not shown either.
             Chunk::ReasoningFile(_)
             | Chunk::Custom(_)
@@ -206,7 +206,7 @@ impl Fold<'_> {
         self.parts().iter().rposition(|part| kind.is(part))
     }
 
-    fn delta(&mut self, kind: Kind, delta: &str, metadata: Option<&Value>) {
+    fn delta(&mut self, kind: Kind, delta: String, metadata: Option<&Value>) {
         let at = self.message();
         let Some(part) = self.last(kind) else {
             self.list.push_part(at, kind.part(delta));
@@ -265,7 +265,7 @@ impl Fold<'_> {
             }
         }
         self.write_signature();
-        self.push(Kind::Reasoning.part(""));
+        self.push(Kind::Reasoning.part(String::new()));
     }
 
     /// Data with an id replace those with the same id. The id is a text by the books, and whatever the application put there in practice.

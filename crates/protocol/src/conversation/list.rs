@@ -38,8 +38,16 @@ impl List {
 
     fn change(&mut self, op: MessageOp) {
         if apply(&mut self.messages, op.clone()).is_ok() {
-            coalesce(&mut self.ops, op);
+            self.tell(op);
         }
+    }
+
+    fn tell(&mut self, op: MessageOp) {
+        if self.ops.is_empty() {
+            // Most frames change one thing, and an op is large.
+            self.ops.reserve_exact(1);
+        }
+        coalesce(&mut self.ops, op);
     }
 
     pub(super) fn insert(&mut self, index: usize, message: UiMessage) {
@@ -71,15 +79,21 @@ impl List {
         }
     }
 
+    /// Changes a part where it stands. Whether it is another one then is for `change` to say.
+    pub(super) fn change_part(&mut self, message: usize, part: usize, change: impl FnOnce(&mut Part) -> bool) {
+        let Some(place) = self.messages.get_mut(message).and_then(|message| message.parts.get_mut(part)) else { return };
+        if change(place) {
+            let value = place.clone();
+            self.tell(MessageOp::SetPart { message, part, value });
+        }
+    }
+
     /// The one change that happens for every piece of an answer: the piece is copied to where it goes, and nothing else is.
-    pub(super) fn append(&mut self, message: usize, part: usize, delta: &str) {
+    pub(super) fn append(&mut self, message: usize, part: usize, delta: String) {
         let place = self.messages.get_mut(message).and_then(|message| message.parts.get_mut(part));
         let Some((text, _)) = place.and_then(Part::growing_mut).filter(|_| !delta.is_empty()) else { return };
-        text.push_str(delta);
-        match self.ops.last_mut() {
-            Some(MessageOp::AppendText { message: m, part: p, delta: told }) if *m == message && *p == part => told.push_str(delta),
-            _ => coalesce(&mut self.ops, MessageOp::AppendText { message, part, delta: delta.to_owned() }),
-        }
+        text.push_str(&delta);
+        self.tell(MessageOp::AppendText { message, part, delta });
     }
 
     pub(super) fn set_state(&mut self, message: usize, part: usize, state: StreamState) {

@@ -40,9 +40,13 @@ impl Conversation {
             self.delivered(at, reactions);
         }
         self.running[at].offered &= !replay;
-        if let Content::Chunk(chunk) = &content {
-            self.on_chunk(at, frame, chunk, reactions);
-        }
+        let content = match content {
+            Content::Chunk(chunk) => {
+                self.on_chunk(at, frame, chunk, reactions);
+                Content::Nothing
+            }
+            other => other,
+        };
         let running = &mut self.running[at];
         if frame.replay_complete == Some(true) {
             running.stream.again = None;
@@ -95,13 +99,13 @@ impl Conversation {
         }
     }
 
-    fn on_chunk(&mut self, at: usize, frame: &Response, chunk: &Chunk, reactions: &mut Vec<Reaction>) {
+    fn on_chunk(&mut self, at: usize, frame: &Response, chunk: Chunk, reactions: &mut Vec<Reaction>) {
         let replay = frame.replay == Some(true);
         if !self.running[at].stream.begun {
             self.begin(at, frame.continuation == Some(true));
             reactions.push(Reaction::TurnStarted { request_id: frame.id.clone() });
         }
-        let plain_start = matches!(chunk, Chunk::TextStart(start) if start.id.as_ref() == Some(&frame.id));
+        let plain_start = matches!(&chunk, Chunk::TextStart(start) if start.id.as_ref() == Some(&frame.id));
         let first = frame.seq == Some(0) || frame.seq.is_none() && (matches!(chunk, Chunk::Start(_)) || plain_start);
         if replay && first {
             self.begin_replay(at, frame.seq.is_some());
@@ -113,20 +117,24 @@ impl Conversation {
             && again.stream.accept(frame.seq)
         {
             let Again { list, stream } = &mut **again;
-            Fold { list, stream, request_id, replay, invented: &mut Vec::new() }.apply(chunk);
+            Fold { list, stream, request_id, replay, invented: &mut Vec::new() }.apply(chunk.clone());
         }
         if !running.stream.accept(frame.seq) {
             return;
         }
+        let settles = match &chunk {
+            _ if self.optimistic.is_empty() => None,
+            Chunk::ToolOutputAvailable(chunk) => Some(chunk.tool_call_id.clone()),
+            Chunk::ToolOutputError(chunk) => Some(chunk.tool_call_id.clone()),
+            Chunk::ToolOutputDenied(chunk) => Some(chunk.tool_call_id.clone()),
+            _ => None,
+        };
         let mut aside = running.stream.aside.take();
         let list = aside.as_deref_mut().unwrap_or(&mut self.list);
         Fold { list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(chunk);
         running.stream.aside = aside;
-        if let Chunk::ToolOutputAvailable(crate::chunk::ToolOutputAvailable { tool_call_id, .. })
-        | Chunk::ToolOutputError(crate::chunk::ToolOutputError { tool_call_id, .. })
-        | Chunk::ToolOutputDenied(crate::chunk::ToolOutputDenied { tool_call_id, .. }) = chunk
-        {
-            self.settled(tool_call_id, reactions);
+        if let Some(call) = settles {
+            self.settled(&call, reactions);
         }
     }
 
