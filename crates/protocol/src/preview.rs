@@ -5,9 +5,6 @@ use serde_json::Value;
 /// Reads the beginning of a JSON text: what is open is closed, what cannot be completed is left out. `None` if nothing can be
 /// read yet. Costs one pass over the text.
 pub(crate) fn partial(text: &str) -> Option<Value> {
-    if let Ok(value) = serde_json::from_str(text) {
-        return Some(value);
-    }
     let mut open = Vec::new();
     let (mut in_string, mut escaped) = (false, false);
     // Where the text could be cut off and closed, from the earliest to the latest; two are enough.
@@ -36,8 +33,15 @@ pub(crate) fn partial(text: &str) -> Option<Value> {
             _ => {}
         }
     }
+    if open.is_empty()
+        && !in_string
+        && let Ok(value) = serde_json::from_str(text)
+    {
+        return Some(value);
+    }
     let closed = |end: &str, depth: usize| {
-        let mut whole = end.to_owned();
+        let mut whole = String::with_capacity(end.len() + depth);
+        whole.push_str(end);
         whole.extend(open.iter().take(depth).rev());
         serde_json::from_str::<Value>(&whole).ok()
     };

@@ -172,17 +172,33 @@ impl<'a> Scanner<'a> {
 }
 
 /// How many bytes from the front are part of a string and stand for themselves.
+#[inline]
 fn ordinary(bytes: &[u8]) -> usize {
-    const SHORT: usize = 16;
-    const BLOCK: usize = 32;
-    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    if let Some(at) = bytes.iter().take(SHORT).position(|byte| special(*byte)) {
-        return at;
+    let mut at = 0;
+    while at < SHORT {
+        match bytes.get(at) {
+            Some(byte) if !special(*byte) => at += 1,
+            _ => return at,
+        }
     }
+    ordinary_at_length(bytes)
+}
+
+/// Bytes that are looked at one by one.
+const SHORT: usize = 16;
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
+fn special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// [`ordinary`], of which it is known that it is at least [`SHORT`].
+fn ordinary_at_length(bytes: &[u8]) -> usize {
     // A block at once: without a way out in its middle, which lets the compiler look at many bytes in one step.
     let blocks = bytes.get(SHORT..).unwrap_or_default().chunks_exact(BLOCK);
     let plain = blocks.take_while(|block| !block.iter().fold(false, |any, byte| any | special(*byte))).count();
-    let at = (SHORT + plain * BLOCK).min(bytes.len());
+    let at = SHORT + plain * BLOCK;
     at + bytes[at..].iter().position(|byte| special(*byte)).unwrap_or(bytes.len() - at)
 }
 

@@ -28,55 +28,71 @@ pub(crate) fn arguments_text(text: &str) -> Value {
     }
 }
 
-/// A message of the agent as `get-messages` shows it at the end of a turn. `newest`: of an agent that reads a call without arguments as
-/// one with none; the others leave them out.
-pub(crate) fn message(mut message: UiMessage, newest: bool) -> UiMessage {
+/// Makes a message of the agent what `get-messages` shows of it at the end of a turn, and tells whether that is another one. `newest`: of
+/// an agent that reads a call without arguments as one with none; the others leave them out.
+pub(crate) fn finish(message: &mut UiMessage, newest: bool) -> bool {
+    let mut changed = false;
     message.parts.retain_mut(|part| {
-        match part {
-            Part::Text(text) => strip_ephemeral(&mut text.extra, "providerMetadata"),
+        let (ephemeral, kept) = match part {
+            Part::Text(text) => (strip_ephemeral(&mut text.extra, "providerMetadata"), true),
             Part::Reasoning(reasoning) => {
-                strip_ephemeral(&mut reasoning.extra, "providerMetadata");
+                let ephemeral = strip_ephemeral(&mut reasoning.extra, "providerMetadata");
                 let signed = reasoning.extra.get("providerMetadata").and_then(Value::as_object).is_some_and(|data| !data.is_empty());
-                return signed || !reasoning.text.trim().is_empty();
+                (ephemeral, signed || !reasoning.text.trim().is_empty())
             }
-            Part::SourceUrl(source) => strip_ephemeral(&mut source.extra, "providerMetadata"),
-            Part::SourceDocument(source) => strip_ephemeral(&mut source.extra, "providerMetadata"),
+            Part::SourceUrl(source) => (strip_ephemeral(&mut source.extra, "providerMetadata"), true),
+            Part::SourceDocument(source) => (strip_ephemeral(&mut source.extra, "providerMetadata"), true),
             Part::Tool(tool) => {
-                strip_ephemeral(&mut tool.extra, "callProviderMetadata");
-                shorten(tool);
-                // Arguments that were never completed are not stored.
-                let complete = tool.input.take().filter(|_| tool.state != ToolState::InputStreaming);
-                tool.input = if newest { Some(arguments(complete)) } else { complete };
+                let ephemeral = strip_ephemeral(&mut tool.extra, "callProviderMetadata");
+                (ephemeral | shorten(tool) | complete(tool, newest), true)
             }
-            _ => {}
-        }
-        true
+            _ => (false, true),
+        };
+        changed |= ephemeral || !kept;
+        kept
     });
-    message
+    changed
+}
+
+/// Arguments that were never completed are not stored.
+fn complete(tool: &mut ToolPart, newest: bool) -> bool {
+    let stored = match &tool.input {
+        Some(Value::Object(_)) => tool.state != ToolState::InputStreaming,
+        input => !newest && (input.is_none() || tool.state != ToolState::InputStreaming),
+    };
+    if !stored {
+        let complete = tool.input.take().filter(|_| tool.state != ToolState::InputStreaming);
+        tool.input = if newest { Some(arguments(complete)) } else { complete };
+    }
+    !stored
 }
 
 /// Removes what a provider attaches for the next request only.
-fn strip_ephemeral(fields: &mut Object, key: &str) {
-    let Some(Value::Object(metadata)) = fields.get_mut(key) else { return };
-    let Some(Value::Object(openai)) = metadata.get_mut("openai") else { return };
-    openai.remove("itemId");
-    openai.remove("reasoningEncryptedContent");
+fn strip_ephemeral(fields: &mut Object, key: &str) -> bool {
+    let Some(Value::Object(metadata)) = fields.get_mut(key) else { return false };
+    let Some(Value::Object(openai)) = metadata.get_mut("openai") else { return false };
+    let removed = [openai.remove("itemId"), openai.remove("reasoningEncryptedContent")];
+    let mut changed = removed.iter().any(Option::is_some);
     if openai.is_empty() {
+        changed = true;
         metadata.remove("openai");
     }
     if metadata.is_empty() {
         fields.remove(key);
     }
+    changed
 }
 
 /// Shortens what a provider's own tool was given and gave.
-fn shorten(tool: &mut ToolPart) {
+fn shorten(tool: &mut ToolPart) -> bool {
     if tool.provider_executed != Some(true) || matches!(tool.tool_name.as_str(), "web_search" | "web_fetch") {
-        return;
+        return false;
     }
     for value in [&mut tool.input, &mut tool.output].into_iter().flatten() {
         shorten_value(value);
     }
+    // Seldom, and hardly ever much to look at.
+    true
 }
 
 fn shorten_value(value: &mut Value) {

@@ -7,7 +7,7 @@ use crate::json::Object;
 use crate::message::Role;
 use crate::part::Part;
 use crate::preview::partial;
-use crate::stored::{arguments, arguments_text};
+use crate::stored::{arguments, arguments_text, finish};
 use crate::tool::{Approval, ToolPart, ToolState};
 
 use super::chunks::Fold;
@@ -141,8 +141,11 @@ impl Fold<'_> {
         self.write_signature();
         // The agent stores the message at this point, so that the question survives.
         let newest = self.stream.is_numbered();
-        let message = self.at().and_then(|at| self.list.get(at)).cloned();
-        self.stream.stored = message.map(|message| crate::stored::message(message, newest));
+        let mut message = self.at().and_then(|at| self.list.get(at)).cloned();
+        if let Some(message) = &mut message {
+            finish(message, newest);
+        }
+        self.stream.stored = message;
     }
 
     /// A continuation is sent again from its first chunk, onto a copy that the agent stored in the middle of it. It stores one at

@@ -11,12 +11,14 @@ use crate::part::{Part, StreamState};
 pub(super) struct List {
     messages: Vec<UiMessage>,
     ops: Vec<MessageOp>,
+    /// Nobody has a mirror of it.
+    unwatched: bool,
 }
 
 impl List {
-    /// A list of one message.
-    pub(super) fn of(message: UiMessage) -> Self {
-        Self { messages: vec![message], ops: Vec::new() }
+    /// A list of one message, or of none yet, that nobody has a mirror of.
+    pub(super) fn unwatched(message: Option<UiMessage>) -> Self {
+        Self { messages: message.into_iter().collect(), unwatched: true, ..Self::default() }
     }
 
     pub(super) fn all(&self) -> &[UiMessage] {
@@ -43,6 +45,9 @@ impl List {
     }
 
     fn tell(&mut self, op: MessageOp) {
+        if self.unwatched {
+            return;
+        }
         if self.ops.is_empty() {
             // Most frames change one thing, and an op is large.
             self.ops.reserve_exact(1);
@@ -82,9 +87,18 @@ impl List {
     /// Changes a part where it stands. Whether it is another one then is for `change` to say.
     pub(super) fn change_part(&mut self, message: usize, part: usize, change: impl FnOnce(&mut Part) -> bool) {
         let Some(place) = self.messages.get_mut(message).and_then(|message| message.parts.get_mut(part)) else { return };
-        if change(place) {
+        if change(place) && !self.unwatched {
             let value = place.clone();
             self.tell(MessageOp::SetPart { message, part, value });
+        }
+    }
+
+    /// The same of a whole message.
+    pub(super) fn change_message(&mut self, index: usize, change: impl FnOnce(&mut UiMessage) -> bool) {
+        let Some(place) = self.messages.get_mut(index) else { return };
+        if change(place) {
+            let message = place.clone();
+            self.tell(MessageOp::Replace { index, message });
         }
     }
 

@@ -190,7 +190,7 @@ impl Conversation {
         let mut stopped = std::mem::take(&mut self.running);
         for running in &mut stopped {
             let target = running.stream.target.as_deref().and_then(|target| self.list.position(target));
-            running.stream.aside = target.and_then(|at| self.list.get(at)).cloned().map(|message| Box::new(List::of(message)));
+            running.stream.aside = target.and_then(|at| self.list.get(at)).cloned().map(|message| Box::new(List::unwatched(Some(message))));
         }
         self.list.become_list(residue.into_iter().collect());
         self.unconfirmed.clear();

@@ -113,13 +113,18 @@ impl Conversation {
         let running = &mut self.running[at];
         let request_id = &running.id;
         running.stream.replayed |= replay;
+        let new = running.stream.accept(frame.seq);
         if let Some(again) = running.stream.again.as_mut().filter(|_| replay)
             && again.stream.accept(frame.seq)
         {
             let Again { list, stream } = &mut **again;
-            Fold { list, stream, request_id, replay, invented: &mut Vec::new() }.apply(chunk.clone());
+            let mut fold = Fold { list, stream, request_id, replay, invented: &mut Vec::new() };
+            if !new {
+                return fold.apply(chunk);
+            }
+            fold.apply(chunk.clone());
         }
-        if !running.stream.accept(frame.seq) {
+        if !new {
             return;
         }
         let settles = match &chunk {
@@ -159,7 +164,7 @@ impl Conversation {
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
         let (anew, base) = stream.anew(place.and_then(|place| self.list.get(place)));
         if numbered && !stream.dirty && !stream.detached {
-            let list = base.map(List::of).unwrap_or_default();
+            let list = List::unwatched(base);
             stream.again = Some(Box::new(Again { list, stream: anew }));
             return;
         }
@@ -211,18 +216,18 @@ impl Conversation {
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
         // A turn that ends before its offer has been taken up ends without what was held back.
         let incomplete = offered || replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
-        if let Some(message) = place.and_then(|place| Some((place, self.list.get(place)?))) {
-            let empty = message.1.parts.is_empty();
-            let (place, mut message) = (message.0, message.1.clone());
-            if let Some(signature) = &stream.signature {
-                chunks::sign(&mut message, signature);
-            }
-            let message = stored::message(message, stream.is_numbered());
+        if let Some((place, message)) = place.and_then(|place| Some((place, self.list.get(place)?))) {
+            let empty = message.parts.is_empty();
             // What an agent that was killed makes anew is another message, and this one may never have been stored.
             if !stream.continuation && !incomplete && !matches!(outcome, Outcome::Lost | Outcome::Recovering) {
                 self.recent.push(message.id.clone());
             }
-            self.list.replace(place, message);
+            self.list.change_message(place, |message| {
+                if let Some(signature) = &stream.signature {
+                    chunks::sign(message, signature);
+                }
+                stored::finish(message, stream.is_numbered()) || stream.signature.is_some()
+            });
             if empty && !stream.continuation {
                 // Nothing came of it, and the agent stores no empty message.
                 let target = stream.target.clone();
@@ -266,7 +271,7 @@ impl Conversation {
         if let Some(signature) = &running.stream.signature {
             chunks::sign(&mut message, signature);
         }
-        let message = stored::message(message, running.stream.is_numbered());
+        stored::finish(&mut message, running.stream.is_numbered());
         if self.list.position(&message.id).is_none() {
             let last = self.list.all().len() - self.unstored();
             self.list.insert(last, message);
