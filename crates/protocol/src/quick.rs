@@ -144,13 +144,23 @@ impl<'a> Scanner<'a> {
         let mut whole = String::with_capacity(self.rest.len());
         whole.push_str(plain);
         self.rest = rest;
-        while self.eat("\"").is_none() {
-            whole.push(self.escape()?);
+        loop {
+            match self.rest.as_bytes() {
+                [b'"', ..] => {
+                    self.rest = &self.rest[1..];
+                    return Some(Cow::Owned(whole));
+                }
+                // A string in a string is full of these.
+                [b'\\', b'"', ..] => {
+                    whole.push('"');
+                    self.rest = &self.rest[2..];
+                }
+                _ => whole.push(self.escape()?),
+            }
             let (plain, rest) = self.rest.split_at(ordinary(self.rest.as_bytes()));
             whole.push_str(plain);
             self.rest = rest;
         }
-        Some(Cow::Owned(whole))
     }
 
     fn escape(&mut self) -> Option<char> {

@@ -111,12 +111,7 @@ impl List {
     }
 
     pub(super) fn set_state(&mut self, message: usize, part: usize, state: StreamState) {
-        let Some(before) = self.messages.get(message).and_then(|message| message.parts.get(part)) else { return };
-        let mut value = before.clone();
-        if let Some((_, field)) = value.growing_mut() {
-            *field = Some(state);
-        }
-        self.set_part(message, part, value);
+        self.change_part(message, part, |part| part.growing_mut().is_some_and(|(_, field)| field.replace(state) != Some(state)));
     }
 
     pub(super) fn set_meta(&mut self, message: usize, metadata: Option<Value>) {
