@@ -4,7 +4,7 @@
 //! `{"load": FILE}` gives the number of frames, their bytes and the messages that come of them; `{"measure": "fold" | "parse" | "outer"}` the
 //! nanoseconds of one pass over all frames; `{"growth": true}` what a delta costs as the answer and the history grow.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
 
 use std::{fs, hint::black_box, io, time::Instant};
 
