@@ -28,12 +28,15 @@ const tools = {
 const asked = (Agent) =>
   class extends Agent {
     gates = new Gates();
+    /** Another one for each life of the object in memory. */
+    life = crypto.randomUUID();
 
     async onRequest(request) {
       const { pathname, searchParams, origin } = new URL(request.url);
       if (pathname.endsWith("/open")) this.gates.open(searchParams.get("gate"));
       else if (pathname.endsWith("/state")) this.setState({ n: Number(searchParams.get("n")) });
       else if (pathname.endsWith("/tools")) await this.addMcpServer("weather", `${origin}/mcp`, { callbackHost: origin });
+      else if (pathname.endsWith("/life")) return new Response(this.life);
       // The object is gone from memory; its storage stays.
       else if (pathname.endsWith("/abort")) this.ctx.abort("asked to");
       else return new Response("Not found", { status: 404 });

@@ -102,6 +102,11 @@ impl Proxy {
         self.passed.changed().await.unwrap();
     }
 
+    /// How many sockets there have been.
+    pub(crate) fn sockets(&self) -> u64 {
+        self.inner.recording.lock().unwrap().sockets
+    }
+
     /// The sockets that are open at these sides.
     pub(crate) fn clients(&self, sides: &[Side]) -> Vec<u64> {
         let recording = self.inner.recording.lock().unwrap();

@@ -31,7 +31,7 @@ async fn old_a_tool_fails() {
     tool_error(Old, "tool-error", Place::default()).await;
 }
 
-fn asking() -> String {
+pub(super) fn asking() -> String {
     script(&json!([[{"call": "ask", "input": {"a": 1}}], [{"text": ["Done so."]}]]))
 }
 

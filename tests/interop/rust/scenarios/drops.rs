@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{answered, halting, saying};
+use super::{answered, call_of, calls, calls::asking, halting, saying};
 use crate::{
     place::Place,
     room::Room,
@@ -37,7 +37,35 @@ async fn old_the_agent_is_killed_in_mid_stream() {
     killed(Old, "killed", Place::default().impatient(Duration::from_millis(100))).await;
 }
 
-/// The object is dropped from memory, as when it hibernates: nothing of it is left but its storage.
+/// The runtime puts an object to sleep that has had nothing to do for this long. It can be told neither to do so nor to do so sooner.
+const DROWSY: Duration = Duration::from_secs(10);
+
+/// The object sleeps while a question stands, with all sockets open. The decision wakes it, and nobody has to connect anew.
+async fn sleeps(name: &str, place: Place) {
+    let mut room = Room::at(Newest, name, place).await;
+    room.ours.link.send(asking()).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    let (life, sockets) = (room.ask("life").await, room.proxy.sockets());
+    tokio::time::sleep(DROWSY + Duration::from_secs(2)).await;
+    room.ours.link.decide(call_of(&stored)["toolCallId"].as_str().unwrap(), true).await.unwrap();
+    room.settled("the answer after it", |stored| super::text_of(stored).ends_with("Done so.")).await;
+    assert_ne!(room.ask("life").await, life, "it has slept");
+    assert_eq!(room.proxy.sockets(), sockets, "over which the sockets stayed open");
+    room.theirs.tell("send", saying("Three.")).await;
+    room.settled("theirs is answered", |stored| super::text_of(stored).ends_with("Three.")).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_sleeps_and_is_woken_by_a_decision() {
+    sleeps("hibernation", Place::default()).await;
+}
+
+#[tokio::test]
+async fn newest_the_agent_of_the_other_class_sleeps_and_is_woken_by_a_decision() {
+    sleeps("think-hibernation", Place::agent("think-agent")).await;
+}
+
+/// The object is dropped from memory and its sockets are closed, as when it is deployed anew: nothing of it is left but its storage.
 async fn forgets(release: Release, name: &str, place: Place) {
     let mut room = Room::at(release, name, place).await;
     room.ours.link.send(saying("One.")).await.unwrap();
