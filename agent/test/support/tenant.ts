@@ -32,18 +32,29 @@ export class Tenant {
   keys: Key[] = [];
   /** How often the key set was asked for. */
   fetches = 0;
-  #server: Server | undefined;
+  #away = true;
+  readonly #server: Server;
 
-  private constructor(readonly port: number) {}
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on("request", (request, response) => {
+      void this.#answer(request.url ?? "").then((body) => {
+        response.writeHead(body === undefined ? 404 : 200, { "Content-Type": "application/json" }).end(JSON.stringify(body ?? {}));
+      });
+    });
+    server.on("connection", (socket) => {
+      if (this.#away) socket.destroy();
+    });
+    // Whoever waits for the tests to end does not wait for this.
+    server.unref();
+  }
 
-  /** A tenant that does not run yet, at a port that is free now. */
+  /** A tenant that does not answer yet. Its port is its own, or somebody else would answer there. */
   static async planned(): Promise<Tenant> {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
-    const tenant = new Tenant((server.address() as AddressInfo).port);
+    const tenant = new Tenant(server);
     tenant.keys = [await newKey("first")];
-    server.close();
-    await once(server, "close");
     return tenant;
   }
 
@@ -57,18 +68,18 @@ export class Tenant {
     return `http://127.0.0.1:${this.port}/`;
   }
 
-  async start(): Promise<void> {
-    this.#server = createServer((request, response) => {
-      void this.#answer(request.url ?? "").then((body) => {
-        response.writeHead(body === undefined ? 404 : 200, { "Content-Type": "application/json" }).end(JSON.stringify(body ?? {}));
-      });
-    }).listen(this.port, "127.0.0.1");
-    await once(this.#server, "listening");
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
+  async start(): Promise<void> {
+    this.#away = false;
+  }
+
+  /** From now on nobody answers. */
   async stop(): Promise<void> {
-    this.#server?.closeAllConnections();
-    this.#server?.close();
+    this.#away = true;
+    this.#server.closeAllConnections();
   }
 
   /** From now on tokens are signed with this key and no other is published. */
