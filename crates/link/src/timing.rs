@@ -39,6 +39,8 @@ pub struct Timing {
     pub doubt: Duration,
     /// For the agent's confirmation of a decision, or of a tool's result.
     pub decision: Duration,
+    /// For a call of somebody else's to get a result from whoever asked for it, before a tool of ours that changes nothing is run for it.
+    pub left_alone: Duration,
     /// For a tool of this client's to end.
     pub tool: Duration,
     /// Between two updates of a subscriber.
@@ -68,6 +70,7 @@ impl Default for Timing {
             probe: seconds(5),
             doubt: seconds(3),
             decision: seconds(5),
+            left_alone: seconds(5),
             tool: seconds(60),
             frame: Duration::from_millis(16),
             goodbye: seconds(1),

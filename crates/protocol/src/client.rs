@@ -37,10 +37,10 @@ wire_enum! {
 /// Why a turn is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trigger {
-    /// A new message, or one that was edited under its old id.
+    /// A new message.
     #[default]
     Submit,
-    /// The answer is to be written again.
+    /// The answer to the last message of the list is to be written again; that message may have been edited under its old id.
     Regenerate,
 }
 

@@ -170,6 +170,7 @@ impl Machine {
                 self.questions.deadline(&self.timing),
                 self.answers.deadline(self.timing.decision),
                 self.renewal.deadline(),
+                self.tools.deadline(),
             ]);
         }
         deadlines.into_iter().flatten().min()
@@ -273,6 +274,7 @@ impl Machine {
             self.look_after_turn(now);
             self.look_after_answers(now);
             self.look_after_token(now);
+            self.run_tools(now);
         }
     }
 

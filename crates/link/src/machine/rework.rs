@@ -90,8 +90,9 @@ impl Rework {
         match &self.kind {
             Kind::Regenerate => ClientFrame::regenerate(request_id, messages),
             Kind::Edit(message) => {
+                // A submit would do for one class of agents; the other takes only this for a new answer in the place of the old.
                 messages.push((**message).clone());
-                ClientFrame::submit(request_id, messages)
+                ClientFrame::regenerate(request_id, messages)
             }
             Kind::Clear => ClientFrame::clear(),
         }

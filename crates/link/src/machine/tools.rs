@@ -1,9 +1,10 @@
 //! Calls of tools that run here: which of them are ours to run, and what comes of them.
 //!
 //! Every window of a conversation sees every call, and the first result counts. So a call is run by the link whose turn it is in; one that changes nothing
-//! by whoever finds it without a result, for whoever asked may be gone. A call is run once: what comes of it is kept until the agent shows it.
+//! by whoever finds it left alone, for whoever asked may be gone: not sooner, because the agent goes on once for each result that it is told. A call
+//! is run once: what comes of it is kept until the agent shows it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use callbox_protocol::{ClientFrame, Role, ToolState};
 use serde_json::Value;
@@ -32,6 +33,10 @@ pub(super) struct Tools {
     answers: HashSet<String>,
     /// Calls that are running, or have been run.
     taken: HashSet<String>,
+    /// Calls of others, and since when they have waited for a result.
+    waiting: HashMap<String, Moment>,
+    /// When the first of them will have waited for long enough.
+    due: Option<Moment>,
 }
 
 impl Tools {
@@ -42,6 +47,11 @@ impl Tools {
 
     fn find(&self, name: &str) -> Option<&Offer> {
         self.offered.iter().find(|tool| tool.name == name)
+    }
+
+    /// When to look again.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.due
     }
 
     /// Takes note of a turn of our own.
@@ -72,7 +82,8 @@ impl Machine {
     }
 
     /// Runs what waits for us. Only when nothing else runs, and it is known that nothing does.
-    pub(super) fn run_tools(&mut self) {
+    pub(super) fn run_tools(&mut self, now: Moment) {
+        self.tools.due = None;
         if self.tools.offered.is_empty() || !self.phase.is_online() || self.conversation.turn().is_active() || self.questions.is_open() {
             return;
         }
@@ -82,10 +93,18 @@ impl Machine {
         let mut calls = Vec::new();
         for call in last.tools().filter(|call| call.state == ToolState::InputAvailable && call.provider_executed != Some(true)) {
             let runs = self.tools.find(&call.tool_name).is_some_and(|tool| ours || tool.read_only);
-            if runs && !self.tools.taken.contains(&call.tool_call_id) {
+            if !runs || self.tools.taken.contains(&call.tool_call_id) {
+                continue;
+            }
+            let since = *self.tools.waiting.entry(call.tool_call_id.clone()).or_insert(now);
+            let at = since + self.timing.left_alone;
+            if ours || at <= now {
                 calls.push((call.tool_call_id.clone(), call.tool_name.clone(), call.input.clone().unwrap_or_default()));
+            } else {
+                self.tools.due = Some(self.tools.due.map_or(at, |due| due.min(at)));
             }
         }
+        self.tools.waiting.retain(|call, _| last.tool(call).is_some());
         for (tool_call_id, tool_name, input) in calls {
             self.tools.taken.insert(tool_call_id.clone());
             self.effects.push_back(Effect::RunTool { tool_call_id, tool_name, input });

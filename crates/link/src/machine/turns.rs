@@ -121,7 +121,7 @@ impl Machine {
         self.take_answer(frame, now);
         self.fold(frame, now);
         self.expect_more(frame, now);
-        self.run_tools();
+        self.run_tools(now);
         self.look_after_token(now);
     }
 
@@ -292,7 +292,7 @@ impl Machine {
         match self.answers.judge() {
             Verdict::Fine => {
                 self.flush(now);
-                self.run_tools();
+                self.run_tools(now);
             }
             // Never twice on one socket; and what was shown as answered is as the agent has it only after a new start.
             verdict => {

@@ -102,7 +102,9 @@ async fn a_call_whose_window_is_gone_is_run_by_the_next_one_if_it_changes_nothin
     watched.until("called", |watched| watched.call_is(&ToolState::InputAvailable)).await;
     watched.link.close().await;
     tool.gate.add_permits(1);
-    let mut next = window(&world, tool.tool(true)).await;
+    let timing = callbox_link::Timing { left_alone: std::time::Duration::ZERO, ..patient() };
+    let config = LinkConfig { timing, tools: vec![tool.tool(true)], ..world.config("c1", &world.session) };
+    let mut next = Watched::new(Link::spawn(config)).await;
     next.until("answered", |next| next.texts().last().is_some_and(|text| text.contains("12F"))).await;
     // One that may change something is left alone.
     let careful = Counted::new();

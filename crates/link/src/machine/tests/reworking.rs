@@ -101,7 +101,7 @@ fn a_message_in_other_words_keeps_its_id_and_what_was_attached_to_it() {
     table.machine.edit("u2", "why not".to_owned(), table.now).unwrap();
     let (written, _) = table.reworked();
     let (id, trigger, kept) = request(&written[0]);
-    assert_eq!((trigger.as_str(), kept), ("submit-message", pairs(&[("u1", "hello"), ("a1", "Hello."), ("u2", "why not")])));
+    assert_eq!((trigger.as_str(), kept), ("regenerate-message", pairs(&[("u1", "hello"), ("a1", "Hello."), ("u2", "why not")])));
     let body: Value = serde_json::from_str(written[0]["init"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["messages"][2]["parts"], json!([{"type": "text", "text": "why not"}, file]));
     assert_eq!(table.shown(), ["hello", "Hello.", "why not"]);

@@ -63,13 +63,29 @@ fn a_call_of_somebody_elses_is_run_only_if_that_changes_nothing() {
     for (name, expected) in [("look", vec![runs("look")]), ("act", vec![]), ("unknown", vec![])] {
         let mut table = table(vec![user("u1", "do it")]);
         call(&mut table, "theirs", name);
+        assert_eq!(table.effects(), [], "{name}: whoever asked may answer");
+        table.pass(secs(5));
         assert_eq!(table.effects(), expected, "{name}, of a turn that was watched");
         let mut table = Table::offering(&[tool("look", true), tool("act", false)]).sign_in();
         table.connect(vec![user("u1", "do it"), calling("a1", name)]);
         assert_eq!(table.effects(), [], "something may be running");
         table.idle();
+        table.pass(secs(5));
         assert_eq!(table.effects(), expected, "{name}, of a turn of which nobody knows");
     }
+}
+
+#[test]
+fn a_call_that_whoever_asked_for_it_answers_is_not_run_a_second_time() {
+    let mut table = table(vec![user("u1", "do it")]);
+    call(&mut table, "theirs", "look");
+    table.pass(secs(4));
+    let answered = json!({"id": "a1", "role": "assistant", "parts": [
+        {"type": "tool-look", "toolCallId": "call-1", "state": "output-available", "input": {"x": 1}, "output": 2},
+    ]});
+    table.frame(&json!({"type": "cf_agent_message_updated", "message": answered}));
+    table.pass(secs(5));
+    assert_eq!(table.effects(), [], "the agent goes on once for each result");
 }
 
 #[test]
@@ -87,6 +103,7 @@ fn a_call_that_was_left_behind_or_settled_is_not_run() {
 #[test]
 fn a_result_is_kept_until_the_agent_shows_one_and_the_first_one_counts() {
     let mut table = table(vec![user("u1", "do it"), calling("a1", "look")]);
+    table.pass(secs(5));
     assert_eq!(table.effects(), [runs("look")]);
     // It ends while there is no socket.
     table.machine.lost(LinkError::Broken, table.now);
