@@ -41,8 +41,6 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     Ask(crate::headless::ask::Options),
-    Status(crate::headless::account::StatusOptions),
-    Logout(crate::headless::account::LogoutOptions),
     Replay(crate::headless::replay::Options),
 }
 

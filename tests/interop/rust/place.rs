@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_link::Timing;
+use callbox_link::{ClientTool, Timing};
 use serde_json::{Value, json};
 
 /// An agent by its address, and what the SDK's client is set up to do.
@@ -13,13 +13,14 @@ pub(crate) struct Place {
     sub: Option<(&'static str, &'static str)>,
     client: Value,
     timing: Timing,
+    tools: Vec<ClientTool>,
 }
 
 impl Default for Place {
     fn default() -> Self {
         let pause = Duration::from_millis(20);
         let timing = Timing { backoff_base: pause, backoff_cap: 5 * pause, ..Timing::default() };
-        Self { agent: "chat-agent", prefix: "agents", sub: None, client: json!({}), timing }
+        Self { agent: "chat-agent", prefix: "agents", sub: None, client: json!({}), timing, tools: Vec::new() }
     }
 }
 
@@ -42,6 +43,15 @@ impl Place {
     /// With options of the SDK's client; see `client.mjs`.
     pub(crate) fn with(self, client: Value) -> Self {
         Self { client, ..self }
+    }
+
+    /// Our client offers these tools.
+    pub(crate) fn offering(self, tools: Vec<ClientTool>) -> Self {
+        Self { tools, ..self }
+    }
+
+    pub(crate) fn tools(&self) -> Vec<ClientTool> {
+        self.tools.clone()
     }
 
     /// Our client asks after a silent turn so soon.

@@ -51,7 +51,11 @@ impl Room {
         let session = sign_in(&tenant, &http).await;
         let (base, conversation) = place.address(name);
         let address = AgentAddress::new(format!("http://{}{base}", proxy.address).parse().unwrap()).unwrap();
-        let link = Link::spawn(LinkConfig { timing: place.timing(), ..LinkConfig::new(address, conversation, session, http.clone()) });
+        let link = Link::spawn(LinkConfig {
+            timing: place.timing(),
+            tools: place.tools(),
+            ..LinkConfig::new(address, conversation, session, http.clone())
+        });
         let ours = Ours::new(link).await;
         let name = name.to_owned();
         let mut room = Self { ours, theirs, proxy, release, place, name, agent: Some(agent), state, http, _tenant: tenant };

@@ -20,12 +20,11 @@ use self::{
     talk::Talk,
 };
 use super::{
-    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, exit_code, interrupts::Interrupts,
-    terminal::Terminal,
+    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, interrupts::Interrupts, terminal::Terminal,
 };
 use crate::{
     IDENTIFIER,
-    core::{Workspace, WorkspaceError},
+    core::{PlaceError, Workspace, WorkspaceError},
     folders::Folders,
 };
 
@@ -145,7 +144,14 @@ impl Failure {
             Self::Command(CommandError::Empty) => USAGE,
             Self::NotText | Self::Command(CommandError::TooLong { .. }) => DATA_ERROR,
             Self::Input(_) => NO_INPUT,
-            Self::Workspace(error) => exit_code(error),
+            Self::Workspace(error) => match error {
+                WorkspaceError::NoProfile(_) | WorkspaceError::Place(PlaceError::Unreadable { .. }) => NO_INPUT,
+                WorkspaceError::Place(PlaceError::Invalid { .. } | PlaceError::Agent(_) | PlaceError::Issuer(_) | PlaceError::Tool(_)) => {
+                    DATA_ERROR
+                }
+                WorkspaceError::Place(_) | WorkspaceError::Keychain(_) => UNAVAILABLE,
+                WorkspaceError::SignedOut { .. } => SIGN_IN,
+            },
             Self::Unavailable { .. } => UNAVAILABLE,
             Self::SignInNeeded | Self::Closed => SIGN_IN,
             // Whoever reads has seen enough, which is no failure: `callbox ask … | head`.

@@ -1,5 +1,8 @@
 //! Calls of tools: by the agent, by a client, after a person's decision.
 
+use std::sync::Arc;
+
+use callbox_link::ClientTool;
 use serde_json::{Value, json};
 
 use super::{answered, call_of, calls, script, text_of};
@@ -141,4 +144,49 @@ async fn old_a_call_is_confirmed_by_a_result() {
 #[tokio::test]
 async fn old_a_call_is_denied_by_a_result() {
     confirmation("denied", "No, denied.", json!("No, denied.")).await;
+}
+
+/// A tool that runs at our client.
+fn clock(works: bool) -> Vec<ClientTool> {
+    let run = move |input: Value| async move {
+        if works { Ok(json!({"time": "12:00", "zone": input["zone"]})) } else { Err("No clock here.".to_owned()) }
+    };
+    let (name, description) = ("clock".to_owned(), "What time it is here".to_owned());
+    let parameters = json!({"type": "object", "properties": {"zone": {"type": "string"}}});
+    vec![ClientTool { name, description, parameters, read_only: true, handler: Arc::new(move |input| Box::pin(run(input))) }]
+}
+
+async fn our_tool(name: &str, place: Place, state: &str) {
+    let mut room = Room::at(Newest, name, place).await;
+    room.ours.link.send(script(&json!([[{"call": "clock", "input": {"zone": "Rome"}}], [{"text": ["It is noon."]}]]))).await.unwrap();
+    let stored = room.settled("the answer after it", |stored| text_of(stored) == "It is noon.").await;
+    assert_eq!(call_of(&stored[..2])["state"], state);
+}
+
+#[tokio::test]
+async fn newest_our_client_runs_a_tool_of_its_own() {
+    our_tool("our-tool", Place::default().offering(clock(true)), "output-available").await;
+}
+
+#[tokio::test]
+async fn newest_our_client_runs_a_tool_of_its_own_for_the_other_class() {
+    our_tool("think-our-tool", Place::agent("think-agent").offering(clock(true)), "output-available").await;
+}
+
+/// Both can run it. The agent goes on for each result that it is told, so ours waits whether the client that asked tells one.
+#[tokio::test]
+async fn newest_both_clients_can_run_a_tool_and_the_one_that_asked_does() {
+    let place = Place::default().offering(clock(false)).with(json!({"runs": true}));
+    let mut room = Room::at(Newest, "tool-of-both", place).await;
+    room.theirs.tell("send", script(&json!([[{"call": "clock", "input": {"zone": "Rome"}}], [{"text": ["It is noon."]}]]))).await;
+    let stored = room.agree("one answer", |stored| text_of(stored) == "It is noon.").await;
+    assert_eq!(call_of(&stored)["output"], json!({"time": "12:00", "zone": "Rome"}));
+}
+
+#[tokio::test]
+async fn newest_a_tool_of_our_client_fails() {
+    let mut room = Room::at(Newest, "our-tool-error", Place::default().offering(clock(false))).await;
+    room.ours.link.send(script(&json!([[{"call": "clock", "input": {"zone": "Rome"}}], [{"text": ["It is noon."]}]]))).await.unwrap();
+    let stored = room.settled("the call has failed", calls("output-error")).await;
+    assert_eq!(call_of(&stored)["errorText"], "No clock here.");
 }

@@ -4,6 +4,7 @@ mod calls;
 mod concurrency;
 mod drops;
 mod places;
+mod reworks;
 mod stops;
 mod talk;
 
