@@ -41,6 +41,8 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     Ask(crate::headless::ask::Options),
+    Status(crate::headless::account::StatusOptions),
+    Logout(crate::headless::account::LogoutOptions),
     Replay(crate::headless::replay::Options),
 }
 

@@ -1,7 +1,9 @@
 //! A tenant and an agent in the test's own process, which can be made to misbehave, and a desktop for the app that talks to them.
 
 use std::{
+    ffi::OsStr,
     fs,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, ExitStatus},
     sync::Arc,
@@ -34,14 +36,27 @@ impl World {
     /// # Errors
     /// When there is no desktop.
     pub async fn new() -> Result<Self> {
+        Self::with(SandboxConfig::default(), None).await
+    }
+
+    /// The same with another agent than the sandbox's, which takes the tokens of a tenant at this port.
+    ///
+    /// # Errors
+    /// When there is no desktop, or the port is taken.
+    pub async fn around(agent: Url, tenant_port: u16) -> Result<Self> {
+        let tenant = SocketAddr::from((Ipv4Addr::LOCALHOST, tenant_port));
+        Self::with(SandboxConfig { tenant, agent: None, ..SandboxConfig::default() }, Some(agent)).await
+    }
+
+    async fn with(config: SandboxConfig, agent: Option<Url>) -> Result<Self> {
         keychain::clear()?;
         let desktop = Desktop::new()?;
-        let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..SandboxConfig::default() };
+        let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..config };
         let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
         let profile = desktop.outside().join("profile.toml");
         let text = format!(
             "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nclient_tools = [\"time-zone\"]\n",
-            sandbox.agent_url(),
+            agent.unwrap_or_else(|| sandbox.agent_url()),
             sandbox.issuer(),
             sandbox.client_id(),
             sandbox.audience()
@@ -127,9 +142,17 @@ impl World {
     }
 
     /// `callbox ask`, with the profile of this world, as from a terminal without a desktop.
-    pub fn asking<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    pub fn asking<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.commanding(["ask"]);
+        command.args(arguments);
+        command
+    }
+
+    /// A command of the app (the first argument), with the profile of this world, as from a terminal without a desktop.
+    pub fn commanding<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.desktop.command(self.desktop.app());
-        command.arg("ask").arg("--profile").arg(&self.profile).args(arguments);
+        let mut arguments = arguments.into_iter();
+        command.args(arguments.by_ref().take(1)).arg("--profile").arg(&self.profile).args(arguments);
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("CALLBOX_LOG", "warn");
         command
     }
@@ -138,7 +161,7 @@ impl World {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn ask<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Console> {
+    pub fn ask<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Console> {
         Console::start(self.asking(arguments))
     }
 

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::{process::Command, time::Duration};
+use std::{env, process::Command, time::Duration};
 
 use callbox_e2e::{App, Console, Ended, World, keychain, leaks::Search, process};
 use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
@@ -287,6 +287,29 @@ async fn a_tool_that_runs_here_runs_and_its_result_is_waited_for() {
     assert!(ended.errors.contains("(tool) getTimeZone: output-available {\"timeZone\":"), "{}", ended.errors);
     assert_eq!(ended.output.trim_end(), text(&world.control().messages("here")[1]).trim_end(), "to the last word");
     assert!(!ended.output.trim().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hosted_agent_on_a_local_workers_runtime_is_asked_to_its_last_word() {
+    let needed = |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set; `cargo xtask test --only e2e` starts the agent"));
+    let (agent, port) = (needed("CALLBOX_AGENT"), needed("CALLBOX_AGENT_TENANT_PORT"));
+    let world = World::around(agent.parse().unwrap(), port.parse().unwrap()).await.unwrap();
+    world.sign_in().await.unwrap();
+    // As the script of the hosted agent has it, which is that of the sandbox's.
+    for (arguments, exit, answer) in [
+        (&["stream 50"][..], 0, counted(50).trim_end()),
+        (&["what time is it"], 0, "UTC"),
+        (&["weather in Paris"], 3, "I did not look up the weather in Paris"),
+        (&["--allow", "getWeather", "weather in Paris and Rome"], 0, "**Rome**"),
+    ] {
+        let ended = ask(&world, arguments).await;
+        assert!(ended.exit == Some(exit) && ended.output.contains(answer), "{arguments:?}: {ended:?}");
+    }
+    let mut asking = on_a_terminal(&world, &["weather in Paris"]);
+    asking.until("the question", |output| output.contains("Approve? [y/N] ")).await.unwrap();
+    asking.write("y\n").await.unwrap();
+    let ended = asking.ended().await.unwrap();
+    assert!(ended.exit == Some(0) && ended.output.contains("**Paris**"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

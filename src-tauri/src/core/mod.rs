@@ -24,7 +24,7 @@ use url::Url;
 use self::desk::Desk;
 pub(crate) use self::{
     place::PlaceError,
-    workspace::{Workspace, WorkspaceError},
+    workspace::{Left, Standing, Workspace, WorkspaceError},
 };
 use crate::settings::Settings;
 

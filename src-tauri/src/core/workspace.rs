@@ -5,8 +5,8 @@
 
 use std::{path::Path, time::Duration};
 
-use callbox_identity::{SessionState, SignedOutReason};
-use callbox_ipc::UserError;
+use callbox_identity::{SessionState, SignOut, SignedOutReason};
+use callbox_ipc::{ProfileView, SessionView, UserError};
 use callbox_link::{Link, LinkConfig};
 use callbox_store::{Conversation, Store, StoreError};
 use callbox_vault::{Vault, VaultError};
@@ -55,28 +55,39 @@ pub(crate) struct Workspace {
     pub(crate) trouble: Option<UserError>,
 }
 
+/// Who is signed in where.
+pub(crate) struct Standing {
+    pub(crate) profile: ProfileView,
+    pub(crate) session: SessionView,
+}
+
+/// What a sign-out has achieved.
+pub(crate) struct Left {
+    pub(crate) out: SignOut,
+    /// Why the account's list may still be there.
+    pub(crate) list: Option<StoreError>,
+}
+
 impl Workspace {
     /// Opens the profile in this file, else the installed one. Returns when it is known who is signed in, within the vault's bound.
     pub(crate) async fn open(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Self, WorkspaceError> {
-        let installed = place::installed_profile(&folders.config);
-        let file = match profile {
-            Some(file) => file,
-            None if installed.exists() => &installed,
-            None => return Err(WorkspaceError::NoProfile(installed.display().to_string())),
-        };
-        let place = Place::from_file(file, vault, &folders.data)?;
-        let mut states = place.session.state();
-        let state = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await.map(|state| state.clone());
+        let (place, state) = find(folders, profile, vault).await?;
         let reason = match state {
-            Ok(SessionState::SignedIn { account, .. }) => {
+            Some(SessionState::SignedIn { account, .. }) => {
                 let store_key::Opened { store, trouble } = store_key::open_store(vault, &folders.data).await;
                 return Ok(Self { place, store, account: place::account_key(&account), trouble });
             }
-            Ok(SessionState::SignedOut { reason: Some(SignedOutReason::Keychain(why)) }) => return Err(why.into()),
-            Ok(SessionState::SignedOut { reason }) => reason,
-            Ok(_) | Err(_) => None,
+            Some(SessionState::SignedOut { reason }) => reason,
+            _ => None,
         };
         Err(WorkspaceError::SignedOut { agent: place.profile.name.clone(), why: reason.as_ref().and_then(view::signed_out_reason) })
+    }
+
+    /// Who is signed in at the profile in this file, else at the installed one. Nobody but the keychain is asked.
+    pub(crate) async fn standing(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Standing, WorkspaceError> {
+        let (place, state) = find(folders, profile, vault).await?;
+        let session = state.as_ref().map_or(SessionView::SignedOut { reason: None }, view::session);
+        Ok(Standing { profile: place.view(), session })
     }
 
     /// The agent, as the user has named it.
@@ -115,6 +126,15 @@ impl Workspace {
         Ok(is_new)
     }
 
+    /// Ends the sign-in: forgotten here, revoked at the tenant; and the account's list goes. The key of the list stays where it is, for a window
+    /// may have the list open.
+    pub(crate) async fn sign_out(self) -> Left {
+        let list = self.store.wipe(&self.account).err();
+        let out = self.place.session.sign_out().await;
+        self.leave().await;
+        Left { out, list }
+    }
+
     /// Gives everything up. Returns when a refresh that was under way has been kept. All links must have been closed.
     pub(crate) async fn leave(self) {
         let mut states = self.place.session.state();
@@ -124,6 +144,23 @@ impl Workspace {
         if ended.is_err() {
             tracing::warn!("a refresh was still under way at the end");
         }
+    }
+}
+
+/// The place that a profile describes, and the session there once it is known.
+async fn find(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<(Place, Option<SessionState>), WorkspaceError> {
+    let installed = place::installed_profile(&folders.config);
+    let file = match profile {
+        Some(file) => file,
+        None if installed.exists() => &installed,
+        None => return Err(WorkspaceError::NoProfile(installed.display().to_string())),
+    };
+    let place = Place::from_file(file, vault, &folders.data)?;
+    let mut states = place.session.state();
+    let state = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await.map(|state| state.clone());
+    match state {
+        Ok(SessionState::SignedOut { reason: Some(SignedOutReason::Keychain(why)) }) => Err(why.into()),
+        state => Ok((place, state.ok())),
     }
 }
 

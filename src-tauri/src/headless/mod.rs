@@ -3,6 +3,7 @@
 //! What a command has to say goes to stdout and nothing else does; complaints and logs go to stderr. The exit codes are those of
 //! `sysexits.h`, so that a script can tell a wrong file from a wrong command.
 
+pub(crate) mod account;
 pub(crate) mod ask;
 mod interrupts;
 mod plain;
@@ -13,7 +14,10 @@ mod terminal;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crate::cli::Command;
+use crate::{
+    cli::Command,
+    core::{PlaceError, WorkspaceError},
+};
 
 /// What was asked for could not be done.
 const FAILED: u8 = 1;
@@ -38,7 +42,21 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(command: Command) -> ExitCode {
     match command {
         Command::Ask(options) => ExitCode::from(ask::run(&options)),
+        Command::Status(options) => ExitCode::from(account::status(&options)),
+        Command::Logout(options) => ExitCode::from(account::logout(&options)),
         Command::Replay(options) => finish(replay::run(&options, &mut io::stdout().lock())),
+    }
+}
+
+/// The exit code for a profile or a sign-in that cannot be worked with.
+fn exit_code(error: &WorkspaceError) -> u8 {
+    match error {
+        WorkspaceError::NoProfile(_) | WorkspaceError::Place(PlaceError::Unreadable { .. }) => NO_INPUT,
+        WorkspaceError::Place(PlaceError::Invalid { .. } | PlaceError::Agent(_) | PlaceError::Issuer(_) | PlaceError::Tool(_)) => {
+            DATA_ERROR
+        }
+        WorkspaceError::Place(_) | WorkspaceError::Keychain(_) => UNAVAILABLE,
+        WorkspaceError::SignedOut { .. } => SIGN_IN,
     }
 }
 

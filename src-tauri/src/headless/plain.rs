@@ -1,6 +1,10 @@
 //! Text of others, fit for a terminal: nothing of it steers the terminal, turns the text around or hides in it.
 
-use callbox_approvals::{Span, visible_prose};
+use std::io::{self, Write};
+
+use callbox_approvals::{Span, characters::hidden, visible_prose};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 /// How much of what was written before is looked at again: a character is judged by its neighbours.
 const CONTEXT: usize = 8;
@@ -67,6 +71,29 @@ impl Prose {
         let keep = self.before.char_indices().rev().nth(CONTEXT - 1).map_or(0, |(at, _)| at);
         self.before.drain(..keep);
         shown
+    }
+}
+
+/// Writes a value as one line of JSON in which every character that would steer a terminal or would not be seen is escaped (RFC 8259 §7): the
+/// same value, fit to be looked at.
+pub(super) fn write_json(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *output, Plain))?;
+    output.write_all(b"\n")
+}
+
+struct Plain;
+
+impl Formatter for Plain {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, found)) = rest.char_indices().find(|(_, character)| hidden(*character).is_some()) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in found.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + found.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
     }
 }
 

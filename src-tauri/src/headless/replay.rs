@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Number;
 
-use super::{DATA_ERROR, IO_ERROR, NO_INPUT, readable};
+use super::{DATA_ERROR, IO_ERROR, NO_INPUT, plain, readable};
 
 /// Play recorded frames and print the conversation that comes of them.
 ///
@@ -101,8 +101,7 @@ pub(crate) fn run(options: &Options, output: &mut impl Write) -> Result<(), Fail
 
 fn write_json(output: &mut impl Write, t: &Option<Number>, clients: &[Seen]) -> io::Result<()> {
     for seen in clients {
-        serde_json::to_writer(&mut *output, &Line { t, client: seen.client, messages: &seen.messages })?;
-        output.write_all(b"\n")?;
+        plain::write_json(output, &Line { t, client: seen.client, messages: &seen.messages })?;
     }
     Ok(())
 }

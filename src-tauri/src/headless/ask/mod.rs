@@ -20,11 +20,12 @@ use self::{
     talk::Talk,
 };
 use super::{
-    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, interrupts::Interrupts, terminal::Terminal,
+    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, exit_code, interrupts::Interrupts,
+    terminal::Terminal,
 };
 use crate::{
     IDENTIFIER,
-    core::{PlaceError, Workspace, WorkspaceError},
+    core::{Workspace, WorkspaceError},
     folders::Folders,
 };
 
@@ -144,14 +145,7 @@ impl Failure {
             Self::Command(CommandError::Empty) => USAGE,
             Self::NotText | Self::Command(CommandError::TooLong { .. }) => DATA_ERROR,
             Self::Input(_) => NO_INPUT,
-            Self::Workspace(error) => match error {
-                WorkspaceError::NoProfile(_) | WorkspaceError::Place(PlaceError::Unreadable { .. }) => NO_INPUT,
-                WorkspaceError::Place(PlaceError::Invalid { .. } | PlaceError::Agent(_) | PlaceError::Issuer(_) | PlaceError::Tool(_)) => {
-                    DATA_ERROR
-                }
-                WorkspaceError::Place(_) | WorkspaceError::Keychain(_) => UNAVAILABLE,
-                WorkspaceError::SignedOut { .. } => SIGN_IN,
-            },
+            Self::Workspace(error) => exit_code(error),
             Self::Unavailable { .. } => UNAVAILABLE,
             Self::SignInNeeded | Self::Closed => SIGN_IN,
             // Whoever reads has seen enough, which is no failure: `callbox ask … | head`.

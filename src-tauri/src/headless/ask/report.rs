@@ -5,13 +5,11 @@ use std::{
     io::{self, IsTerminal as _, Write},
 };
 
-use callbox_approvals::characters::hidden;
 use callbox_protocol::{Part, ToolPart, ToolState, UiMessage};
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
 
 use super::answer::{Kind, News, Place};
-use crate::headless::plain::{Prose, prose};
+use crate::headless::plain::{Prose, prose, write_json};
 
 /// Who took a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -239,8 +237,7 @@ impl<O: Write, E: Write> Report<O, E> {
     // --- JSON -------------------------------------------------------------------------------------------------------------------------
 
     fn line(&mut self, event: &Event<'_>) -> io::Result<()> {
-        event.serialize(&mut Serializer::with_formatter(&mut self.output, Plain))?;
-        self.output.write_all(b"\n")?;
+        write_json(&mut self.output, event)?;
         self.output.flush()
     }
 }
@@ -254,25 +251,9 @@ fn decision(tool: &str, approved: bool, by: By) -> String {
     }
 }
 
-/// JSON in which every character that would steer a terminal or would not be seen is escaped (RFC 8259 §7): the same values, fit to be read.
-struct Plain;
-
-impl Formatter for Plain {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, found)) = rest.char_indices().find(|(_, character)| hidden(*character).is_some()) {
-            writer.write_all(&rest.as_bytes()[..at])?;
-            for unit in found.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + found.len_utf8()..];
-        }
-        writer.write_all(rest.as_bytes())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use callbox_approvals::characters::hidden;
     use serde_json::{Value, json};
 
     use super::*;
