@@ -14,6 +14,10 @@ pub(crate) fn common(release: Release, messages: &[Value]) -> Vec<Value> {
             if release == Release::Newest && part["type"] == "reasoning" {
                 part.remove("id");
             }
+            // A client that stops an answer listens no more, and may or may not have heard that the text it has is all there will be.
+            if part["type"] == "text" && part.get("state") == Some(&Value::from("streaming")) {
+                part.insert("state".to_owned(), Value::from("done"));
+            }
             // The agent's own fold names the tool also where the part's type does; the client has it from what the agent stored.
             if release == Release::Newest && part["type"].as_str().is_some_and(|kind| kind.starts_with("tool-")) {
                 part.remove("toolName");
