@@ -15,6 +15,9 @@ pub(crate) struct Settings {
     pub preferences: Preferences,
     /// The built-in tenant and agent were the last profile in use.
     pub sandbox: bool,
+    /// The profile of the agent that the user has added last, a file in the folder for settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,8 @@ mod tests {
     fn what_was_saved_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("settings.json");
-        let settings = Settings { sandbox: true, preferences: Preferences { theme: Theme::Dark, ..Default::default() } };
+        let settings =
+            Settings { sandbox: true, preferences: Preferences { theme: Theme::Dark, ..Default::default() }, ..Settings::default() };
         settings.save(&path).unwrap();
         assert_eq!(Settings::load(&path), settings);
     }

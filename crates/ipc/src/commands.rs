@@ -22,6 +22,9 @@ macro_rules! for_each_command {
             sign_out() -> ();
             /// Starts the built-in tenant and agent and makes them the profile in use.
             use_sandbox() -> ();
+            /// Finds out what there is to know of the agent at this address, and makes it the profile in use. `client_id`: for tenants that do not
+            /// let apps register themselves.
+            add_agent(address: String, client_id: Option<String>) -> ();
             /// Asks the keychain again after it was locked or missing.
             retry_keychain() -> ();
             /// Makes a new, empty conversation and opens it; its id comes back.

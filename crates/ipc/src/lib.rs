@@ -10,6 +10,6 @@ mod view;
 pub use commands::COMMANDS;
 pub use view::{
     AccountView, Bootstrap, ConversationSummary, DecisionView, Delivery, DeliveryState, Event, Language, LinkView, Notice, NoticeKind,
-    Preferences, ProfileView, SessionView, SignInStage, StorageView, Theme, ThreadChange, ThreadEvent, ThreadStatus, ThreadUpdate,
-    ThreadView, TurnView, UserError,
+    Preferences, ProfileView, ProvenanceStep, SessionView, SignInStage, StorageView, Theme, ThreadChange, ThreadEvent, ThreadStatus,
+    ThreadUpdate, ThreadView, TurnView, UserError,
 };

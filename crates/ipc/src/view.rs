@@ -39,6 +39,18 @@ pub struct ProfileView {
     pub tenant_host: String,
     /// The built-in tenant and agent on loopback.
     pub sandbox: bool,
+    /// How the tenant was found, where nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provenance: Vec<ProvenanceStep>,
+}
+
+/// A step on the way from an agent's address to its tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenanceStep {
+    /// `challenged`, `resource`, `also-named`, `tenant`, `registered` or `client-given`; names the sentence in the window's language files.
+    pub step: String,
+    /// An address, or a name that somebody else chose.
+    pub detail: String,
 }
 
 /// Whether somebody is signed in.

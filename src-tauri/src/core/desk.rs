@@ -56,13 +56,15 @@ impl Desk {
     // --- Start and surroundings -------------------------------------------------------------------------------------------------------
 
     pub(super) fn begin(&mut self, start: Start) {
-        let installed = place::installed_profile(&self.surroundings.config);
-        match start {
-            Start::Profile(path) => self.use_profile_file(&path),
-            Start::Sandbox { port, agent } => self.begin_sandbox(port, agent),
-            Start::Remembered if installed.exists() => self.use_profile_file(&installed),
-            Start::Remembered if self.settings.sandbox => self.begin_sandbox(None, None),
-            Start::Remembered => {}
+        let remembered = place::remembered_profile(&self.surroundings.config, &self.settings);
+        let chosen = self.settings.agent.is_some();
+        match (start, remembered) {
+            (Start::Profile(path), _) => self.use_profile_file(&path),
+            (Start::Sandbox { port, agent }, _) => self.begin_sandbox(port, agent),
+            // Whoever has tried the sandbox beside an agent of their own goes on there; an installed profile is no choice of theirs.
+            (Start::Remembered, Some(file)) if !(chosen && self.settings.sandbox) => self.use_profile_file(&file),
+            (Start::Remembered, _) if self.settings.sandbox => self.begin_sandbox(None, None),
+            (Start::Remembered, _) => {}
         }
     }
 
@@ -123,6 +125,17 @@ impl Desk {
 
     pub(super) fn data(&self) -> std::path::PathBuf {
         self.surroundings.data.clone()
+    }
+
+    pub(super) fn config(&self) -> std::path::PathBuf {
+        self.surroundings.config.clone()
+    }
+
+    /// The next start begins with the profile in this file.
+    pub(super) fn remember_agent(&mut self, file: std::path::PathBuf) {
+        let file = file.strip_prefix(&self.surroundings.config).map(std::path::Path::to_owned).unwrap_or(file);
+        self.settings.agent = Some(file);
+        self.save_settings();
     }
 
     pub(super) fn browser(&self) -> Browser {

@@ -3,6 +3,7 @@
 //! One task owns the state ([`desk::Desk`]). Every request is a job that this task runs, so requests see each other's effects in order and
 //! nothing is locked across an await. Jobs never wait: whatever takes time runs beside the task and comes back as another job.
 
+mod add;
 mod desk;
 mod outbox;
 mod place;
@@ -163,6 +164,10 @@ impl Core {
     pub(crate) async fn use_sandbox(&self) -> Result<(), UserError> {
         self.jobs.run(|desk| desk.leave_place()).await?;
         place::use_sandbox(&self.jobs, None, None).await
+    }
+
+    pub(crate) async fn add_agent(&self, address: String, client_id: Option<String>) -> Result<(), UserError> {
+        add::add(&self.jobs, &address, client_id).await
     }
 
     pub(crate) async fn retry_keychain(&self) -> Result<(), UserError> {

@@ -15,6 +15,7 @@ use callbox_vault::Vault;
 use url::Url;
 
 use super::{Jobs, tools, view};
+use crate::settings::Settings;
 
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
@@ -22,6 +23,12 @@ const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
 /// The profile that was installed with the app or put into the configuration folder, if there is one.
 pub(super) fn installed_profile(config: &Path) -> PathBuf {
     config.join("profile.toml")
+}
+
+/// The profile to begin with: of the agent that the user has added last, else the installed one.
+pub(super) fn remembered_profile(config: &Path, settings: &Settings) -> Option<PathBuf> {
+    let added = settings.agent.as_ref().map(|agent| config.join(agent)).filter(|file| file.exists());
+    added.or_else(|| Some(installed_profile(config)).filter(|file| file.exists()))
 }
 
 pub(super) struct Place {
@@ -88,7 +95,7 @@ impl Place {
         Self::new(profile, vault, data, None)
     }
 
-    fn new(profile: Profile, vault: &Vault, data: &Path, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
+    pub(super) fn new(profile: Profile, vault: &Vault, data: &Path, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
         // Two clients: one side of a sign-in can be on this computer, where no proxy is asked, and the other not.
         let http = callbox_link::http_client(&profile.agent)?;
         let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
@@ -114,6 +121,7 @@ impl Place {
             agent_host: host(&self.profile.agent),
             tenant_host: self.profile.issuer.host(),
             sandbox: self.is_sandbox(),
+            provenance: super::add::provenance(&self.profile.provenance),
         }
     }
 }
@@ -165,7 +173,7 @@ pub(super) fn new_id() -> String {
     random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
-fn host(url: &Url) -> String {
+pub(super) fn host(url: &Url) -> String {
     match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),

@@ -41,6 +41,7 @@ macro_rules! coded {
 }
 coded! {
     crate::settings::SettingsError;
+    super::add::AddError;
     super::PlaceError { super::PlaceError::Sandbox(why) => why.to_string(), super::PlaceError::Tool(name) => name.clone() };
     SignInError { SignInError::Interaction(said) | SignInError::Configuration(said) => said.to_string() };
     callbox_link::CommandError;

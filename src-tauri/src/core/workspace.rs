@@ -16,7 +16,7 @@ use super::{
     place::{self, Place, PlaceError},
     shelf, store_key, view,
 };
-use crate::folders::Folders;
+use crate::{folders::Folders, settings::Settings};
 
 /// How long the end of a command waits for a refresh under way: a rotated token that were not kept would end the session.
 const LAST_REFRESH: Duration = Duration::from_secs(10);
@@ -69,7 +69,7 @@ pub(crate) struct Left {
 }
 
 impl Workspace {
-    /// Opens the profile in this file, else the installed one. Returns when it is known who is signed in, within the vault's bound.
+    /// Opens the profile in this file, else the remembered one. Returns when it is known who is signed in, within the vault's bound.
     pub(crate) async fn open(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Self, WorkspaceError> {
         let (place, state) = find(folders, profile, vault).await?;
         let reason = match state {
@@ -149,13 +149,12 @@ impl Workspace {
 
 /// The place that a profile describes, and the session there once it is known.
 async fn find(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<(Place, Option<SessionState>), WorkspaceError> {
-    let installed = place::installed_profile(&folders.config);
-    let file = match profile {
-        Some(file) => file,
-        None if installed.exists() => &installed,
-        None => return Err(WorkspaceError::NoProfile(installed.display().to_string())),
+    let settings = Settings::load(&Settings::file(&folders.config));
+    let remembered = || place::remembered_profile(&folders.config, &settings);
+    let Some(file) = profile.map(Path::to_owned).or_else(remembered) else {
+        return Err(WorkspaceError::NoProfile(place::installed_profile(&folders.config).display().to_string()));
     };
-    let place = Place::from_file(file, vault, &folders.data)?;
+    let place = Place::from_file(&file, vault, &folders.data)?;
     let mut states = place.session.state();
     let state = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await.map(|state| state.clone());
     match state {

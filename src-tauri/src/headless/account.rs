@@ -199,6 +199,7 @@ mod tests {
             agent_host: "agent.example".to_owned(),
             tenant_host: "t.example:8443".to_owned(),
             sandbox: false,
+            provenance: Vec::new(),
         };
         Standing { profile, session }
     }

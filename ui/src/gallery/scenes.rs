@@ -171,6 +171,7 @@ fn signed_in() -> Scene {
             agent_host: "agent.harbour.example".into(),
             tenant_host: "harbour.eu.auth.example".into(),
             sandbox: false,
+            provenance: Vec::new(),
         }),
         conversations: conversations(),
         open: Some("c1".into()),
@@ -184,7 +185,13 @@ fn account() -> AccountView {
 }
 
 fn sandbox() -> ProfileView {
-    ProfileView { name: "Sandbox agent".into(), agent_host: "127.0.0.1:41873".into(), tenant_host: "127.0.0.1:37115".into(), sandbox: true }
+    ProfileView {
+        name: "Sandbox agent".into(),
+        agent_host: "127.0.0.1:41873".into(),
+        tenant_host: "127.0.0.1:37115".into(),
+        sandbox: true,
+        provenance: Vec::new(),
+    }
 }
 
 fn error(code: &str, text: &str) -> UserError {

@@ -2,6 +2,7 @@
 
 mod account;
 mod actions;
+mod add_agent;
 mod composer;
 mod connection;
 mod conversation;

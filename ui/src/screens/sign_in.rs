@@ -5,6 +5,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::add_agent::{AddAgent, Provenance};
 use crate::backend::{Answer, Shell};
 use crate::cards::ErrorCard;
 use crate::elements::{Brand, Icon, Sign, spans};
@@ -45,9 +46,9 @@ pub fn SignIn() -> impl IntoView {
 
 /// Commands of this screen: one at a time, the refusal of the last one kept.
 #[derive(Clone, Copy)]
-struct Calls {
-    running: RwSignal<bool>,
-    refusal: RwSignal<Option<UserError>>,
+pub(super) struct Calls {
+    pub(super) running: RwSignal<bool>,
+    pub(super) refusal: RwSignal<Option<UserError>>,
 }
 
 impl Calls {
@@ -55,7 +56,7 @@ impl Calls {
         Self { running: RwSignal::new(false), refusal: RwSignal::new(None) }
     }
 
-    fn start(self, answer: impl Future<Output = Result<(), UserError>> + 'static) {
+    pub(super) fn start(self, answer: impl Future<Output = Result<(), UserError>> + 'static) {
         self.start_boxed(Box::pin(answer));
     }
 
@@ -87,6 +88,15 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
     let error = move || calls.refusal.get().or_else(|| reason.get());
     let sign_in = move |_| calls.start(shell.sign_in());
     let sandbox = move |_| calls.start(shell.use_sandbox());
+    // A new profile ends the search for one.
+    let adding = RwSignal::new(false);
+    Effect::new(move |before: Option<Option<ProfileView>>| {
+        let profile = app.profile.get();
+        if before.is_some_and(|before| before != profile) {
+            adding.set(false);
+        }
+        profile
+    });
     view! {
         <h1>{heading}</h1>
         <p class="sign-in-lead">
@@ -94,6 +104,9 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
         </p>
         {move || app.profile.get().map(|profile| view! { <Hosts profile=profile /> })}
         {move || error().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+        <Show when=move || adding.get() || !has_profile.get()>
+            <AddAgent calls=calls first=Signal::derive(move || !has_profile.get()) />
+        </Show>
         <div class="sign-in-actions">
             <Show when=move || has_profile.get()>
                 <button type="button" class="primary" data-testid=testids::SIGN_IN disabled=move || calls.running.get() on:click=sign_in>
@@ -103,12 +116,17 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
             <Show when=move || !in_sandbox.get()>
                 <button
                     type="button"
-                    class=move || if has_profile.get() { "secondary" } else { "primary" }
+                    class="secondary"
                     data-testid=testids::TRY_SANDBOX
                     disabled=move || calls.running.get()
                     on:click=sandbox
                 >
                     {move || i18n.t("try-sandbox")}
+                </button>
+            </Show>
+            <Show when=move || has_profile.get() && !adding.get()>
+                <button type="button" class="text" data-testid=testids::ADD_AGENT on:click=move |_| adding.set(true)>
+                    {move || i18n.t("add-agent")}
                 </button>
             </Show>
         </div>
@@ -129,6 +147,7 @@ fn Hosts(profile: ProfileView) -> impl IntoView {
             <dt>{move || i18n.t("agent-host")}</dt>
             <dd>{spans::strict(&profile.agent_host)}</dd>
         </dl>
+        {(!profile.provenance.is_empty()).then(|| view! { <Provenance steps=profile.provenance /> })}
     }
 }
 

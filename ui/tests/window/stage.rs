@@ -247,7 +247,13 @@ pub fn signed_in() -> Bootstrap {
 }
 
 pub fn profile() -> ProfileView {
-    ProfileView { name: "Desk".into(), agent_host: "agent.example".into(), tenant_host: "tenant.example".into(), sandbox: false }
+    ProfileView {
+        name: "Desk".into(),
+        agent_host: "agent.example".into(),
+        tenant_host: "tenant.example".into(),
+        sandbox: false,
+        provenance: Vec::new(),
+    }
 }
 
 pub fn status() -> ThreadStatus {

@@ -1,0 +1,154 @@
+//! An agent that is added by its address alone: found out about, registered at, remembered.
+
+use std::{fs, io, path::PathBuf};
+
+use callbox_identity::{FindError, Profile, RegistrationError, Step, SystemClock, find_agent};
+use callbox_ipc::{NoticeKind, ProvenanceStep, UserError};
+use url::Url;
+
+use super::{
+    Jobs, PlaceError,
+    place::{self, Place},
+    view,
+};
+use crate::settings::SettingsError;
+
+/// What tenants may show when they ask whether this app may act for somebody.
+const NAME: &str = "Callbox";
+
+/// Why an agent could not be added.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AddError {
+    #[error("This is no address of an agent. It looks like https://agent.example.com/agents/chat-agent.")]
+    Address,
+    #[error(transparent)]
+    Find(#[from] FindError),
+    #[error(transparent)]
+    Register(#[from] RegistrationError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+impl AddError {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Address => "agent-no-address",
+            Self::Find(error) => error.code(),
+            Self::Register(error) => error.code(),
+            Self::Place(error) => error.code(),
+        }
+    }
+}
+
+/// Finds out what there is to know of the agent at this address, and moves there. Nobody is signed in by that.
+pub(super) async fn add(jobs: &Jobs, address: &str, client_id: Option<String>) -> Result<(), UserError> {
+    let (vault, data, config) = jobs.run(|desk| (desk.vault(), desk.data(), desk.config())).await?;
+    let profile = find(address, client_id.as_deref()).await.map_err(|error| view::error(&error))?;
+    let kept = keep(&config, &profile);
+    let place = Place::new(profile, &vault, &data, None).map_err(|error| view::error(&error))?;
+    jobs.run(move |desk| {
+        desk.leave_place();
+        match kept {
+            Ok(file) => desk.remember_agent(file),
+            Err(error) => desk.notify(NoticeKind::Warning, view::error(&error)),
+        }
+        desk.take_place(place);
+    })
+    .await
+}
+
+async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
+    let agent = parse(address).ok_or(AddError::Address)?;
+    let http = callbox_link::http_client(&agent).map_err(PlaceError::from)?;
+    let found = find_agent(&http, &SystemClock, &agent).await?;
+    let id = id(&agent);
+    match client_id.map(str::trim).filter(|client_id| !client_id.is_empty()) {
+        Some(client_id) => Ok(found.with_client(&id, client_id)),
+        None => {
+            let http = callbox_link::http_client(found.issuer().url()).map_err(PlaceError::from)?;
+            Ok(found.register(&http, &SystemClock, &id, NAME).await?)
+        }
+    }
+}
+
+/// As people write addresses: with or without the scheme.
+fn parse(address: &str) -> Option<Url> {
+    let address = address.trim();
+    let url = if address.contains("://") { Url::parse(address) } else { Url::parse(&format!("https://{address}")) };
+    url.ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host() && !url.path().trim_matches('/').is_empty())
+}
+
+/// A name for files and lists: the address with everything but letters and digits made dashes.
+fn id(agent: &Url) -> String {
+    let text = format!("{}{}", place::host(agent), agent.path());
+    let dashed: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    dashed.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Writes the profile down, as a whole or not at all.
+fn keep(config: &std::path::Path, profile: &Profile) -> Result<PathBuf, SettingsError> {
+    let file = config.join("agents").join(format!("{}.toml", profile.id));
+    let failed = |source| SettingsError::Write { path: file.clone(), source };
+    let text = toml::to_string_pretty(profile).map_err(|error| failed(io::Error::other(error)))?;
+    fs::create_dir_all(config.join("agents")).map_err(failed)?;
+    let new = file.with_extension("toml.new");
+    fs::write(&new, text).map_err(failed)?;
+    fs::rename(&new, &file).map_err(failed)?;
+    Ok(file)
+}
+
+/// How a profile was found, for the window.
+pub(super) fn provenance(steps: &[Step]) -> Vec<ProvenanceStep> {
+    let step = |step: &Step| {
+        let (step, detail) = match step {
+            Step::Challenged { scheme } => ("challenged", scheme.clone()),
+            Step::Resource { at, .. } => ("resource", at.to_string()),
+            Step::AlsoNamed { issuers } => ("also-named", issuers.iter().map(|issuer| issuer.as_str()).collect::<Vec<_>>().join(", ")),
+            Step::Tenant { at, .. } => ("tenant", at.to_string()),
+            Step::Registered { redirect_uri } => ("registered", redirect_uri.clone()),
+            Step::ClientGiven => ("client-given", String::new()),
+        };
+        ProvenanceStep { step: step.to_owned(), detail }
+    };
+    steps.iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        let read = |text: &str| parse(text).map(|url| url.to_string());
+        assert_eq!(read(" agent.example.com/agents/chat ").as_deref(), Some("https://agent.example.com/agents/chat"));
+        assert_eq!(read("http://127.0.0.1:8787/agents/chat").as_deref(), Some("http://127.0.0.1:8787/agents/chat"));
+        for text in
+            ["", "  ", "agent.example.com", "https://agent.example.com/", "ftp://agent.example.com/x", "no address at all", "javascript:x"]
+        {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+        assert_eq!(
+            id(&Url::parse("https://Agent.example.com:8443/agents/chat-agent").unwrap()),
+            "agent-example-com-8443-agents-chat-agent"
+        );
+    }
+
+    #[test]
+    fn what_was_found_is_kept_and_read_again_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let issuer = "https://tenant.example/".parse().unwrap();
+        let mut profile = Profile::new("found", Url::parse("https://agent.example/agents/a").unwrap(), issuer, "client");
+        profile.resource = Some("https://agent.example/".to_owned());
+        profile.provenance = vec![
+            Step::Challenged { scheme: "bearer".to_owned() },
+            Step::Resource { at: profile.agent.clone(), identifier: "https://agent.example/".to_owned(), wider: true },
+            Step::AlsoNamed { issuers: vec!["https://other.example/".parse().unwrap()] },
+            Step::Tenant { at: Url::parse("https://tenant.example/x").unwrap(), issuer: profile.issuer.clone() },
+            Step::Registered { redirect_uri: "http://127.0.0.1/callback".to_owned() },
+        ];
+        let file = keep(folder.path(), &profile).unwrap();
+        assert_eq!(toml::from_str::<Profile>(&fs::read_to_string(file).unwrap()).unwrap(), profile);
+        let steps: Vec<String> = provenance(&profile.provenance).into_iter().map(|step| step.step).collect();
+        assert_eq!(steps, ["challenged", "resource", "also-named", "tenant", "registered"]);
+    }
+}
