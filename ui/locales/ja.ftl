@@ -219,6 +219,7 @@ error-keychain-denied = システムのキーチェーンに拒否されまし�
 error-keychain-locked = システムのキーチェーンがロックされています。ロックを解除してからもう一度お試しください。
 error-keychain-unavailable = このシステムにはキーチェーンがありません。GNOME Keyring や KWallet などを起動またはインストールしてからもう一度お試しください。
 error-keychain-timed-out = システムのキーチェーンが応答しません。ロック解除の画面が出ていないか確認してからもう一度お試しください。
+error-sign-in-not-granted = エージェントが求める権限をサインインサーバーが許可していません。エージェントの管理者に相談してください。
 error-loopback-unavailable = ブラウザーからの応答を待つポートを開けません。ページに表示されるリンクでサインインを完了してください。
 error-agent-insecure = エージェントのアドレスは https:// で始まる必要があります。http はこのコンピューター自身のアドレスだけに使えます。
 error-agent-without-sign-in = このエージェントはサインインなしで応答します。アドレスを確認してください。

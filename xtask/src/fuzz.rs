@@ -62,6 +62,10 @@ enum Target {
     Chunks,
     /// Whatever may happen to a conversation.
     Fold,
+    /// Links from the browser.
+    Links,
+    /// What a server wants to see before it answers.
+    Challenges,
 }
 
 impl Target {

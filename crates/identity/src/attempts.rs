@@ -29,7 +29,16 @@ pub(crate) struct Attempt {
     /// Where the browser is sent back to; of a claimed attempt, where it came back.
     pub(crate) redirect_uri: String,
     pub(crate) metadata: Arc<Metadata>,
+    pub(crate) wish: Wish,
     loopback: Option<Door>,
+}
+
+/// What a sign-in asks for beside the profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) scopes: Vec<String>,
+    /// Who is expected (OpenID Connect Core §3.1.2.1, `login_hint`).
+    pub(crate) login_hint: Option<String>,
 }
 
 /// The second way back. Whoever listens there stops when this is gone.
@@ -66,13 +75,14 @@ impl Attempts {
         &mut self,
         id: AttemptId,
         profile: &Profile,
+        wish: Wish,
         metadata: &Arc<Metadata>,
         entropy: &dyn Entropy,
         now: Instant,
     ) -> Result<Url, SignInError> {
         let (state, nonce, verifier) = (entropy::token(entropy), entropy::token(entropy), entropy::token(entropy));
         let redirect_uri = profile.redirect_uri.clone();
-        let attempt = Attempt { id, nonce, verifier, redirect_uri, metadata: metadata.clone(), loopback: None };
+        let attempt = Attempt { id, nonce, verifier, redirect_uri, metadata: metadata.clone(), wish, loopback: None };
         let url = page(profile, &attempt, &attempt.redirect_uri, &state)?;
         self.sweep(now);
         let waiting = self.entries.iter().filter(|entry| matches!(entry.phase, Phase::Waiting(_))).count();
@@ -179,7 +189,7 @@ impl Attempts {
 
 /// The tenant's page for one attempt (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, Auth0's `audience`, RFC 8707).
 fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret<String>) -> Result<Url, SignInError> {
-    let Attempt { metadata, nonce, verifier, .. } = attempt;
+    let Attempt { metadata, nonce, verifier, wish, .. } = attempt;
     let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| SignInError::Malformed("the redirect URI is not an address"))?;
     let client = BasicClient::new(ClientId::new(profile.client_id.clone()))
         .set_auth_uri(AuthUrl::from_url(metadata.authorization.clone()))
@@ -187,11 +197,14 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.expose().clone()));
     let mut request = client
         .authorize_url(|| CsrfToken::new(state.expose().clone()))
-        .add_scopes(profile.scopes.iter().cloned().map(Scope::new))
+        .add_scopes(wish.scopes.iter().cloned().map(Scope::new))
         .set_pkce_challenge(challenge)
         .add_extra_param("nonce", nonce.expose().clone());
     if let Some(audience) = &profile.audience {
         request = request.add_extra_param("audience", audience.clone());
+    }
+    if let Some(hint) = &wish.login_hint {
+        request = request.add_extra_param("login_hint", hint.clone());
     }
     if let Some(resource) = &profile.resource {
         request = request.add_extra_param("resource", resource.clone());
@@ -240,10 +253,14 @@ mod tests {
         profile
     }
 
+    fn wish() -> Wish {
+        Wish { scopes: profile().scopes, login_hint: None }
+    }
+
     /// `n` attempts; the states are `drawn(0)`, `drawn(3)`, `drawn(6)`, …
     fn attempts(n: u64, now: Instant) -> (Attempts, Vec<Url>) {
         let (mut attempts, entropy) = (Attempts::default(), Counting(AtomicU8::new(0)));
-        let open = |id| attempts.open(AttemptId(id), &profile(), &Arc::new(metadata()), &entropy, now).unwrap();
+        let open = |id| attempts.open(AttemptId(id), &profile(), wish(), &Arc::new(metadata()), &entropy, now).unwrap();
         let urls = (0..n).map(open).collect();
         (attempts, urls)
     }

@@ -4,10 +4,11 @@ use std::fmt;
 
 use callbox_vault::Secret;
 
-use crate::{SignInError, TenantError, discovery::Metadata};
-
-/// Longer than any real link: Auth0's are below 1 kB.
-const MAX_LEN: usize = 8 * 1024;
+use crate::{
+    SignInError, TenantError,
+    discovery::Metadata,
+    query::{self, Parts, Unreadable},
+};
 
 /// Why a link was ignored. It changed nothing: attempts that wait go on waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,23 +71,10 @@ impl Link {
     /// # Errors
     /// [`Ignored::TooLong`] and [`Ignored::Malformed`]; without a `state`, [`Ignored::Unknown`].
     pub(crate) fn parse(link: &str) -> Result<Self, Ignored> {
-        if link.len() > MAX_LEN {
-            return Err(Ignored::TooLong);
-        }
-        // A link that was pasted may have brought spaces and line ends along.
-        let link = link.trim();
-        let clean = link.bytes().all(|byte| byte.is_ascii_graphic()) && !link.contains('#');
-        let (address, query) = link.split_once('?').filter(|(address, _)| clean && !address.is_empty()).ok_or(Ignored::Malformed)?;
-        let mut params: Vec<(String, String)> = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
-            // RFC 6749 §3.1: no parameter more than once.
-            if params.iter().any(|(known, _)| *known == name) {
-                return Err(Ignored::Malformed);
-            }
-            params.push((name, value));
-        }
+        let Parts { address, mut params } = query::take_apart(link).map_err(|why| match why {
+            Unreadable::TooLong => Ignored::TooLong,
+            Unreadable::Malformed => Ignored::Malformed,
+        })?;
         let mut take = |name: &str| {
             let index = params.iter().position(|(known, _)| known == name)?;
             Some(params.swap_remove(index).1).filter(|value| !value.is_empty())
@@ -98,7 +86,7 @@ impl Link {
             (None, Some(error)) => Answer::Error(TenantError::new(&error, take("error_description").as_deref())),
             _ => return Err(Ignored::Malformed),
         };
-        Ok(Self { address: address.to_owned(), state, iss, answer })
+        Ok(Self { address, state, iss, answer })
     }
 
     /// The code, once the answer is known to be from the right tenant. Only then is an error looked at.
@@ -127,29 +115,10 @@ impl Link {
     }
 }
 
-/// `application/x-www-form-urlencoded`, strictly: whole escapes, valid UTF-8, no control characters.
-fn decode(text: &str) -> Result<String, Ignored> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or(Ignored::Malformed);
-                let value = digit()? * 16 + digit()?;
-                u8::try_from(value).map_err(|_| Ignored::Malformed)?
-            }
-            byte => byte,
-        });
-    }
-    let decoded = String::from_utf8(bytes).map_err(|_| Ignored::Malformed)?;
-    if decoded.chars().any(char::is_control) { Err(Ignored::Malformed) } else { Ok(decoded) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Trouble, discovery::tests::metadata};
+    use crate::{Trouble, discovery::tests::metadata, query::MAX_LEN};
 
     const BASE: &str = "dev.callbox.desktop://callback";
 

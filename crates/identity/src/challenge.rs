@@ -34,6 +34,19 @@ impl Challenge {
         fields.filter_map(|field| Self::parse(field.as_bytes())).flatten().collect()
     }
 
+    /// The scopes that a token lacks, if that is what one of these says (RFC 6750 §3.1, `insufficient_scope`). Empty: it does not say which.
+    #[must_use]
+    pub fn missing_scopes(challenges: &[Self]) -> Option<Vec<String>> {
+        let told = challenges.iter().find(|challenge| challenge.param("error") == Some("insufficient_scope"))?;
+        let scopes = told.param("scope").unwrap_or_default().split(' ').filter(|scope| !scope.is_empty());
+        Some(scopes.map(str::to_owned).collect())
+    }
+
+    /// All parameters, in their order.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A parameter, by its name in lower case.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
@@ -233,6 +246,15 @@ mod tests {
         assert_eq!(challenges.len(), 1);
         assert_eq!(challenges[0].param("resource_metadata"), Some("https://a.example/"));
         assert_eq!(challenges[0].param("error_description"), Some("see resource_metadata=\"https://evil.example/\", Basic realm=x"));
+    }
+
+    #[test]
+    fn a_token_that_lacks_scopes_is_told_from_one_that_is_refused() {
+        let of = |field: &str| Challenge::missing_scopes(&Challenge::parse(field.as_bytes()).unwrap());
+        let both = Some(vec!["chat".to_owned(), "files".to_owned()]);
+        assert_eq!(of("Basic, Bearer error=\"insufficient_scope\", scope=\"chat  files\""), both);
+        assert_eq!(of("DPoP error=\"insufficient_scope\""), Some(Vec::new()));
+        assert_eq!(of("Bearer error=\"invalid_token\", scope=\"chat\""), None);
     }
 
     #[test]

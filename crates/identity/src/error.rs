@@ -264,6 +264,9 @@ pub enum SignInError {
     Malformed(&'static str),
     #[error("The sign-in took too long. Sign in again.")]
     Expired,
+    /// More was asked for than the tenant gives this person, or has given already without the agent being content.
+    #[error("The agent asks for more than the sign-in server grants. Ask whoever runs the agent for access.")]
+    NotGranted,
     /// There is no port to listen on.
     #[error("This computer does not let the app wait for the browser on a port of its own ({0}). Finish the sign-in with the page's link.")]
     Loopback(std::io::ErrorKind),
@@ -290,6 +293,7 @@ impl SignInError {
             Self::Malformed(_) => "sign-in-malformed",
             Self::Expired => "sign-in-expired",
             Self::Loopback(_) => "loopback-unavailable",
+            Self::NotGranted => "sign-in-not-granted",
             Self::Cancelled => "sign-in-cancelled",
             Self::Closed => "session-closed",
         }
@@ -309,7 +313,7 @@ impl SignInError {
             | Self::Expired
             | Self::Loopback(_)
             | Self::Cancelled => Retry::SignIn,
-            Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,
+            Self::Configuration(_) | Self::Malformed(_) | Self::NotGranted | Self::Closed => Retry::Never,
         }
     }
 }

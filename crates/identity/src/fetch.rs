@@ -64,6 +64,11 @@ impl Reply {
         self.body.expose().iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
     }
 
+    /// Whether there is nothing to read.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.body.expose().iter().all(u8::is_ascii_whitespace)
+    }
+
     /// The tenant's clock (RFC 9110 §6.6.1).
     pub(crate) fn date(&self) -> Option<SystemTime> {
         httpdate::parse_http_date(self.text(header::DATE.as_str())?).ok()

@@ -34,6 +34,7 @@ pub mod lock;
 mod loopback;
 mod obstacle;
 mod profile;
+mod query;
 mod record;
 mod refresh;
 mod session;

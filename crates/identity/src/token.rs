@@ -90,6 +90,8 @@ pub(crate) struct Grant {
     pub(crate) access: Secret<String>,
     pub(crate) lifetime: Duration,
     pub(crate) id_token: Option<Secret<String>>,
+    /// What was granted, if that is not what was asked for (RFC 6749 §5.1).
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// Why there are no tokens in an answer.
@@ -177,7 +179,8 @@ impl Rest {
             Some(Value::String(token)) => Some(Secret::new(token)),
             _ => None,
         };
-        Ok(Grant { access, lifetime, id_token })
+        let scopes = self.0.get("scope").and_then(Value::as_str).map(|text| text.split(' ').map(str::to_owned).collect());
+        Ok(Grant { access, lifetime, id_token, scopes })
     }
 }
 

@@ -14,12 +14,36 @@ use crate::workspace;
 /// Letters of a string that may be a word of the protocol. Longer ones are contents.
 const LONGEST_WORD: usize = 40;
 
+const LINKS: [&str; 4] = [
+    "dev.callbox.desktop://callback?code=abc-123&state=Sg3ERjI5ZCGa_47QEnuGyyKk2oURsbU&iss=https%3A%2F%2Ftenant.example%2F",
+    "dev.callbox.desktop://callback?error=access_denied&error_description=User+did+not+authorize+the+request&state=s",
+    "http://127.0.0.1:51089/callback?code=a%2Bb+c&state=s&iss=https%3A%2F%2Ftenant.example",
+    " dev.callbox.desktop://callback/?state=s&code=c&scope=openid%20chat\r\n",
+];
+const LINK_WORDS: [&str; 10] =
+    ["code=", "state=", "iss=", "error=", "error_description=", "&", "%2F", "%00", "#", "dev.callbox.desktop://callback?"];
+
+const CHALLENGES: [&str; 5] = [
+    "Bearer realm=\"OAuth\", error=\"invalid_token\", resource_metadata=\"https://a.example/.well-known/oauth-protected-resource/x\"",
+    "Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\", Basic realm=\"simple\"",
+    "Negotiate YWJj==, DPoP algs=\"ES256 RS256\", error=\"use_dpop_nonce\"",
+    "Cloudflare-Access resource_metadata=\"https://a.example/m\"",
+    " ,, Basic , Bearer scope = \"chat email\"\t,",
+];
+const CHALLENGE_WORDS: [&str; 8] = ["Bearer ", "Basic", "realm=", "\"", "\\", ", ", "resource_metadata=", "=="];
+
 /// Writes the seeds of a target into `folder` and the dictionary beside it, whose path is the answer.
 pub(super) fn write(target: Target, folder: &Path) -> Result<PathBuf> {
     let mut seeds = BTreeSet::new();
     let mut words = BTreeSet::new();
-    for recording in recordings()? {
-        collect(target, &recording, &mut seeds, &mut words);
+    match target {
+        Target::Links => texts(&LINKS, &LINK_WORDS, &mut seeds, &mut words),
+        Target::Challenges => texts(&CHALLENGES, &CHALLENGE_WORDS, &mut seeds, &mut words),
+        Target::Frames | Target::Chunks | Target::Fold => {
+            for recording in recordings()? {
+                collect(target, &recording, &mut seeds, &mut words);
+            }
+        }
     }
     if target == Target::Fold {
         // Decisions, for the two ways to make a conversation of them.
@@ -34,6 +58,12 @@ pub(super) fn write(target: Target, folder: &Path) -> Result<PathBuf> {
     let dictionary = folder.with_extension("dict");
     fs::write(&dictionary, words.into_iter().collect::<String>())?;
     Ok(dictionary)
+}
+
+/// Seeds and words that stand here.
+fn texts(texts: &[&str], spelt: &[&str], seeds: &mut BTreeSet<Vec<u8>>, words: &mut BTreeSet<String>) {
+    seeds.extend(texts.iter().map(|text| text.as_bytes().to_vec()));
+    words.extend(spelt.iter().map(|word| format!("\"{}\"\n", word.bytes().map(|byte| format!("\\x{byte:02X}")).collect::<String>())));
 }
 
 /// The lines of each recording.

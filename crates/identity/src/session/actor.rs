@@ -1,6 +1,11 @@
 //! The actor: one loop, one owner of everything that a session remembers.
 
-use std::{future::Future, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use callbox_vault::{Kept, Secret, Vault, VaultError};
 use tokio::{
@@ -9,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    CallbackOutcome, Command, Config, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage,
+    CallbackOutcome, Command, Config, SessionState, SignInStage, SignOut, SignedOutReason, StartReply, Storage,
     flights::{Proof, Wings},
     refreshing::{Flight, Waiter},
     sharing::{Found, Sharing},
@@ -17,7 +22,7 @@ use super::{
 };
 use crate::{
     Account, AttemptId, DiscoveryError, Entropy, SignInError, TokenError,
-    attempts::Attempts,
+    attempts::{Attempts, Wish},
     discovery::Metadata,
     fetch::Reply,
     journal,
@@ -35,6 +40,8 @@ pub(super) struct Live {
     /// The number of this refresh token, see [`Record::generation`].
     pub(super) generation: u64,
     pub(super) held: Option<Held>,
+    /// What the tenant says that it has granted; else it is what was asked for.
+    pub(super) granted: Option<Vec<String>>,
     /// The fingerprint of an access token that an agent has refused: nobody gets it again.
     pub(super) refused: Option<u64>,
     /// None: the vault has not answered yet.
@@ -129,7 +136,9 @@ pub(super) struct Actor {
     pub(super) attempts: Attempts,
     pub(super) next_attempt: u64,
     /// Attempts that wait for the tenant's metadata.
-    pub(super) preparing: Vec<(AttemptId, oneshot::Sender<Result<SignInStart, SignInError>>)>,
+    pub(super) preparing: Vec<(AttemptId, Wish, StartReply)>,
+    /// How often more scopes were asked for, by what was missing.
+    pub(super) step_ups: HashMap<BTreeSet<String>, u32>,
     /// Attempts whose code is at the tenant.
     pub(super) exchanging: Vec<(AttemptId, oneshot::Sender<CallbackOutcome>)>,
     /// Attempts that have succeeded; the vault has not answered yet.
@@ -168,6 +177,7 @@ pub(super) async fn run(
         attempts: Attempts::default(),
         next_attempt: 0,
         preparing: Vec::new(),
+        step_ups: HashMap::new(),
         exchanging: Vec::new(),
         keeping: Vec::new(),
         waiters: Vec::new(),
@@ -202,7 +212,8 @@ pub(super) async fn run(
 impl Actor {
     fn command(&mut self, command: Command) {
         match command {
-            Command::Begin(reply) => self.begin(reply),
+            Command::Begin(reply) => self.begin(self.usual_wish(), reply),
+            Command::StepUp { missing, reply } => self.step_up(missing, reply),
             Command::Callback(link, reply) => self.callback(&link, reply),
             Command::Cancel => self.cancel(),
             Command::Loopback { attempt, redirect_uri, open, reply } => self.open_door(attempt, redirect_uri, open, reply),
@@ -264,7 +275,7 @@ impl Actor {
         let signing_in = |attempt, stage| SessionState::SigningIn { attempt, stage };
         if let Some((attempt, _)) = self.exchanging.last().or(self.keeping.last()) {
             signing_in(*attempt, SignInStage::Exchanging)
-        } else if let Some((attempt, _)) = self.preparing.last() {
+        } else if let Some((attempt, ..)) = self.preparing.last() {
             signing_in(*attempt, SignInStage::Preparing)
         } else if let Some(attempt) = self.attempts.newest() {
             signing_in(attempt, SignInStage::WaitingForBrowser)

@@ -8,6 +8,7 @@ use std::{
 use callbox_vault::Secret;
 use tokio::time::Instant;
 
+use super::owed::Revocation;
 use crate::{
     Account, Clock, DiscoveryError, IdTokenError, Profile, SignInError, Trouble,
     attempts::Attempt,
@@ -45,6 +46,7 @@ pub(super) struct Proof {
     /// The number of the refresh token: one more than the last that was kept.
     pub(super) generation: u64,
     pub(super) held: Held,
+    pub(super) granted: Vec<String>,
     pub(super) metadata: Arc<Metadata>,
 }
 
@@ -69,9 +71,9 @@ impl Wings {
         fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
     }
 
-    /// Makes a refresh token worthless (RFC 7009 §2). Whether the tenant says that it is.
-    pub(super) async fn revoke(&self, metadata: &Metadata, token: &Secret<String>) -> bool {
-        let Some(endpoint) = &metadata.revocation else { return false };
+    /// Makes a refresh token worthless (RFC 7009 §2).
+    pub(super) async fn revoke(&self, metadata: &Metadata, token: &Secret<String>) -> Revocation {
+        let Some(endpoint) = &metadata.revocation else { return Revocation::Refused };
         for _ in 0..2 {
             let form = Form::new(&[
                 ("client_id", Some(&self.profile.client_id)),
@@ -79,11 +81,17 @@ impl Wings {
                 ("token_type_hint", Some("refresh_token")),
             ]);
             match fetch(&self.http, Request::Post(endpoint.clone(), form)).await {
-                Ok(reply) => return reply.status == 200,
+                // A network's sign-in page has status 200 too.
+                Ok(reply) if reply.status == 200 && (reply.is_blank() || reply.begins_as_json()) => return Revocation::Done,
+                Ok(reply) if reply.status != 200 && reply.trouble(self.clock.now()).is_none() => return Revocation::Refused,
+                Ok(reply) => {
+                    tracing::info!(status = reply.status, "a refresh token could not be revoked");
+                    return Revocation::Unheard;
+                }
                 Err(trouble) => tracing::info!(code = trouble.code(), "a refresh token could not be revoked"),
             }
         }
-        false
+        Revocation::Unheard
     }
 
     /// Turns a code into a session (RFC 6749 §4.1.3, RFC 7636 §4.5), at the endpoints that were recorded with the attempt.
@@ -102,8 +110,9 @@ impl Wings {
         };
         match believed {
             Ok((account, grant)) => {
+                let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall);
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, held, metadata: attempt.metadata.clone() })
+                Ok(Proof { account, refresh: tokens.refresh, generation: 1, held, granted, metadata: attempt.metadata.clone() })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.

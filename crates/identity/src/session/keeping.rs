@@ -50,6 +50,7 @@ impl Actor {
             }
         }
         self.serve();
+        self.pay_what_is_owed();
         for reply in std::mem::take(&mut self.deferred) {
             self.sign_out(reply);
         }
@@ -63,8 +64,16 @@ impl Actor {
         };
         let Record { refresh, account, generation } = record;
         let unfinished = entry.is_open_for(&refresh).then(|| refresh.clone());
-        self.live =
-            Some(Live { account, refresh: Some(refresh), generation, held: None, refused: None, storage: Some(storage), custody: None });
+        self.live = Some(Live {
+            account,
+            refresh: Some(refresh),
+            generation,
+            held: None,
+            granted: None,
+            refused: None,
+            storage: Some(storage),
+            custody: None,
+        });
         self.session += 1;
         self.reason = None;
         // A process died over a refresh. If the tenant gives a grace period, it runs now.

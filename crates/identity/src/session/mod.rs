@@ -3,6 +3,7 @@
 mod actor;
 mod flights;
 mod keeping;
+mod owed;
 mod refreshing;
 mod sharing;
 mod sign_in;
@@ -109,6 +110,8 @@ pub enum CallbackOutcome {
 pub struct SignOut {
     /// The tenant has confirmed that the refresh token is worthless now.
     pub revoked: bool,
+    /// The tenant could not be reached. The token waits in the keychain, and is revoked at a later start or sign-in.
+    pub will_be_revoked: bool,
     /// Why the keychain may still hold the refresh token; `None` if it is gone.
     pub left_in_keychain: Option<VaultError>,
     /// The page that ends the browser's own session at the tenant, to be opened if the user wants that too.
@@ -124,20 +127,16 @@ pub struct Session {
     comes_back_here: bool,
 }
 
+/// Whoever wants to begin a sign-in.
+type StartReply = oneshot::Sender<Result<SignInStart, SignInError>>;
+
 enum Command {
-    Begin(oneshot::Sender<Result<SignInStart, SignInError>>),
+    Begin(StartReply),
     Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
-    Loopback {
-        attempt: AttemptId,
-        redirect_uri: String,
-        open: oneshot::Sender<()>,
-        reply: oneshot::Sender<Result<SignInStart, SignInError>>,
-    },
-    Token {
-        rejected: Option<u64>,
-        reply: oneshot::Sender<Result<AccessToken, TokenError>>,
-    },
+    StepUp { missing: Vec<String>, reply: StartReply },
+    Loopback { attempt: AttemptId, redirect_uri: String, open: oneshot::Sender<()>, reply: StartReply },
+    Token { rejected: Option<u64>, reply: oneshot::Sender<Result<AccessToken, TokenError>> },
     SignOut(oneshot::Sender<SignOut>),
 }
 
@@ -181,6 +180,18 @@ impl Session {
     /// When the tenant's metadata cannot be had, or the attempt is cancelled meanwhile.
     pub async fn begin_sign_in(&self) -> Result<SignInStart, SignInError> {
         let start = self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))?;
+        if self.comes_back_here { self.open_loopback(start.attempt).await } else { Ok(start) }
+    }
+
+    /// Prepares a sign-in that asks for more, because an agent has refused a token that lacks these scopes
+    /// ([`crate::Challenge::missing_scopes`]): for them and for all that was granted before. The session stays as it is until the sign-in has
+    /// succeeded. Show the person what is asked for: the agent has chosen it.
+    ///
+    /// # Errors
+    /// [`SignInError::NotGranted`] if the scopes are granted already, or were asked for three times; else as [`Session::begin_sign_in`].
+    pub async fn begin_step_up(&self, missing: &[String]) -> Result<SignInStart, SignInError> {
+        let missing = missing.to_vec();
+        let start = self.ask(|reply| Command::StepUp { missing, reply }).await.unwrap_or(Err(SignInError::Closed))?;
         if self.comes_back_here { self.open_loopback(start.attempt).await } else { Ok(start) }
     }
 
@@ -246,7 +257,7 @@ impl Session {
 
     /// Ends the session: forgets it here, revokes the refresh token at the tenant (RFC 7009).
     pub async fn sign_out(&self) -> SignOut {
-        let nothing = SignOut { revoked: false, left_in_keychain: None, browser_logout: None };
+        let nothing = SignOut { revoked: false, will_be_revoked: false, left_in_keychain: None, browser_logout: None };
         self.ask(Command::SignOut).await.unwrap_or(nothing)
     }
 

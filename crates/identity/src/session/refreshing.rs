@@ -225,6 +225,7 @@ impl Actor {
         let access = held.token.clone();
         if let Some(live) = self.live.as_mut() {
             live.held = Some(held);
+            live.granted = grant.scopes.or(live.granted.take());
         }
         self.leave_spare();
         self.flight = None;

@@ -6,24 +6,61 @@ use callbox_vault::Secret;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    CallbackOutcome, SignInStart, SignedOutReason,
+    CallbackOutcome, SignInStart, SignedOutReason, StartReply,
     actor::{Actor, Event, Live},
     flights::Proof,
 };
-use crate::{AttemptId, DiscoveryError, SignInError, Trouble, callback::Link, discovery::Metadata};
+use crate::{AttemptId, DiscoveryError, SignInError, Trouble, attempts::Wish, callback::Link, discovery::Metadata};
 
 /// For how long a tenant's metadata is not asked for again before a sign-in.
 const METADATA_AGE: Duration = Duration::from_secs(600);
 
+/// How often the person is sent to the browser for the same missing scopes.
+const MAX_STEP_UPS: u32 = 3;
+/// An agent that thinks of ever new ones does not fill the memory.
+const MAX_REMEMBERED: usize = 64;
+
 impl Actor {
-    pub(super) fn begin(&mut self, reply: oneshot::Sender<Result<SignInStart, SignInError>>) {
+    /// What a sign-in asks for.
+    pub(super) fn usual_wish(&self) -> Wish {
+        Wish { scopes: self.wings.profile.scopes.clone(), login_hint: None }
+    }
+
+    /// Asks for what was granted and what is missing, a few times for the same.
+    pub(super) fn step_up(&mut self, missing: Vec<String>, reply: StartReply) {
+        let Some(live) = &self.live else {
+            return self.begin(self.usual_wish(), reply);
+        };
+        let mut wish = self.usual_wish();
+        wish.login_hint.clone_from(&live.account.email);
+        let granted = live.granted.as_deref().unwrap_or(&self.wings.profile.scopes);
+        let lacks = missing.iter().any(|scope| !granted.contains(scope));
+        for scope in granted.iter().chain(&missing) {
+            if !wish.scopes.contains(scope) {
+                wish.scopes.push(scope.clone());
+            }
+        }
+        if self.step_ups.len() >= MAX_REMEMBERED {
+            self.step_ups.clear();
+        }
+        let times = self.step_ups.entry(missing.into_iter().collect()).or_default();
+        *times += 1;
+        // What is granted already is not what the agent lacks; and nobody is sent to the browser for the same again and again.
+        if !lacks || *times > MAX_STEP_UPS {
+            let _ = reply.send(Err(SignInError::NotGranted));
+            return;
+        }
+        self.begin(wish, reply);
+    }
+
+    pub(super) fn begin(&mut self, wish: Wish, reply: StartReply) {
         let attempt = AttemptId(self.next_attempt);
         self.next_attempt += 1;
         let known = self.metadata.as_ref().filter(|(_, since)| since.elapsed() < METADATA_AGE).map(|(metadata, _)| metadata.clone());
         match known {
-            Some(metadata) => self.open(attempt, &metadata, reply),
+            Some(metadata) => self.open(attempt, wish, &metadata, reply),
             None => {
-                self.preparing.push((attempt, reply));
+                self.preparing.push((attempt, wish, reply));
                 if self.preparing.len() == 1 {
                     let wings = self.wings.clone();
                     self.fly(async move { Event::Discovered(wings.discover().await) }, Event::Discovered(Err(Trouble::Crashed.into())));
@@ -36,13 +73,13 @@ impl Actor {
         match answer {
             Ok(metadata) => {
                 self.metadata = Some((metadata.clone(), Instant::now()));
-                for (attempt, reply) in std::mem::take(&mut self.preparing) {
-                    self.open(attempt, metadata, reply);
+                for (attempt, wish, reply) in std::mem::take(&mut self.preparing) {
+                    self.open(attempt, wish, metadata, reply);
                 }
             }
             Err(error) => {
                 tracing::info!(code = error.code(), "the tenant's metadata cannot be had");
-                for (_, reply) in std::mem::take(&mut self.preparing) {
+                for (.., reply) in std::mem::take(&mut self.preparing) {
                     self.failed(&error.clone().into());
                     let _ = reply.send(Err(error.clone().into()));
                 }
@@ -50,22 +87,16 @@ impl Actor {
         }
     }
 
-    fn open(&mut self, attempt: AttemptId, metadata: &Arc<Metadata>, reply: oneshot::Sender<Result<SignInStart, SignInError>>) {
+    fn open(&mut self, attempt: AttemptId, wish: Wish, metadata: &Arc<Metadata>, reply: StartReply) {
         // Nobody would open the page.
         if reply.is_closed() {
             return;
         }
-        let url = self.attempts.open(attempt, &self.wings.profile, metadata, &*self.entropy, Instant::now());
+        let url = self.attempts.open(attempt, &self.wings.profile, wish, metadata, &*self.entropy, Instant::now());
         let _ = reply.send(url.map(|url| SignInStart { attempt, url }));
     }
 
-    pub(super) fn open_door(
-        &mut self,
-        attempt: AttemptId,
-        redirect_uri: String,
-        open: oneshot::Sender<()>,
-        reply: oneshot::Sender<Result<SignInStart, SignInError>>,
-    ) {
+    pub(super) fn open_door(&mut self, attempt: AttemptId, redirect_uri: String, open: oneshot::Sender<()>, reply: StartReply) {
         let url = self.attempts.open_door(attempt, &self.wings.profile, redirect_uri, open, Instant::now());
         let _ = reply.send(url.unwrap_or(Err(SignInError::Expired)).map(|url| SignInStart { attempt, url }));
     }
@@ -122,10 +153,19 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, generation, held, metadata } = proof;
+        let Proof { account, refresh, generation, held, granted, metadata } = proof;
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
         self.cancel();
-        let old = self.live.replace(Live { account, refresh, generation, held: Some(held), refused: None, storage: None, custody: None });
+        let old = self.live.replace(Live {
+            account,
+            refresh,
+            generation,
+            held: Some(held),
+            granted: Some(granted),
+            refused: None,
+            storage: None,
+            custody: None,
+        });
         // A session of somebody else is not left behind at the tenant. One of the same person is: at some tenants, revoking it would end
         // the new one too.
         let same =
@@ -141,6 +181,7 @@ impl Actor {
         self.unread = false;
         self.keeping.push(mine);
         self.keep();
+        self.pay_what_is_owed();
         self.serve();
     }
 
@@ -161,7 +202,7 @@ impl Actor {
 
     pub(super) fn cancel(&mut self) {
         self.attempts.cancel();
-        for (_, reply) in std::mem::take(&mut self.preparing) {
+        for (.., reply) in std::mem::take(&mut self.preparing) {
             let _ = reply.send(Err(SignInError::Cancelled));
         }
     }

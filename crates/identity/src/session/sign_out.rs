@@ -6,7 +6,11 @@ use callbox_vault::{Secret, VaultError};
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::{CallbackOutcome, SignOut, actor::Actor};
+use super::{
+    CallbackOutcome, SignOut,
+    actor::Actor,
+    owed::{self, Revocation},
+};
 use crate::{SignInError, TokenError, discovery::Metadata};
 
 type Erased = Pin<Box<dyn Future<Output = Result<(), VaultError>> + Send>>;
@@ -48,7 +52,7 @@ impl Actor {
     }
 
     fn leave(&self, token: Option<Secret<String>>, reply: oneshot::Sender<SignOut>, erased: Erased) {
-        let wings = self.wings.clone();
+        let (wings, vault, owed) = (self.wings.clone(), self.vault.clone(), self.owed_key());
         let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
         tokio::spawn(async move {
             let left_in_keychain = erased.await.err();
@@ -56,12 +60,17 @@ impl Actor {
                 (None, Some(_)) => wings.discover().await.ok(),
                 (known, _) => known,
             };
-            let revoked = match (&metadata, &token) {
+            let revocation = match (&metadata, &token) {
                 (Some(metadata), Some(token)) => wings.revoke(metadata, token).await,
-                _ => false,
+                _ => Revocation::Unheard,
+            };
+            let revoked = revocation == Revocation::Done;
+            let will_be_revoked = match token.filter(|_| revocation == Revocation::Unheard) {
+                Some(token) => owed::owe(&vault, &owed, token, wings.clock.now()).await,
+                None => false,
             };
             let browser_logout = metadata.and_then(|metadata| logout_page(&metadata, &wings.profile.client_id));
-            let _ = reply.send(SignOut { revoked, left_in_keychain, browser_logout });
+            let _ = reply.send(SignOut { revoked, will_be_revoked, left_in_keychain, browser_logout });
         });
     }
 }

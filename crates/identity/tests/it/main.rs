@@ -11,4 +11,5 @@ mod refresh;
 mod sharing;
 mod sign_in;
 mod sign_out;
+mod step_up;
 mod world;

@@ -11,8 +11,8 @@ use crate::world::{ADA, HOUR, World, elapse, param, until, visit};
 #[tokio::test]
 async fn signing_out_empties_the_vault_revokes_and_names_the_browsers_page() {
     let world = World::signed_in().await;
-    let SignOut { revoked, left_in_keychain, browser_logout } = world.session.sign_out().await;
-    assert!(revoked);
+    let SignOut { revoked, will_be_revoked, left_in_keychain, browser_logout } = world.session.sign_out().await;
+    assert!(revoked && !will_be_revoked);
     assert_eq!(left_in_keychain, None);
     let page = browser_logout.unwrap();
     assert_eq!((page.path(), param(page.as_str(), "client_id").as_str()), ("/oidc/logout", world.sandbox.client_id()));
@@ -68,13 +68,33 @@ async fn signing_out_during_the_exchange_leaves_nobody_signed_in() {
 }
 
 #[tokio::test]
-async fn signing_out_offline_forgets_here_and_says_that_the_tenant_does_not_know() {
+async fn signing_out_offline_forgets_here_and_tells_the_tenant_at_the_next_start() {
+    for fault in [Fault::Drop, Fault::status(503), Fault::html(), Fault::redirect("https://portal.example/")] {
+        let world = World::signed_in().await;
+        world.control().always(Endpoint::Revoke, [fault.clone()]);
+        let out = world.session.sign_out().await;
+        assert_eq!((out.revoked, out.will_be_revoked), (false, true), "{fault:?}");
+        assert_eq!(world.state(), SessionState::SignedOut { reason: None });
+        assert!(world.keychain.entries().keys().all(|key| key.starts_with("revoke-")), "nobody is signed in by it");
+        // Still offline.
+        let before = world.requests(Endpoint::Revoke);
+        until(&world.restart(), |state| *state == SessionState::SignedOut { reason: None }).await;
+        world.control().until_requests(Endpoint::Revoke, before + 1).await;
+        assert_eq!(world.control().live_families(), 1);
+
+        world.control().clear(Endpoint::Revoke);
+        let _session = world.restart();
+        world.control().until(|| world.control().live_families() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_does_not_revoke_is_not_asked_again() {
     let world = World::signed_in().await;
-    world.control().always(Endpoint::Revoke, [Fault::Drop]);
+    world.control().always(Endpoint::Revoke, [Fault::json(400, &serde_json::json!({"error": "unsupported_token_type"}))]);
     let out = world.session.sign_out().await;
-    assert!(!out.revoked);
+    assert_eq!((out.revoked, out.will_be_revoked), (false, false));
     assert!(world.keychain.is_empty());
-    assert_eq!(world.state(), SessionState::SignedOut { reason: None });
 }
 
 #[tokio::test]
@@ -93,5 +113,5 @@ async fn signing_out_on_a_locked_keychain_says_what_is_left_and_removes_it_later
 async fn signing_out_signed_out_is_fine() {
     let world = World::new().await;
     let out = world.session.sign_out().await;
-    assert_eq!(out, SignOut { revoked: false, left_in_keychain: None, browser_logout: None });
+    assert_eq!(out, SignOut { revoked: false, will_be_revoked: false, left_in_keychain: None, browser_logout: None });
 }
