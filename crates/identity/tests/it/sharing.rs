@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use callbox_identity::{Config, Session, SessionState, SignedOutReason, Storage};
 use callbox_sandbox::{RefreshOutcome, SandboxConfig};
-use callbox_vault::VaultError;
+use callbox_vault::{Vault, VaultError};
 use tempfile::TempDir;
 
 use crate::{
@@ -14,7 +14,11 @@ use crate::{
 
 /// A session beside others, on clocks that agree.
 fn shared(world: &World, folder: &Path, clock: &Arc<Following>) -> Session {
-    let config = Config { clock: clock.clone(), ..config_for(&world.sandbox, world.keychain.vault()) };
+    shared_with(world.keychain.vault(), world, folder, clock)
+}
+
+fn shared_with(vault: Vault, world: &World, folder: &Path, clock: &Arc<Following>) -> Session {
+    let config = Config { clock: clock.clone(), ..config_for(&world.sandbox, vault) };
     Session::spawn_shared(config, folder.join("locks"))
 }
 
@@ -26,7 +30,8 @@ fn is_signed_in(state: &SessionState) -> bool {
 async fn signed_in() -> (World, TempDir, Arc<Following>) {
     let mut world = World::with(SandboxConfig::default()).await;
     let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Following::new()));
-    world.session = shared(&world, folder.path(), &clock);
+    // On the vault that [`World::settled`] waits for.
+    world.session = shared_with(world.vault.clone(), &world, folder.path(), &clock);
     let start = world.begin().await;
     world.session.handle_callback(&visit(&start.url, ADA).await).await;
     assert!(world.is_signed_in());
@@ -116,6 +121,7 @@ async fn a_process_that_ends_with_the_newest_token_leaves_the_others_the_older_o
 #[tokio::test]
 async fn a_keychain_that_was_put_back_to_an_earlier_state_is_noticed_before_its_token_is_used() {
     let (world, folder, clock) = signed_in().await;
+    world.settled().await;
     let earlier = world.keychain.entries();
     elapse(HOUR).await;
     world.session.access_token().await.unwrap();
