@@ -89,6 +89,25 @@ async fn login_csrf_gives_the_attacker_nothing() {
 }
 
 #[tokio::test]
+async fn a_code_of_another_tenant_is_presented_to_neither() {
+    for (setting, asked) in [(ResponseIss::On, 0), (ResponseIss::Off, 1)] {
+        let (honest, other) = (World::new().await, World::new().await);
+        honest.control().set_response_iss(setting.clone());
+        other.control().set_response_iss(setting.clone());
+        let (start, theirs) = (honest.begin().await, other.begin().await);
+        let code_of_theirs = visit(&theirs.url, ADA).await;
+        // As it is, it belongs to nobody here.
+        assert_eq!(honest.session.handle_callback(&code_of_theirs).await, CallbackOutcome::Ignored(Ignored::Unknown));
+        // Under our state it is from the wrong issuer, or, where no issuer is named, nothing that our tenant knows; theirs is not asked.
+        let mixed = code_of_theirs.replace(&param(&code_of_theirs, "state"), &param(start.url.as_str(), "state"));
+        let wanted = if setting == ResponseIss::On { SignInError::WrongIssuer } else { SignInError::CodeRejected };
+        assert_eq!(honest.session.handle_callback(&mixed).await, CallbackOutcome::Failed(wanted), "{setting:?}");
+        assert!(!honest.is_signed_in());
+        assert_eq!((honest.requests(Endpoint::Token), other.requests(Endpoint::Token)), (asked, 0), "{setting:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_issuer_must_be_named_where_the_tenant_says_that_it_names_it() {
     for (setting, accepted) in [
         (ResponseIss::On, true),

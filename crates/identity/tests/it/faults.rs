@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use callbox_identity::{Retry, Session, SessionState, SignedOutReason, TokenError};
-use callbox_sandbox::{Endpoint, Fault};
+use callbox_identity::{CallbackOutcome, Retry, Session, SessionState, SignedOutReason, Storage, TokenError};
+use callbox_sandbox::{Endpoint, Fault, SandboxConfig};
+use callbox_vault::VaultError;
 use serde_json::json;
 
 use crate::world::{World, config_for, elapse, until};
@@ -52,19 +53,92 @@ fn table() -> Vec<(Fault, &'static str, Retry)> {
     ]
 }
 
+/// How a session comes to ask for a token.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// The one it has is too old.
+    Refresh,
+    /// The app has been started.
+    Start,
+    /// An agent has refused the one it has.
+    Reconnect,
+}
+
 #[tokio::test]
 async fn nothing_but_invalid_grant_signs_out() {
-    let world = World::signed_in().await;
-    for (fault, code, retry) in table() {
-        world.control().always(Endpoint::Token, [fault.clone()]);
-        let error = world.refreshed().await.unwrap_err();
-        assert_eq!((error.code(), error.retry()), (code, retry), "{fault:?}");
-        assert!(world.is_signed_in(), "{fault:?}");
-        world.control().clear(Endpoint::Token);
-        elapse(Duration::from_secs(600)).await;
-        world.session.access_token().await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    for overlap in [Duration::ZERO, Duration::from_secs(30)] {
+        let mut world = World::signed_in_with(SandboxConfig { refresh_overlap: overlap, ..SandboxConfig::default() }).await;
+        for (fault, code, retry) in table() {
+            for way in [Way::Refresh, Way::Start, Way::Reconnect] {
+                let row = format!("{way:?} with an overlap of {overlap:?}: {fault:?}");
+                let token = world.session.access_token().await.unwrap_or_else(|error| panic!("{row}: {error}"));
+                world.control().always(Endpoint::Token, [fault.clone()]);
+                let answer = match way {
+                    Way::Refresh => world.refreshed().await,
+                    Way::Start => {
+                        world.session = world.restart();
+                        world.session.access_token().await
+                    }
+                    Way::Reconnect => world.session.access_token_after_rejection(&token).await,
+                };
+                let error = answer.unwrap_err();
+                assert_eq!((error.code(), error.retry()), (code, retry), "{row}");
+                assert!(world.is_signed_in(), "{row}");
+                world.control().clear(Endpoint::Token);
+                elapse(Duration::from_secs(600)).await;
+            }
+        }
+        world.session.access_token().await.unwrap();
+        assert_eq!(world.control().live_families(), 1);
     }
-    assert_eq!(world.control().live_families(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_is_one_whatever_the_tenant_answers() {
+    let world = World::new().await;
+    for (fault, ..) in table() {
+        assert_eq!(world.sign_in().await, CallbackOutcome::Completed, "{fault:?}");
+        world.control().always(Endpoint::Revoke, [fault.clone()]);
+        let out = world.session.sign_out().await;
+        assert_eq!((world.state(), out.left_in_keychain), (SessionState::SignedOut { reason: None }, None), "{fault:?}");
+        assert_eq!(world.session.access_token().await.unwrap_err(), TokenError::SignedOut);
+        assert!(world.keychain.entries().keys().all(|key| key.starts_with("revoke-")), "{fault:?}");
+        assert!(!(out.revoked && out.will_be_revoked), "{fault:?}");
+        world.control().clear(Endpoint::Revoke);
+    }
+}
+
+#[tokio::test]
+async fn a_keychain_in_any_state_signs_nobody_out() {
+    let late = VaultError::TimedOut(Duration::from_secs(5));
+    let failed = VaultError::Backend("it is on fire".to_owned());
+    for refusal in [VaultError::Locked, VaultError::Denied, VaultError::Unavailable, VaultError::Changed, late, failed] {
+        let world = World::signed_in().await;
+        world.keychain.refuse(Some(refusal.clone()));
+        // At the start, nobody is forgotten: it is told, and put right by itself.
+        let (vault, reason) = (world.keychain.vault(), Some(SignedOutReason::Keychain(refusal.clone())));
+        let started = Session::spawn(config_for(&world.sandbox, vault.clone()));
+        assert_eq!(until(&started, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason });
+        // A refresh and a reconnect go on in memory.
+        let token = world.refreshed().await.unwrap_or_else(|error| panic!("{refusal:?}: {error}"));
+        let only_here =
+            |state: &SessionState| matches!(state, SessionState::SignedIn { storage: Storage::SessionOnly(why), .. } if *why == refusal);
+        until(&world.session, only_here).await;
+        world.session.access_token_after_rejection(&token).await.unwrap_or_else(|error| panic!("{refusal:?}: {error}"));
+        assert!(world.is_signed_in(), "{refusal:?}");
+        assert_eq!(world.control().live_families(), 1, "{refusal:?}");
+        // When it works again, the newest is in it, and a sign-out says what it left while it does not.
+        world.keychain.refuse(None);
+        world.settled().await;
+        until(&world.session, |state| matches!(state, SessionState::SignedIn { storage: Storage::Keychain, .. })).await;
+        world.keychain.refuse(Some(refusal.clone()));
+        let out = world.session.sign_out().await;
+        assert_eq!((out.revoked, out.left_in_keychain), (true, Some(refusal.clone())));
+        assert_eq!(world.state(), SessionState::SignedOut { reason: None });
+        world.keychain.refuse(None);
+        world.settled().await;
+        assert!(world.keychain.is_empty(), "{refusal:?}");
+    }
 }
 
 #[tokio::test]
@@ -140,7 +214,7 @@ async fn invalid_grant_signs_out_softly() {
     let requests = world.requests(Endpoint::Token);
     assert_eq!(world.session.access_token().await.unwrap_err(), TokenError::SignedOut);
     assert_eq!(world.requests(Endpoint::Token), requests, "a dead token is not presented again");
-    assert_eq!(world.sign_in().await, callbox_identity::CallbackOutcome::Completed);
+    assert_eq!(world.sign_in().await, CallbackOutcome::Completed);
 }
 
 #[tokio::test]

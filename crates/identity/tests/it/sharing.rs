@@ -183,3 +183,28 @@ async fn a_token_that_the_keychain_did_not_take_is_not_given_up_for_the_older_on
     session.access_token().await.unwrap();
     assert_eq!(outcomes(&world), [1, 2, 3].map(|generation| (generation, RefreshOutcome::Rotated)));
 }
+
+#[tokio::test]
+async fn a_disk_that_takes_no_journal_and_has_no_locks_costs_no_session() {
+    // A file where the folder should be; and a folder where the journal should be written.
+    for broken in ["locks", "locks/session"] {
+        let (world, clock) = (World::signed_in().await, Arc::new(Following::new()));
+        let folder = tempfile::tempdir().unwrap();
+        if broken == "locks" {
+            std::fs::write(folder.path().join("locks"), "").unwrap();
+        } else {
+            let name = world.keychain.entries().into_keys().next().unwrap();
+            std::fs::create_dir_all(folder.path().join("locks").join(format!("{name}.journal.new"))).unwrap();
+        }
+        let session = shared(&world, folder.path(), &clock);
+        session.access_token().await.unwrap();
+        for _ in 0..2 {
+            elapse(HOUR).await;
+            session.access_token().await.unwrap_or_else(|error| panic!("{broken}: {error}"));
+        }
+        assert_eq!(outcomes(&world), [1, 2, 3].map(|generation| (generation, RefreshOutcome::Rotated)), "{broken}");
+        let again = shared(&world, folder.path(), &clock);
+        again.access_token().await.unwrap_or_else(|error| panic!("{broken}: {error}"));
+        assert!(is_signed_in(&again.state().borrow()), "{broken}");
+    }
+}
