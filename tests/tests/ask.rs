@@ -108,6 +108,26 @@ async fn each_line_of_json_is_an_object_also_while_the_connection_is_lost_and_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_in_one_conversation_each_has_its_own_answer() {
+    let world = world().await;
+    world.control().hold_after(20);
+    let first = world.ask(["--conversation", "both", "stream 60"]).unwrap();
+    world.control().until_held().await;
+    let second = world.ask(["--conversation", "both", "--json", "stream 5"]).unwrap();
+    second.until("it is sent", |output| output.contains(r#""type":"sent""#)).await.unwrap();
+    world.control().release();
+    let (first, second) = (first.ended().await.unwrap(), second.ended().await.unwrap());
+    assert_eq!((first.exit, first.output), (Some(0), format!("{}\n", counted(60))));
+    let lines: Vec<Value> = second.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: String = lines.iter().filter(|line| line["type"] == "text").map(|line| line["delta"].as_str().unwrap()).collect();
+    // The agent stores both messages first, so by their places the first answer would be the second one's, too.
+    let stored = world.control().messages("both");
+    let roles: Vec<&str> = stored.iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["user", "user", "assistant", "assistant"]);
+    assert_eq!((second.exit, told), (Some(0), text(&stored[3])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_asks_is_denied_without_a_terminal_unless_it_is_allowed_by_its_name() {
     let world = world().await;
     let ended = ask(&world, &["--conversation", "no", "--allow", "getWeathe", "--allow", "GETWEATHER", "weather in Paris"]).await;

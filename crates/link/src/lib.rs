@@ -41,7 +41,7 @@ pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
 pub use net::{ClientError, Network, Wire, http_client, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
-pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Status, ThreadSnapshot};
+pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Reply, Status, ThreadSnapshot};
 pub use timing::Timing;
 pub use tokens::TokenSource;
 pub use tools::{ClientTool, ToolHandler};

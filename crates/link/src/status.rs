@@ -20,6 +20,15 @@ pub struct Status {
     pub error: Option<TurnError>,
     /// The agent is being asked for its messages once more: those that are shown may lack the end of the last turn.
     pub refetching: bool,
+    /// What the agent has written in answer to own messages, the last few, newest first.
+    pub replies: Vec<Reply>,
+}
+
+/// An own message and the agent's message that answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub message_id: String,
+    pub reply_id: String,
 }
 
 /// The connection.

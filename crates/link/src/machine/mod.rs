@@ -8,6 +8,7 @@ mod answers;
 mod connect;
 mod outbox;
 mod renewal;
+mod replies;
 mod rework;
 mod shown;
 mod tools;
@@ -27,6 +28,7 @@ use self::{
     connect::Phase,
     outbox::{Change, Outbox, Outgoing},
     renewal::Renewal,
+    replies::Replies,
     rework::Rework,
     shown::Shown,
     tools::Tools,
@@ -89,6 +91,7 @@ pub(crate) struct Machine {
     outbox: Outbox,
     answers: Answers,
     tools: Tools,
+    replies: Replies,
     /// A change of the conversation that the agent has not confirmed.
     rework: Option<Rework>,
     shown: Shown,
@@ -124,6 +127,7 @@ impl Machine {
             outbox: Outbox::default(),
             answers: Answers::default(),
             tools: Tools::new(tools),
+            replies: Replies::default(),
             rework: None,
             shown: Shown::default(),
             phase: Phase::Parked,
@@ -185,6 +189,7 @@ impl Machine {
             decisions: self.answers.decisions(),
             error: self.error.clone(),
             refetching: self.questions.refetches(),
+            replies: self.replies.begun(),
         }
     }
 
@@ -302,6 +307,7 @@ impl Machine {
             && let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now)
         {
             self.error = None;
+            self.replies.ask(&outgoing.request_id, &outgoing.message.id);
             let frame = self.submit(outgoing);
             self.write(&frame);
             self.questions.expect(now + self.timing.first_answer);

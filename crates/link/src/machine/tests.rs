@@ -7,7 +7,9 @@ use callbox_protocol::{ServerFrame, UiMessage, apply};
 use serde_json::{Value, json};
 
 use super::{Effect, Lease, Machine, Moment, Presence};
-use crate::{ClientTool, CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Timing, TurnError};
+use crate::{
+    ClientTool, CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Reply, Timing, TurnError,
+};
 
 mod connecting;
 mod delivering;

@@ -120,6 +120,7 @@ impl Machine {
         self.look_for_rework(frame);
         self.take_answer(frame, now);
         self.fold(frame, now);
+        self.replies.look(&self.conversation);
         self.expect_more(frame, now);
         self.run_tools(now);
         self.look_after_token(now);

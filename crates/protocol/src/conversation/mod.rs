@@ -85,6 +85,12 @@ impl Conversation {
         &self.turn
     }
 
+    /// The id of the message that is being written in this turn, as soon as there is something of it.
+    pub fn written_in(&self, request_id: &str) -> Option<&str> {
+        let running = self.running.iter().find(|running| running.id == request_id)?;
+        running.stream.target.as_deref().filter(|target| self.list.position(target).is_some())
+    }
+
     /// The tool calls that wait for a decision which nobody has taken, oldest first.
     pub fn undecided(&self) -> impl Iterator<Item = &ToolPart> {
         self.messages().iter().flat_map(UiMessage::tools).filter(|tool| tool.awaits_decision())

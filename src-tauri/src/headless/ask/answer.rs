@@ -43,13 +43,16 @@ pub(super) struct Answer {
     /// The message that is answered.
     message_id: String,
     messages: Vec<UiMessage>,
+    /// The message that answers it, as far as the link knows.
+    reply_id: Option<String>,
+    settled: bool,
     told: HashMap<Place, Told>,
 }
 
 impl Answer {
     /// The answer to this message, in a conversation that looked like this before.
     pub(super) fn to(message_id: String, messages: Vec<UiMessage>) -> Self {
-        Self { message_id, messages, told: HashMap::new() }
+        Self { message_id, messages, reply_id: None, settled: false, told: HashMap::new() }
     }
 
     /// Takes changes of the conversation in. False if they do not fit it.
@@ -62,10 +65,27 @@ impl Answer {
         self.messages.iter().any(|message| message.id == self.message_id)
     }
 
-    /// The agent's messages after ours, up to the next one of a person. Where somebody else spoke before the agent answered, the answer comes
-    /// after that.
+    /// The agent has begun this message in answer to ours.
+    pub(super) fn begun(&mut self, reply_id: &str) {
+        if self.reply_id.as_deref() != Some(reply_id) {
+            self.reply_id = Some(reply_id.to_owned());
+        }
+    }
+
+    /// Nothing is being written now, so the place in the list may tell what the agent has not.
+    pub(super) fn settled(&mut self, settled: bool) {
+        self.settled = settled;
+    }
+
+    /// The answer: the message that was begun for ours. If none is known and nothing is being written, the agent's messages after ours, up to
+    /// the next one of a person; where somebody else spoke before the agent did, after that.
     pub(super) fn messages(&self) -> &[UiMessage] {
-        let Some(own) = self.messages.iter().rposition(|message| message.id == self.message_id) else { return &[] };
+        let begun = |id: &String| self.messages.iter().position(|message| message.id == *id);
+        if let Some(at) = self.reply_id.as_ref().and_then(begun) {
+            return &self.messages[at..=at];
+        }
+        let own = self.messages.iter().rposition(|message| message.id == self.message_id).filter(|_| self.settled);
+        let Some(own) = own else { return &[] };
         let after = &self.messages[own + 1..];
         let begin = after.iter().position(|message| message.role == Role::Assistant).unwrap_or(after.len());
         let answer = &after[begin..];
@@ -159,6 +179,7 @@ mod tests {
         assert!(!answer.has_message());
         assert!(answer.apply(vec![MessageOp::Insert { index: 2, message: UiMessage::user("own", "hi") }]));
         assert!(answer.has_message() && answer.messages().is_empty());
+        answer.settled(true);
         answer
     }
 
@@ -228,6 +249,14 @@ mod tests {
         let assistant = |id: &str| message(json!({"id": id, "role": "assistant", "parts": []}));
         let list = [UiMessage::user("other", "me too"), assistant("b"), assistant("c"), UiMessage::user("next", "and"), assistant("d")];
         assert!(answer.apply(list.into_iter().enumerate().map(|(n, message)| MessageOp::Insert { index: 3 + n, message }).collect()));
-        assert_eq!(answer.messages().iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+        let ids = |answer: &Answer| answer.messages().iter().map(|message| message.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&answer), ["b", "c"]);
+        answer.settled(false);
+        assert!(ids(&answer).is_empty(), "it may be somebody else's that is being written");
+        answer.begun("d");
+        assert_eq!(ids(&answer), ["d"], "the link knows better");
+        answer.begun("gone");
+        answer.settled(true);
+        assert_eq!(ids(&answer), ["b", "c"], "what has another name now is found by its place");
     }
 }

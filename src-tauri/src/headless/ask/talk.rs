@@ -317,7 +317,13 @@ impl State {
         if let Some(status) = update.status {
             self.status = status;
         }
-        self.answer.apply(update.ops)
+        let fits = self.answer.apply(update.ops);
+        if let Some(reply) = self.status.replies.iter().find(|reply| reply.message_id == self.message) {
+            self.answer.begun(&reply.reply_id);
+        }
+        let quiet = self.is_quiet();
+        self.answer.settled(quiet);
+        fits
     }
 
     /// The agent has the message, and nothing goes on.

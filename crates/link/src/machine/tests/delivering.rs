@@ -26,6 +26,27 @@ fn a_message_is_written_alone_and_is_a_delivery_until_the_agent_answers() {
 }
 
 #[test]
+fn it_is_known_which_message_answers_ours_whoever_else_is_answered_meanwhile() {
+    let mut table = Table::online(vec![user("u1", "from another client")]);
+    let begin = |table: &mut Table, request: &str, message: &str| {
+        table.frame(&chunk(request, 0, &json!({"type": "start", "messageId": message})));
+        table.frame(&chunk(request, 1, &json!({"type": "text-start", "id": "0"})));
+        table.frame(&chunk(request, 2, &json!({"type": "text-delta", "id": "0", "delta": message})));
+    };
+    begin(&mut table, "theirs", "a1");
+    let id = table.send("and mine").unwrap();
+    let (request, _) = submitted(&table.written()[0]);
+    table.frame(&chunk("theirs", 3, &json!({"type": "text-delta", "id": "0", "delta": " goes on"})));
+    assert_eq!(table.machine.status().replies, []);
+    table.frame(&done("theirs", &["a1"]));
+    begin(&mut table, &request, "a2");
+    let reply = Reply { message_id: id, reply_id: "a2".to_owned() };
+    assert_eq!(table.machine.status().replies, std::slice::from_ref(&reply));
+    table.frame(&done(&request, &["a2"]));
+    assert_eq!(table.machine.status().replies, [reply], "and stays known");
+}
+
+#[test]
 fn what_cannot_be_sent_is_told_at_once() {
     let mut table = Table::online(vec![]);
     assert_eq!(table.send(" \n\t"), Err(CommandError::Empty));
