@@ -29,7 +29,7 @@ Exit codes:
   74  the output cannot be written
   77  nobody is signed in")]
 pub(crate) struct StatusOptions {
-    /// The agent and tenant, as a TOML file (default: the installed profile).
+    /// The agent and tenant, as a TOML file (default: that of the agent that was added last, else the installed one).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 
@@ -54,7 +54,7 @@ Exit codes:
   66  the profile cannot be read
   69  the keychain did not let go of the sign-in, or the tenant could not be told; stderr says which")]
 pub(crate) struct LogoutOptions {
-    /// The agent and tenant, as a TOML file (default: the installed profile).
+    /// The agent and tenant, as a TOML file (default: that of the agent that was added last, else the installed one).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 }

@@ -56,7 +56,7 @@ pub(crate) struct Options {
     #[arg(value_name = "TEXT")]
     pub text: String,
 
-    /// The agent and tenant to use, as a TOML file (default: the installed profile).
+    /// The agent and tenant to use, as a TOML file (default: that of the agent that was added last, else the installed one).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 
