@@ -1,6 +1,8 @@
 //! The form in which the agent stores what it streamed (notes 4.5 and 7.1). The fold ends in this form, so that a conversation
 //! looks the same before and after it is loaded again.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::json::Object;
@@ -88,9 +90,7 @@ fn shorten(tool: &mut ToolPart) -> bool {
     if tool.provider_executed != Some(true) || matches!(tool.tool_name.as_str(), "web_search" | "web_fetch") {
         return false;
     }
-    for value in [&mut tool.input, &mut tool.output].into_iter().flatten() {
-        shorten_value(value);
-    }
+    tool.input.iter_mut().chain(tool.output.as_mut().map(Arc::make_mut)).for_each(shorten_value);
     // Seldom, and hardly ever much to look at.
     true
 }

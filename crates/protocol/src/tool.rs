@@ -1,5 +1,7 @@
 //! [`ToolPart`]: a tool call and where it stands.
 
+use std::sync::Arc;
+
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -20,8 +22,8 @@ pub struct ToolPart {
     pub state: ToolState,
     /// The arguments; a best guess while they are being written. `Some(Value::Null)` is a `null` that was there.
     pub input: Option<Value>,
-    /// The result.
-    pub output: Option<Value>,
+    /// The result. Often the largest part of a message, so that copies of the call share it.
+    pub output: Option<Arc<Value>>,
     /// Why it failed; untrusted.
     pub error_text: Option<String>,
     /// The question to the user, and the answer once there is one.
@@ -159,7 +161,7 @@ impl ToolPart {
             dynamic,
             state: take_string(&mut object, "state").unwrap_or_default().into(),
             input: object.remove("input"),
-            output: object.remove("output"),
+            output: object.remove("output").map(Arc::new),
             error_text: take_string(&mut object, "errorText"),
             approval: take_approval(&mut object),
             title: take_string(&mut object, "title"),
@@ -206,7 +208,7 @@ impl Serialize for ToolPart {
         map.serialize_entry("toolCallId", &self.tool_call_id)?;
         map.serialize_entry("state", &self.state)?;
         entry(&mut map, "input", &self.input)?;
-        entry(&mut map, "output", &self.output)?;
+        entry(&mut map, "output", &self.output.as_deref())?;
         entry(&mut map, "errorText", &self.error_text)?;
         entry(&mut map, "approval", &self.approval)?;
         entry(&mut map, "title", &self.title)?;

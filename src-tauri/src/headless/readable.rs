@@ -54,9 +54,9 @@ fn write_message(output: &mut impl Write, message: &UiMessage) -> io::Result<()>
 
 fn write_tool(output: &mut impl Write, tool: &ToolPart) -> io::Result<()> {
     indented(output, &format!("(tool) {}: {}", tool.tool_name, tool.state.as_str()))?;
-    let field = |name: &str, value: &Option<Value>| value.as_ref().map(|value| format!("  {name}: {value}"));
+    let field = |name: &str, value: Option<&Value>| value.map(|value| format!("  {name}: {value}"));
     let error = tool.error_text.as_ref().map(|text| format!("  error: {text}"));
-    for line in [field("input", &tool.input), field("output", &tool.output), error].into_iter().flatten() {
+    for line in [field("input", tool.input.as_ref()), field("output", tool.output.as_deref()), error].into_iter().flatten() {
         indented(output, &line)?;
     }
     Ok(())

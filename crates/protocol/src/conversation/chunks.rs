@@ -3,6 +3,8 @@
 //!
 //! The one difference is arguments that are still being written: the agent keeps none, the fold shows what can be read of them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::chunk::{Chunk, Data};
@@ -79,7 +81,7 @@ impl Fold<'_> {
             }
             Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputAvailable, |tool| {
                 tool.state = ToolState::OutputAvailable;
-                tool.output = chunk.output;
+                tool.output = chunk.output.map(Arc::new);
                 if let Some(preliminary) = chunk.preliminary {
                     tool.extra.insert("preliminary".to_owned(), Value::Bool(preliminary));
                 }

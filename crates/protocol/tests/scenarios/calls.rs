@@ -196,7 +196,7 @@ fn a_better_result_replaces_a_result_and_never_a_failure_or_a_denial() {
         }
         let call = conversation.messages()[0].tool("c").unwrap();
         assert_eq!(call.state.as_str(), state);
-        assert_eq!(call.output.clone().unwrap_or_default(), output);
+        assert_eq!(call.output.as_deref().cloned().unwrap_or_default(), output);
     }
 }
 

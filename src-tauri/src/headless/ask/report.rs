@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn on_one_screen_remarks_have_lines_of_their_own() {
-        let call = ToolPart { state: ToolState::OutputAvailable, output: Some(json!({"x": "\u{9b}"})), ..ToolPart::new("1", "clock") };
+        let call =
+            ToolPart { state: ToolState::OutputAvailable, output: Some(json!({"x": "\u{9b}"}).into()), ..ToolPart::new("1", "clock") };
         let (output, errors) = said(false, true, |report| {
             report.news(&[text((0, 0), "one", false), News::Tool(Box::new(call)), text((0, 0), " two", false)]).unwrap();
             report.end(0, &[]).unwrap();
