@@ -7,6 +7,8 @@ use serde_json::Value;
 pub(crate) fn partial(text: &str) -> Option<Value> {
     let mut open = Vec::new();
     let (mut in_string, mut escaped) = (false, false);
+    // What stands between values, last of all.
+    let mut last = ' ';
     // Where the text could be cut off and closed, from the earliest to the latest; two are enough.
     let mut cuts: [Option<(usize, usize)>; 2] = [None, None];
     for (at, character) in text.char_indices() {
@@ -18,6 +20,9 @@ pub(crate) fn partial(text: &str) -> Option<Value> {
                 _ => {}
             }
             continue;
+        }
+        if "{}[],:".contains(character) {
+            last = character;
         }
         match character {
             '"' => in_string = true,
@@ -52,7 +57,13 @@ pub(crate) fn partial(text: &str) -> Option<Value> {
         }
         closed(&format!("{body}\""), open.len())
     };
-    let here = if in_string { cut_string() } else { closed(text.trim_end(), open.len()) };
+    // A key that is being written, or one without a value, can only be left out.
+    let in_key = open.last() == Some(&'}') && matches!(last, '{' | ',');
+    let here = match in_string {
+        _ if in_key => None,
+        true => cut_string(),
+        false => closed(text.trim_end(), open.len()),
+    };
     here.or_else(|| {
         cuts.iter().rev().flatten().find_map(|(end, depth)| {
             // The brackets that were open at the cut are those at the bottom of the stack, if none was closed since.
