@@ -187,7 +187,7 @@ fn ordinary(bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < SHORT {
         match bytes.get(at) {
-            Some(byte) if !special(*byte) => at += 1,
+            Some(byte) if !SPECIAL[usize::from(*byte)] => at += 1,
             _ => return at,
         }
     }
@@ -199,9 +199,21 @@ const SHORT: usize = 16;
 /// Bytes that are looked at together.
 const BLOCK: usize = 32;
 
-fn special(byte: u8) -> bool {
+/// Ends a run of ordinary bytes.
+const fn special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
+
+/// [`special`], for one byte at a time.
+const SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = special(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// [`ordinary`], of which it is known that it is at least [`SHORT`].
 fn ordinary_at_length(bytes: &[u8]) -> usize {

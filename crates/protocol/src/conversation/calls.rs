@@ -12,6 +12,7 @@ use crate::tool::{Approval, ToolPart, ToolState};
 
 use super::chunks::Fold;
 use super::merge::rank;
+use super::running::Arguments;
 
 impl Fold<'_> {
     fn tool(&self, call: &str) -> Option<(usize, &ToolPart)> {
@@ -45,7 +46,10 @@ impl Fold<'_> {
         if self.tool(call).is_none_or(|(_, tool)| tool.state != ToolState::InputStreaming) {
             return;
         }
-        let written = self.stream.arguments.entry(call.to_owned()).or_default();
+        if !self.stream.arguments.contains_key(call) {
+            self.stream.arguments.insert(call.to_owned(), Arguments::default());
+        }
+        let Some(written) = self.stream.arguments.get_mut(call) else { return };
         written.text.push_str(delta);
         let readable = if let Some(whole) = whole {
             Some(whole.clone())

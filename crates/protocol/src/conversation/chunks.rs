@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::chunk::{Chunk, Data};
-use crate::json::merge;
+use crate::chunk::{Chunk, Data, File, SourceDocument, SourceUrl};
+use crate::json::{Object, merge};
 use crate::message::UiMessage;
-use crate::part::{Part, ReasoningPart, StreamState, TextPart};
+use crate::part::{FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, StreamState, TextPart};
 use crate::tool::ToolState;
 
 use super::list::List;
@@ -95,22 +95,18 @@ impl Fold<'_> {
                     tool.state = ToolState::OutputDenied;
                 }
             }),
-            Chunk::SourceUrl(chunk) => self.push(whole(
-                "source-url",
-                &[("sourceId", text(&chunk.source_id)), ("url", text(&chunk.url))],
-                &[("title", chunk.title.as_deref().map(text)), ("providerMetadata", chunk.provider_metadata.clone())],
-            )),
-            Chunk::SourceDocument(chunk) => self.push(whole(
-                "source-document",
-                &[("sourceId", text(&chunk.source_id)), ("mediaType", text(&chunk.media_type))],
-                &[
-                    ("title", chunk.title.as_deref().map(text)),
-                    ("filename", chunk.filename.as_deref().map(text)),
-                    ("providerMetadata", chunk.provider_metadata.clone()),
-                ],
-            )),
-            Chunk::File(chunk) => {
-                self.push(whole("file", &[("mediaType", text(&chunk.media_type)), ("url", text(&chunk.url))], &[]));
+            Chunk::SourceUrl(SourceUrl { source_id, url, title, provider_metadata, .. }) => {
+                self.push(Part::SourceUrl(SourceUrlPart { source_id, url, title, extra: attached(provider_metadata) }));
+            }
+            Chunk::SourceDocument(SourceDocument { source_id, media_type, title, filename, provider_metadata, .. }) => {
+                let extra = attached(provider_metadata);
+                self.push(match title {
+                    Some(title) => Part::SourceDocument(SourceDocumentPart { source_id, media_type, title, filename, extra }),
+                    None => untitled(&source_id, &media_type, filename, extra),
+                });
+            }
+            Chunk::File(File { media_type, url, .. }) => {
+                self.push(Part::File(FilePart { media_type, url, filename: None, extra: Object::new() }));
             }
             Chunk::Data(chunk) => self.data(&chunk),
             // Not stored by the agent, so not shown either.
@@ -247,9 +243,7 @@ impl Fold<'_> {
     pub(super) fn write_signature(&mut self) {
         let (Some(signature), Some(at)) = (self.stream.signature.take(), self.at()) else { return };
         let Some(part) = self.last(Kind::Reasoning) else { return };
-        let Some(mut value) = self.parts().get(part).cloned() else { return };
-        attach(&mut value, &signature);
-        self.list.set_part(at, part, value);
+        self.list.change_part(at, part, |part| attach(part, &signature));
     }
 
     /// A continuation goes on with the reasoning that was cut off, if that is what the message ends in.
@@ -276,7 +270,7 @@ impl Fold<'_> {
             return;
         }
         let id = chunk.extra.get("id").filter(|id| !id.is_null());
-        let part = whole(&chunk.kind, &[], &[("id", id.cloned()), ("data", chunk.data.clone())]);
+        let part = whole(&chunk.kind, &[("id", id.cloned()), ("data", chunk.data.clone())]);
         let same = |known: &Part| {
             let Part::Data(known) = known else { return false };
             let known_id = known.id.as_deref().map(text).or_else(|| known.extra.get("id").cloned());
@@ -296,11 +290,31 @@ pub(super) fn sign(message: &mut UiMessage, signature: &Value) {
     }
 }
 
-fn attach(part: &mut Part, signature: &Value) {
-    let Part::Reasoning(reasoning) = part else { return };
-    let mut signed = reasoning.extra.get("providerMetadata").cloned();
+/// Whether the part is another one then.
+fn attach(part: &mut Part, signature: &Value) -> bool {
+    let Part::Reasoning(reasoning) = part else { return false };
+    let before = reasoning.extra.get("providerMetadata");
+    let mut signed = before.cloned();
     merge(&mut signed, signature);
+    let changed = signed.as_ref() != before;
     reasoning.extra.extend(signed.map(|signed| ("providerMetadata".to_owned(), signed)));
+    changed
+}
+
+/// What a provider attached to a part that comes whole.
+fn attached(metadata: Option<Value>) -> Object {
+    metadata.into_iter().map(|metadata| ("providerMetadata".to_owned(), metadata)).collect()
+}
+
+/// A document without a title is stored as it is, and is none by the books.
+fn untitled(source_id: &str, media_type: &str, filename: Option<String>, extra: Object) -> Part {
+    let mut part = Object::new();
+    for (key, value) in [("type", "source-document"), ("sourceId", source_id), ("mediaType", media_type)] {
+        part.insert(key.to_owned(), text(value));
+    }
+    part.extend(filename.map(|filename| ("filename".to_owned(), Value::String(filename))));
+    part.extend(extra);
+    Part::Unknown(Value::Object(part))
 }
 
 fn text(text: &str) -> Value {
@@ -308,8 +322,7 @@ fn text(text: &str) -> Value {
 }
 
 /// A part that comes whole.
-fn whole(kind: &str, required: &[(&str, Value)], optional: &[(&str, Option<Value>)]) -> Part {
-    let required = required.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
-    let optional = optional.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
-    Part::from_value(Value::Object([("type".to_owned(), text(kind))].into_iter().chain(required).chain(optional).collect()))
+fn whole(kind: &str, fields: &[(&str, Option<Value>)]) -> Part {
+    let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
+    Part::from_value(Value::Object([("type".to_owned(), text(kind))].into_iter().chain(fields).collect()))
 }
