@@ -96,7 +96,7 @@ impl<'a> Scanner<'a> {
     #[allow(clippy::option_option, reason = "an end is no failure")]
     fn key(&mut self) -> Option<Option<&'a str>> {
         if let Some(rest) = self.rest.strip_prefix('}') {
-            return (!self.first && rest.trim_ascii().is_empty()).then_some(None);
+            return (!self.first && rest.trim_start_matches([' ', '\n', '\r', '\t']).is_empty()).then_some(None);
         }
         if !std::mem::take(&mut self.first) {
             self.eat(",")?;
@@ -277,6 +277,8 @@ mod tests {
             "{\"type\":\"cf_agent_use_chat_response\",\"id\":\"a\nb\"}",
             r#"{"type":"cf_agent_use_chat_response","id":"r",}"#,
             r#"{"type":"cf_agent_use_chat_response","id":"r"}{}"#,
+            // A form feed is space in many languages, and not in JSON.
+            "{\"type\":\"cf_agent_use_chat_response\",\"id\":\"r\"}\n\u{c}",
             r#"{"type":"cf_agent_use_chat_response"}"#,
             r#"{"type":"cf_agent_chat_clear","id":"r"}"#,
             r#"{"type":"cf_agent_use_chat_response","id":"r"} "#,
