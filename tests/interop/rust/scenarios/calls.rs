@@ -93,6 +93,31 @@ async fn newest_both_clients_decide_at_once() {
     room.settled("the answer after it", answered(2, "Done so.")).await;
 }
 
+/// Two questions at once, one for each client; the agent goes on when both are answered.
+#[tokio::test]
+async fn newest_each_client_decides_one_of_two_questions() {
+    let mut room = Room::new(Newest, "two-questions").await;
+    let questions = json!([{"call": "ask", "input": {"n": 1}}, {"call": "ask", "input": {"n": 2}}]);
+    room.ours.link.send(script(&json!([questions, [{"text": ["Done so."]}]]))).await.unwrap();
+    let stored = room.agree("two questions", |stored| json!(stored).to_string().matches("approval-requested").count() == 2).await;
+    let parts: Vec<&Value> = stored[1]["parts"].as_array().unwrap().iter().filter(|part| part["toolCallId"].is_string()).collect();
+    room.ours.link.decide(parts[0]["toolCallId"].as_str().unwrap(), true).await.unwrap();
+    room.until("one is decided", |stored, _, _| json!(stored).to_string().matches("approval-requested").count() == 1).await;
+    room.theirs.tell("approve", json!({"id": parts[1]["approval"]["id"], "approved": false})).await;
+    let stored = room.settled("the answer after both", |stored| text_of(stored).ends_with("Done so.")).await;
+    assert!(json!(stored).to_string().contains("output-denied"));
+}
+
+/// Something else is said in place of a decision: the agent gives the question up, and so does ours.
+#[tokio::test]
+async fn newest_a_question_is_left_behind() {
+    let mut room = Room::new(Newest, "left-behind").await;
+    room.ours.link.send(asking()).await.unwrap();
+    room.agree("a question", calls("approval-requested")).await;
+    room.ours.link.send(script(&json!([[{"text": ["Never mind."]}]]))).await.unwrap();
+    room.agree("the answer to that", answered(4, "Never mind.")).await;
+}
+
 /// The tool is the SDK's client's, which says so with its message and runs it; ours sees what came of it.
 #[tokio::test]
 async fn newest_the_other_client_runs_a_tool_of_its_own() {

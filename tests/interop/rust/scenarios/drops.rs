@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{answered, call_of, calls, calls::asking, halting, saying};
+use serde_json::json;
+
+use super::{answered, call_of, calls, calls::asking, halting, saying, script};
 use crate::{
     place::Place,
+    proxy::Side,
     room::Room,
     sdk::Release::{self, Newest, Old},
 };
@@ -18,7 +21,7 @@ async fn killed(release: Release, name: &str, place: Place) {
     room.open("g").await;
     room.settled("whatever survived", |stored| !stored.is_empty()).await;
     room.ours.link.send(saying("Well again.")).await.unwrap();
-    room.settled("the next answer", |stored| super::text_of(stored).ends_with("Well again.")).await;
+    room.agree_live("the next answer", |stored| super::text_of(stored).ends_with("Well again.")).await;
 }
 
 #[tokio::test]
@@ -115,4 +118,30 @@ async fn newest_a_socket_to_the_other_class_drops_in_mid_stream() {
 #[tokio::test]
 async fn old_a_socket_drops_in_mid_stream() {
     dropped(Old, "dropped", Place::default()).await;
+}
+
+/// What a decision has set off is resumed, as any answer is.
+#[tokio::test]
+async fn newest_a_socket_drops_while_the_agent_goes_on_after_a_decision() {
+    let mut room = Room::new(Newest, "dropped-continuation").await;
+    let answer = json!([{"text": ["Before "]}, {"gate": "g"}, {"text": ["after."]}]);
+    room.ours.link.send(script(&json!([[{"call": "ask"}], answer]))).await.unwrap();
+    let stored = room.agree("a question", calls("approval-requested")).await;
+    room.ours.link.decide(call_of(&stored)["toolCallId"].as_str().unwrap(), true).await.unwrap();
+    room.both_show("Before").await;
+    room.drop_ours().await;
+    room.open("g").await;
+    room.agree_live("the whole answer", answered(2, "Before after.")).await;
+}
+
+/// The SDK's client comes back, too.
+#[tokio::test]
+async fn newest_the_socket_of_the_other_client_drops_in_mid_stream() {
+    let mut room = Room::new(Newest, "their-drop").await;
+    room.ours.link.send(halting()).await.unwrap();
+    room.both_show("Before").await;
+    room.proxy.cut(Side::Theirs);
+    room.theirs_sent("cf_agent_stream_resume_ack", 1).await;
+    room.open("g").await;
+    room.agree_live("the whole answer", answered(2, "Before after.")).await;
 }
