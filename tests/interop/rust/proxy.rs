@@ -84,12 +84,16 @@ impl Proxy {
         recording.open.iter().filter(|(of, ..)| *of == side).for_each(|(.., token)| token.cancel());
     }
 
-    /// Writes down what the agent says the conversation is, and gives the recording up to this.
-    pub(crate) fn note(&self, messages: &[Value]) -> Vec<String> {
+    /// Writes down what the agent says the conversation is, and gives the recording up to this. Nothing if it is longer than this already: what
+    /// the agent said may be older than the last frame.
+    pub(crate) fn note(&self, messages: &[Value], lines: usize) -> Option<Vec<String>> {
         let mut recording = self.inner.recording.lock().unwrap();
+        if recording.lines.len() > lines {
+            return None;
+        }
         let line = json!({"dir": "meta", "text": "GET get-messages", "room": self.inner.room, "messages": messages});
         write(&mut recording, self.inner.started, line);
-        recording.lines.clone()
+        Some(recording.lines.clone())
     }
 
     /// Everything that has passed until now is known.
@@ -133,6 +137,11 @@ impl Proxy {
             theirs && line["dir"] == "out" && line["raw"].as_str().is_some_and(|raw| raw.contains(what))
         };
         recording.lines.iter().filter(|line| sent(line)).count()
+    }
+
+    /// How long the recording is.
+    pub(crate) fn lines(&self) -> usize {
+        self.inner.recording.lock().unwrap().lines.len()
     }
 
     /// The recording so far.

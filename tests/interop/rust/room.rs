@@ -98,16 +98,25 @@ impl Room {
 
     /// Waits until the SDK's client has sent so many frames with this in them.
     pub(crate) async fn theirs_sent(&mut self, what: &str, count: usize) {
+        self.passes(what, |proxy| proxy.sent_by_theirs(what) >= count).await;
+    }
+
+    /// Waits until so many sockets have been opened.
+    pub(crate) async fn opened(&mut self, count: u64) {
+        self.passes("sockets", |proxy| proxy.sockets() >= count).await;
+    }
+
+    async fn passes(&mut self, what: &str, condition: impl Fn(&Proxy) -> bool) {
         let follow = async {
             loop {
                 self.proxy.seen();
-                if self.proxy.sent_by_theirs(what) >= count {
+                if condition(&self.proxy) {
                     return;
                 }
                 self.proxy.passed().await;
             }
         };
-        tokio::time::timeout(PATIENCE, follow).await.unwrap_or_else(|_| panic!("the SDK's client never sent {what}"));
+        tokio::time::timeout(PATIENCE, follow).await.unwrap_or_else(|_| panic!("it never came: {what}"));
     }
 
     /// Both clients show this in the last message.
@@ -138,37 +147,39 @@ impl Room {
     /// sent while it had no socket, and that is taken for granted.
     pub(crate) async fn agree_live(&mut self, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let release = self.release;
-        let stored = self
-            .until(what, |stored, ours, theirs| {
-                condition(stored)
-                    && ours.is_idle()
-                    && theirs.ready
-                    && ours.values() == stored
-                    && quirks::common(release, &theirs.messages) == quirks::common(release, stored)
-            })
-            .await;
-        self.recorded(&stored, &[Side::Ours, Side::Theirs]).await;
-        stored
+        let holds = |stored: &[Value], ours: &Ours, theirs: &Shown| {
+            condition(stored)
+                && ours.is_idle()
+                && theirs.ready
+                && ours.values() == stored
+                && quirks::common(release, &theirs.messages) == quirks::common(release, stored)
+        };
+        self.recorded(what, holds, &[Side::Ours, Side::Theirs]).await
     }
 
     /// The same without the SDK's own client, where that shows something else.
     pub(crate) async fn settled(&mut self, what: &str, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let stored = self.until(what, |stored, ours, _| condition(stored) && ours.is_idle() && ours.values() == stored).await;
-        self.recorded(&stored, &[Side::Ours]).await;
-        stored
+        let holds = |stored: &[Value], ours: &Ours, _: &Shown| condition(stored) && ours.is_idle() && ours.values() == stored;
+        self.recorded(what, holds, &[Side::Ours]).await
     }
 
     /// Waits until this holds; what the agent has then is returned.
     pub(crate) async fn until(&mut self, what: &str, condition: impl Fn(&[Value], &Ours, &Shown) -> bool) -> Vec<Value> {
+        self.reach(what, &condition).await.0
+    }
+
+    /// The same, with the length of the recording before anybody was asked.
+    async fn reach(&mut self, what: &str, condition: &impl Fn(&[Value], &Ours, &Shown) -> bool) -> (Vec<Value>, usize) {
         let mut last = (Vec::new(), Shown::default());
         let follow = async {
             loop {
                 self.proxy.seen();
+                let lines = self.proxy.lines();
                 last = (self.stored().await, self.theirs.show().await);
                 // What the agent has may be older than what was shown after it.
                 self.ours.take_all().await;
                 if condition(&last.0, &self.ours, &last.1) && self.stored().await == last.0 {
-                    return last.0.clone();
+                    return (last.0.clone(), lines);
                 }
                 tokio::select! {
                     () = self.theirs.changed() => {}
@@ -177,8 +188,8 @@ impl Room {
                 }
             }
         };
-        if let Ok(stored) = tokio::time::timeout(PATIENCE, follow).await {
-            return stored;
+        if let Ok(reached) = tokio::time::timeout(PATIENCE, follow).await {
+            return reached;
         }
         self.save(&self.proxy.recording());
         let show = |messages: &[Value]| {
@@ -195,10 +206,15 @@ impl Room {
         );
     }
 
-    /// Writes down what the agent has, and plays the recording with the app itself.
-    async fn recorded(&self, stored: &[Value], sides: &[Side]) {
-        let lines = self.proxy.note(stored);
-        recorded::check(&self.save(&lines), &self.proxy.clients(sides)).await;
+    /// Waits until this holds and nothing has been said since, writes down what the agent has, and plays the recording with the app itself.
+    async fn recorded(&mut self, what: &str, holds: impl Fn(&[Value], &Ours, &Shown) -> bool, sides: &[Side]) -> Vec<Value> {
+        loop {
+            let (stored, lines) = self.reach(what, &holds).await;
+            if let Some(recording) = self.proxy.note(&stored, lines) {
+                recorded::check(&self.save(&recording), &self.proxy.clients(sides)).await;
+                return stored;
+            }
+        }
     }
 
     /// The recording stays where the build's other products are.

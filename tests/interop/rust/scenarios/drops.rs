@@ -73,9 +73,11 @@ async fn forgets(release: Release, name: &str, place: Place) {
     let mut room = Room::at(release, name, place).await;
     room.ours.link.send(saying("One.")).await.unwrap();
     room.agree("an answer", answered(2, "One.")).await;
+    let sockets = room.proxy.sockets();
     room.ask("abort").await;
+    room.opened(sockets + 2).await;
     room.ours.link.send(saying("Two.")).await.unwrap();
-    room.settled("another", answered(4, "Two.")).await;
+    room.agree_live("another", answered(4, "Two.")).await;
     room.theirs.tell("send", saying("Three.")).await;
     room.agree_live("theirs is answered", answered(6, "Three.")).await;
 }

@@ -15,7 +15,7 @@ async fn cancel(release: Release, name: &str, place: Place) {
     room.ours.link.send(halting()).await.unwrap();
     room.both_show("Before").await;
     room.ours.link.cancel().await.unwrap();
-    room.settled("ours has stopped it", answered(2, "Before ")).await;
+    room.agree_live("ours has stopped it", answered(2, "Before ")).await;
     room.theirs.tell("send", halting()).await;
     room.ours.until(|ours| ours.messages.len() == 4 && ours.messages[3].text().contains("Before")).await;
     room.theirs.tell("stop", json!(null)).await;
@@ -49,9 +49,10 @@ async fn clear(release: Release, name: &str, place: Place) {
     room.ours.link.send(halting()).await.unwrap();
     room.both_show("Before").await;
     room.theirs.tell("clear", json!(null)).await;
+    // A client of the SDK may keep what comes late from the other class.
     room.settled("whatever is left", |stored| !super::answered(2, "Before ")(stored)).await;
     room.ours.link.send(saying("Two.")).await.unwrap();
-    room.settled("another answer", |stored| text_of(stored).ends_with("Two.")).await;
+    room.agree_live("another answer", |stored| text_of(stored).ends_with("Two.")).await;
 }
 
 #[tokio::test]
@@ -76,7 +77,7 @@ async fn regenerate(release: Release, name: &str, place: Place) {
     let first = room.agree("an answer", answered(2, "Once more.")).await;
     room.theirs.tell("regenerate", json!(null)).await;
     let another = |stored: &[Value]| text_of(stored).ends_with("Once more.") && stored.last() != first.last();
-    let second = room.settled("another in its place", another).await;
+    let second = room.agree_live("another in its place", another).await;
     assert_eq!(second[0], first[0], "the same question");
     room.theirs.tell("send", halting()).await;
     room.both_show("Before").await;
@@ -84,7 +85,7 @@ async fn regenerate(release: Release, name: &str, place: Place) {
     room.theirs.tell("regenerate", json!(null)).await;
     room.theirs_sent("regenerate-message", 2).await;
     room.open("g").await;
-    room.settled("an answer in the end", |stored| text_of(stored) == "Before after.").await;
+    room.agree_live("an answer in the end", |stored| text_of(stored) == "Before after.").await;
 }
 
 #[tokio::test]
