@@ -37,6 +37,7 @@ mod profile;
 mod query;
 mod record;
 mod refresh;
+mod service;
 mod session;
 mod token;
 
@@ -50,5 +51,6 @@ pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, 
 pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent};
 pub use obstacle::Obstacle;
 pub use profile::{Issuer, Profile};
+pub use service::{Service, ServiceConfig};
 pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};
 pub use token::AccessToken;

@@ -9,6 +9,7 @@ mod keychain;
 mod loopback;
 mod processes;
 mod refresh;
+mod service;
 mod sharing;
 mod sign_in;
 mod sign_out;

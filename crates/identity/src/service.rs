@@ -1,0 +1,165 @@
+//! Tokens for a machine that speaks for itself (RFC 6749 §4.4): for automated use, with a client that somebody has made for it.
+//!
+//! One actor asks the tenant, one request at a time: however many want a token, the tenant is asked once. Nothing is kept but in memory.
+
+use std::sync::Arc;
+
+use callbox_vault::{Secret, VaultError};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use crate::{
+    AccessToken, Account, Clock, Issuer, SessionState, Storage, TokenError,
+    discovery::Metadata,
+    fetch::{Form, Request, fetch},
+    find,
+    refresh::{Held, Pause},
+    token::{self, Refusal},
+};
+
+/// A confidential client. The secret is the user's own: from the keychain or the environment, never from a command line.
+#[derive(Clone)]
+pub struct ServiceConfig {
+    pub issuer: Issuer,
+    pub client_id: String,
+    pub client_secret: Secret<String>,
+    /// Auth0's name for the agent's API.
+    pub audience: Option<String>,
+    /// What the tokens are for, at tenants that go by RFC 8707.
+    pub resource: Option<String>,
+    pub scopes: Vec<String>,
+    /// Must not follow redirects, so that no secret follows one.
+    pub http: reqwest::Client,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The handle on a machine's tokens. Clones are the same machine; it ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Service {
+    wishes: mpsc::Sender<Wish>,
+    state: watch::Receiver<SessionState>,
+}
+
+struct Wish {
+    /// The fingerprint of a token that an agent has refused.
+    rejected: Option<u64>,
+    reply: oneshot::Sender<Result<AccessToken, TokenError>>,
+}
+
+impl Service {
+    /// Starts the actor; the tenant is not asked before somebody wants a token. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn spawn(config: ServiceConfig) -> Self {
+        let (wishes, inbox) = mpsc::channel(256);
+        let (iss, client) = (config.issuer.as_str().to_owned(), config.client_id.clone());
+        let account = Account { iss, sub: client.clone(), name: client, email: None, picture: None };
+        let (publish, state) = watch::channel(SessionState::SignedIn { account, storage: Storage::SessionOnly(VaultError::NotUsed) });
+        tokio::spawn(async move {
+            Machine { config, metadata: None, held: None, refused: None, pause: Pause::default() }.run(inbox).await;
+            drop(publish);
+        });
+        Self { wishes, state }
+    }
+
+    /// Always signed in, as the client itself; nothing is kept after it.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<SessionState> {
+        self.state.clone()
+    }
+
+    /// As [`crate::Session::access_token`].
+    ///
+    /// # Errors
+    /// See [`TokenError`]; a client or secret that the tenant does not take is [`TokenError::Configuration`].
+    pub async fn access_token(&self) -> Result<AccessToken, TokenError> {
+        self.ask(None).await
+    }
+
+    /// As [`crate::Session::access_token_after_rejection`].
+    ///
+    /// # Errors
+    /// As [`Service::access_token`].
+    pub async fn access_token_after_rejection(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
+        self.ask(Some(rejected.fingerprint())).await
+    }
+
+    async fn ask(&self, rejected: Option<u64>) -> Result<AccessToken, TokenError> {
+        let (reply, answer) = oneshot::channel();
+        self.wishes.send(Wish { rejected, reply }).await.map_err(|_| TokenError::Closed)?;
+        answer.await.unwrap_or(Err(TokenError::Closed))
+    }
+}
+
+struct Machine {
+    config: ServiceConfig,
+    metadata: Option<Metadata>,
+    held: Option<Held>,
+    /// Of a token that an agent has refused: nobody gets it again.
+    refused: Option<u64>,
+    pause: Pause,
+}
+
+impl Machine {
+    /// One wish after the other: who had to wait finds what the first one was given.
+    async fn run(mut self, mut inbox: mpsc::Receiver<Wish>) {
+        while let Some(Wish { rejected, reply }) = inbox.recv().await {
+            // Nobody waits for it any more.
+            if reply.is_closed() {
+                continue;
+            }
+            self.refused = rejected.or(self.refused);
+            let answer = self.token().await;
+            if let Err(error) = &answer {
+                tracing::info!(code = error.code(), "no access token for the machine");
+            }
+            let _ = reply.send(answer);
+        }
+    }
+
+    async fn token(&mut self) -> Result<AccessToken, TokenError> {
+        let (now, wall) = (Instant::now(), self.config.clock.now());
+        let usable = |held: &&Held| held.is_fresh(now, wall) && self.refused != Some(held.token.fingerprint());
+        if let Some(held) = self.held.as_ref().filter(usable) {
+            return Ok(held.token.clone());
+        }
+        if let Some(trouble) = self.pause.holds(now) {
+            return Err(trouble.into());
+        }
+        let answer = self.fetch().await;
+        match &answer {
+            Ok(_) => self.pause.succeeded(),
+            Err(TokenError::Transient(trouble)) => self.pause.failed(trouble, Instant::now()),
+            Err(_) => {}
+        }
+        answer
+    }
+
+    async fn fetch(&mut self) -> Result<AccessToken, TokenError> {
+        let ServiceConfig { issuer, client_id, client_secret, audience, resource, scopes, http, clock } = &self.config;
+        let endpoint = match &self.metadata {
+            Some(metadata) => metadata.token.clone(),
+            None => self.metadata.insert(find::discover(http, &**clock, issuer).await?.1).token.clone(),
+        };
+        let scope = Some(scopes.join(" ")).filter(|scope| !scope.is_empty());
+        let form = Form::new(&[
+            ("grant_type", Some("client_credentials")),
+            ("client_id", Some(client_id)),
+            ("client_secret", Some(client_secret.expose())),
+            ("audience", audience.as_deref()),
+            ("resource", resource.as_deref()),
+            ("scope", scope.as_deref()),
+        ]);
+        let (since, since_wall) = (Instant::now(), clock.now());
+        let reply = fetch(http, Request::Post(endpoint, form)).await?;
+        let tokens = token::read(&reply, clock.now()).map_err(|refusal| match refusal {
+            // There is no grant that could have ended.
+            Refusal::InvalidGrant => TokenError::Malformed("it speaks of a grant that was not presented"),
+            other => other.into(),
+        })?;
+        let grant = tokens.rest.grant().map_err(TokenError::Malformed)?;
+        let held = Held::new(grant.access, grant.lifetime, since, since_wall);
+        Ok(self.held.insert(held).token.clone())
+    }
+}
