@@ -191,6 +191,17 @@ async fn an_interrupt_stops_the_answer_at_the_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_at_a_question_leaves_it_undecided() {
+    let world = world().await;
+    let mut asking = on_a_terminal(&world, &["--conversation", "open", "weather in Paris"]);
+    asking.until("the question", |output| output.contains("Approve? [y/N] ")).await.unwrap();
+    // Ctrl-C, as it is typed.
+    asking.write("\u{3}").await.unwrap();
+    let ended = asking.ended().await.unwrap();
+    assert_eq!((ended.exit, states(&world, "open")), (Some(130), vec!["approval-requested".to_owned()]), "{}", ended.output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_has_seen_enough_stops_the_answer_and_is_no_failure() {
     let world = world().await;
     world.control().hold_after(30);
