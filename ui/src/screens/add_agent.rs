@@ -13,6 +13,19 @@ use crate::testids;
 /// Errors after which a client id of the user's helps.
 const WANTS_CLIENT: [&str; 4] = ["registration-unavailable", "registration-refused", "registration-not-public", "registration-redirect"];
 
+/// The sentence for a step.
+fn key(step: &str) -> Option<&'static str> {
+    Some(match step {
+        "challenged" => "step-challenged",
+        "resource" => "step-resource",
+        "also-named" => "step-also-named",
+        "tenant" => "step-tenant",
+        "registered" => "step-registered",
+        "client-given" => "step-client-given",
+        _ => return None,
+    })
+}
+
 /// The field for the address, and the one for a client id where the tenant wants that.
 #[component]
 pub(super) fn AddAgent(calls: Calls, #[prop(into)] first: Signal<bool>) -> impl IntoView {
@@ -84,14 +97,13 @@ pub(super) fn AddAgent(calls: Calls, #[prop(into)] first: Signal<bool>) -> impl 
 #[component]
 pub(super) fn Provenance(steps: Vec<ProvenanceStep>) -> impl IntoView {
     let i18n = expect_context::<I18n>();
-    let sentence = move |step: &ProvenanceStep| {
-        let detail = Argument::from(callbox_approvals::readable(&step.detail));
-        i18n.with(&format!("step-{}", step.step), &[("detail", detail)])
-    };
+    let sentence = move |key: &str, detail: &str| i18n.with(key, &[("detail", Argument::from(callbox_approvals::readable(detail)))]);
+    let item =
+        move |ProvenanceStep { step, detail }| key(&step).map(|key| view! { <li>{move || spans::prose(&sentence(key, &detail))}</li> });
     view! {
         <details class="provenance" data-testid=testids::PROVENANCE>
             <summary>{move || i18n.t("provenance")}</summary>
-            <ol>{steps.into_iter().map(|step| view! { <li>{move || spans::prose(&sentence(&step))}</li> }).collect_view()}</ol>
+            <ol>{steps.into_iter().map(item).collect_view()}</ol>
         </details>
     }
 }
