@@ -59,6 +59,11 @@ impl View {
         self.turn.as_deref() == Some("idle") && self.messages.last().is_some_and(spoke)
     }
 
+    /// The messages that were not there before. By their ids: a long conversation is drawn from its end, so their number says nothing.
+    pub fn since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Message> {
+        self.messages.iter().filter(|message| !before.messages.iter().any(|known| known.id == message.id))
+    }
+
     /// All tool calls, oldest first.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.messages.iter().flat_map(|message| &message.tools)
@@ -139,10 +144,10 @@ impl<'a> Window<'a> {
     /// # Errors
     /// When it does not get there.
     pub async fn say(self, text: &str) -> Result<()> {
-        let before = self.look().await?.messages.len();
+        let before = self.look().await?;
         self.driver.type_into(&named(testids::COMPOSER), text).await?;
         self.driver.type_into(&named(testids::COMPOSER), &char::from(Key::Enter).to_string()).await?;
-        let sent = |view: &View| view.messages.iter().skip(before).any(|message| message.role == "user" && message.text == text);
+        let sent = |view: &View| view.since(&before).any(|message| message.role == "user" && message.text == text);
         self.until(&format!("“{text}” stands in the conversation"), sent).await.map(drop)
     }
 
@@ -151,9 +156,9 @@ impl<'a> Window<'a> {
     /// # Errors
     /// When there is none.
     pub async fn ask(self, text: &str) -> Result<View> {
-        let before = self.look().await?.messages.len();
+        let before = self.look().await?;
         self.say(text).await?;
-        self.until(&format!("“{text}” is answered"), |view| view.settled() && view.messages.len() > before + 1).await
+        self.until(&format!("“{text}” is answered"), |view| view.settled() && view.since(&before).count() > 1).await
     }
 
     /// Waits until the agent asks whether it may use a tool and yes could be said.
