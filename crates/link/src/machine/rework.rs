@@ -199,6 +199,7 @@ impl Machine {
         self.error = None;
         let frame = self.offer_tools(frame);
         self.write(&frame);
+        self.refetch_is_stale();
         if clears {
             // There is no echo: the answer to a question that comes after it says that it has arrived.
             self.ask(now);

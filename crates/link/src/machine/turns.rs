@@ -256,6 +256,13 @@ impl Machine {
 
     // --- Asking for the messages ------------------------------------------------------------------------------------------------------
 
+    /// The messages that are on their way will be those of before: they are asked for again when they have come.
+    pub(super) fn refetch_is_stale(&mut self) {
+        if let Some(refetch) = &mut self.questions.refetch {
+            refetch.again = true;
+        }
+    }
+
     /// Asks for the messages once more.
     fn refetch(&mut self, now: Moment) {
         self.questions.later = None;

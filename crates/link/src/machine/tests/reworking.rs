@@ -250,3 +250,17 @@ fn an_agent_that_was_busy_or_cannot_take_so_much_says_so() {
     let told = table.outcome_of(|effect| matches!(effect, Effect::Cut));
     assert!(matches!(told, Some(Effect::Reworked(Err(CommandError::TooLong { .. })))), "{told:?}");
 }
+
+#[test]
+fn messages_that_were_asked_for_before_are_asked_for_again() {
+    let mut table = Table::online(talk());
+    // Somebody else's turn ends without its beginning, so the list is wanted.
+    table.frame(&ended("theirs", "completed"));
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": "r9", "body": "", "done": true, "outcome": "recovering"}));
+    assert_eq!(table.effects(), [Effect::History]);
+    table.frame(&json!({"type": "cf_agent_chat_recovering", "recovering": false, "id": "r9"}));
+    table.machine.regenerate(None, table.now).unwrap();
+    table.effects();
+    table.machine.history(Ok(talk()), table.now);
+    assert!(table.effects().contains(&Effect::History), "what came is as it was before");
+}
