@@ -1,7 +1,9 @@
 //! What the browser does for us: the few calls that have no place in a view.
 
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Document, HtmlElement};
+use web_sys::{Document, HtmlElement, KeyboardEvent};
+
+use crate::state::composing::Press;
 
 /// The document, where there is one.
 pub fn document() -> Option<Document> {
@@ -68,6 +70,18 @@ fn copy_by_selection(text: &str) -> Option<bool> {
     let done = copy.call1(&document, &"copy".into()).is_ok_and(|done| done.is_truthy());
     area.remove();
     Some(done)
+}
+
+/// A key press in a box in which a message is written. `in_composition`: between the events that begin and end one.
+pub fn press(event: &KeyboardEvent, in_composition: bool) -> Press {
+    Press {
+        enter: event.key() == "Enter",
+        shift: event.shift_key(),
+        other_modifier: event.ctrl_key() || event.alt_key() || event.meta_key(),
+        composing: event.is_composing(),
+        in_composition,
+        code: event.key_code(),
+    }
 }
 
 /// Puts the keyboard's focus on the first element that a selector finds.

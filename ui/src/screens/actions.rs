@@ -12,7 +12,7 @@ use crate::backend::Shell;
 use crate::cards::ErrorCard;
 use crate::elements::{Copy, Icon, Sign, page};
 use crate::i18n::I18n;
-use crate::state::composing::{Press, sends};
+use crate::state::composing::sends;
 use crate::state::{App, Message, Thread, put};
 use crate::testids;
 
@@ -142,14 +142,7 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
         });
     });
     let pressed = move |event: KeyboardEvent| {
-        let press = Press {
-            enter: event.key() == "Enter",
-            shift: event.shift_key(),
-            other_modifier: event.ctrl_key() || event.alt_key() || event.meta_key(),
-            composing: event.is_composing(),
-            in_composition: in_composition.get_value(),
-            code: event.key_code(),
-        };
+        let press = page::press(&event, in_composition.get_value());
         if sends(press) {
             event.prevent_default();
             submit.run(());

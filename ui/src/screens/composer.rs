@@ -13,7 +13,7 @@ use crate::backend::Shell;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::App;
-use crate::state::composing::{Composer as Allowed, Press, composer, left_over, sends};
+use crate::state::composing::{Composer as Allowed, composer, left_over, sends};
 use crate::state::put;
 use crate::testids;
 
@@ -66,14 +66,7 @@ pub(super) fn Composer() -> impl IntoView {
     };
     let typed = move |event| app.set_draft(app.open.get_untracked(), event_target_value(&event));
     let pressed = move |event: KeyboardEvent| {
-        let press = Press {
-            enter: event.key() == "Enter",
-            shift: event.shift_key(),
-            other_modifier: event.ctrl_key() || event.alt_key() || event.meta_key(),
-            composing: event.is_composing(),
-            in_composition: in_composition.get_value(),
-            code: event.key_code(),
-        };
+        let press = page::press(&event, in_composition.get_value());
         if sends(press) {
             event.prevent_default();
             submit();
