@@ -117,6 +117,10 @@ impl Conversation {
         }
         confirmed.extend(self.unconfirmed.iter().filter(|id| listed.contains_key(*id)).cloned());
         self.unconfirmed.retain(|id| !confirmed.contains(id));
+        if origin == Origin::Broadcast {
+            // As new to an answer of `get-messages` that is on its way as what nobody here had.
+            self.recent.extend_from_slice(&confirmed);
+        }
         if !confirmed.is_empty() {
             reactions.push(Reaction::Delivered { message_ids: confirmed });
         }

@@ -3,7 +3,7 @@
 use callbox_protocol::{ClientFrame, Conversation, MessageOp, Reaction, UiMessage};
 use serde_json::json;
 
-use super::support::{chunk, done, json_of, message};
+use super::support::{chunk, done, frame, json_of, message};
 use super::{answering, receive, said, transcript, user};
 
 #[test]
@@ -58,4 +58,20 @@ fn the_agent_says_twice_what_another_client_has_sent_and_it_is_no_more_the_whole
     assert_eq!(ids(&conversation), ["u1", "a1", "u2", "u3"]);
     receive(&mut conversation, [transcript(json!([user("u1")]))]);
     assert_eq!(ids(&conversation), ["u1"], "a list of what was known, said for the first time, is what is left");
+}
+
+#[test]
+fn an_own_message_that_a_broadcast_has_confirmed_is_not_taken_away_by_an_older_list() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    let before = vec![UiMessage::user("u1", "hello")];
+    conversation.snapshot(before.clone());
+    conversation.fetching();
+    let own = UiMessage::user("u2", "and more");
+    conversation.sent(&ClientFrame::submit("r2", vec![own.clone()]));
+    let after = [before.clone(), vec![own]].concat();
+    conversation.receive(&frame(json!({"type": "cf_agent_chat_messages", "messages": after})));
+    assert_eq!(conversation.unconfirmed().count(), 0);
+    conversation.snapshot(before);
+    assert_eq!(conversation.messages(), after);
 }
