@@ -39,6 +39,8 @@ pub(crate) struct Wish {
     pub(crate) scopes: Vec<String>,
     /// Who is expected (OpenID Connect Core §3.1.2.1, `login_hint`).
     pub(crate) login_hint: Option<String>,
+    /// The person is to be asked whether the app may come back without them (OpenID Connect Core §11).
+    pub(crate) consent: bool,
 }
 
 /// The second way back. Whoever listens there stops when this is gone.
@@ -206,6 +208,10 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
     if let Some(hint) = &wish.login_hint {
         request = request.add_extra_param("login_hint", hint.clone());
     }
+    // Some tenants give no refresh token to an app that does not want the question put; to others it means nothing.
+    if wish.consent && ["openid", "offline_access"].iter().all(|scope| wish.scopes.iter().any(|asked| asked == scope)) {
+        request = request.add_extra_param("prompt", "consent");
+    }
     if let Some(resource) = &profile.resource {
         request = request.add_extra_param("resource", resource.clone());
     }
@@ -254,7 +260,7 @@ mod tests {
     }
 
     fn wish() -> Wish {
-        Wish { scopes: profile().scopes, login_hint: None }
+        Wish { scopes: profile().scopes, login_hint: None, consent: false }
     }
 
     /// `n` attempts; the states are `drawn(0)`, `drawn(3)`, `drawn(6)`, …

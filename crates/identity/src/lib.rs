@@ -48,7 +48,7 @@ pub use challenge::Challenge;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
-pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent};
+pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};
 pub use obstacle::Obstacle;
 pub use profile::{Issuer, Profile};
 pub use service::{Service, ServiceConfig};

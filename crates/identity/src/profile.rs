@@ -49,8 +49,11 @@ fn default_scopes() -> Vec<String> {
     SESSION_SCOPES.map(str::to_owned).to_vec()
 }
 
+/// The app's own link, which the system hands to it (RFC 8252 §7.1).
+pub(crate) const OWN_LINK: &str = "dev.callbox.desktop://callback";
+
 fn default_redirect_uri() -> String {
-    "dev.callbox.desktop://callback".to_owned()
+    OWN_LINK.to_owned()
 }
 
 impl Profile {
@@ -70,6 +73,12 @@ impl Profile {
             client_tools: Vec::new(),
             provenance: Vec::new(),
         }
+    }
+
+    /// Whether this installation is a client of its own at the tenant (RFC 7591), which it can be again when the tenant has forgotten it.
+    #[must_use]
+    pub fn registered_itself(&self) -> bool {
+        self.provenance.iter().any(|step| matches!(step, Step::Registered { .. }))
     }
 
     /// Whether the tenant is asked who signed in (OpenID Connect Core §3.1.2.1).

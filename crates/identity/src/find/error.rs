@@ -79,6 +79,9 @@ impl From<DiscoveryError> for FindError {
 pub enum RegistrationError {
     #[error(transparent)]
     Trouble(#[from] Trouble),
+    /// The tenant cannot be used, or not any more.
+    #[error(transparent)]
+    Tenant(DiscoveryError),
     #[error("This sign-in server does not let apps register themselves. Ask whoever runs it for a client id.")]
     Unavailable,
     #[error("The sign-in server does not allow the addresses that it would send the browser back to. {0} Ask whoever runs it to allow {LOOPBACK}.", LOOPBACK = super::LOOPBACK)]
@@ -99,6 +102,7 @@ impl RegistrationError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Trouble(trouble) => trouble.code(),
+            Self::Tenant(error) => error.code(),
             Self::Unavailable => "registration-unavailable",
             Self::Redirect(_) => "registration-redirect",
             Self::Refused(_) => "registration-refused",
@@ -112,7 +116,17 @@ impl RegistrationError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Trouble(trouble) => trouble.retry(),
+            Self::Tenant(error) => error.retry(),
             _ => Retry::Never,
+        }
+    }
+}
+
+impl From<DiscoveryError> for RegistrationError {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Trouble(trouble) => Self::Trouble(trouble),
+            error => Self::Tenant(error),
         }
     }
 }

@@ -5,17 +5,19 @@
 
 mod error;
 mod registration;
+mod renewal;
 mod resource;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::error::{FindError, RegistrationError};
+pub use self::renewal::{is_client_forgotten, renew_client};
 use self::resource::Resource;
 use crate::{
     Challenge, Clock, DiscoveryError, Issuer, Profile, Trouble,
     discovery::{self, Metadata},
-    fetch::{Reply, Request, fetch},
+    fetch::{Request, fetch},
     profile::{self, is_secure},
 };
 
@@ -183,9 +185,9 @@ impl Found {
     pub fn with_client(&self, id: &str, client_id: &str) -> Profile {
         let mut profile = Profile::new(id, self.agent.clone(), self.issuer.clone(), client_id);
         profile.name = self.agent.host_str().unwrap_or(id).to_owned();
+        // A tenant goes by the one that it knows; Auth0, which may know both, by the audience.
         profile.audience.clone_from(&self.audience);
-        // An Auth0 tenant goes by the audience; two names for what the tokens are for could disagree.
-        profile.resource = if self.audience.is_none() { Some(self.resource.clone()) } else { None };
+        profile.resource = Some(self.resource.clone());
         profile.scopes.clone_from(&self.scopes);
         profile.provenance.clone_from(&self.steps);
         profile.provenance.push(Step::ClientGiven);
@@ -193,27 +195,22 @@ impl Found {
     }
 
     /// Registers this installation as a client of its own, and gives the profile with it. `name`: what the tenant may show when it asks for
-    /// consent. The app's own link is asked for; if the tenant allows addresses on loopback only, the session comes back there.
+    /// consent.
     ///
-    /// When a tenant has forgotten the client ([`crate::TenantError::forgot_client`]), this is done again.
+    /// The browser is to come back to a port of this computer: some tenants take the app's own link at the registration and refuse it at the
+    /// sign-in, on a page from which nothing comes back (and MCP's authorization of 2026-07-28 allows nothing else). Where the agent names an
+    /// audience it is the app's own link, because Auth0, whose word that is, does not say that it allows any port.
+    ///
+    /// When the tenant has forgotten the client, see [`renew_client`].
     ///
     /// # Errors
     /// See [`RegistrationError`].
     pub async fn register(&self, http: &reqwest::Client, clock: &dyn Clock, id: &str, name: &str) -> Result<Profile, RegistrationError> {
-        let endpoint = self.metadata.registration.clone().ok_or(RegistrationError::Unavailable)?;
         let mut profile = self.with_client(id, "");
-        let own = profile.redirect_uri.clone();
-        let ask = async |redirect_uris: &[&str]| -> Result<Reply, Trouble> {
-            fetch(http, Request::Json(endpoint.clone(), registration::request(name, redirect_uris, &self.scopes))).await
-        };
-        let mut answer = registration::read(&ask(&[&own, LOOPBACK]).await?, &own, clock.now());
-        if let Err(RegistrationError::Redirect(_)) = answer {
-            LOOPBACK.clone_into(&mut profile.redirect_uri);
-            answer = registration::read(&ask(&[LOOPBACK]).await?, LOOPBACK, clock.now());
-        }
-        profile.client_id = answer?;
         profile.provenance.pop();
-        profile.provenance.push(Step::Registered { redirect_uri: profile.redirect_uri.clone() });
-        Ok(profile)
+        if self.audience.is_none() {
+            LOOPBACK.clone_into(&mut profile.redirect_uri);
+        }
+        registration::register(http, clock, &self.metadata, profile, name).await
     }
 }

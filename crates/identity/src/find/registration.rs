@@ -7,12 +7,49 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::RegistrationError;
-use crate::{TenantError, fetch::Reply};
+use super::{LOOPBACK, RegistrationError, Step};
+use crate::{
+    Clock, Profile, TenantError,
+    discovery::Metadata,
+    fetch::{Reply, Request, fetch},
+    profile::OWN_LINK,
+};
+
+/// Makes `profile` that of a new client. The browser is to come back where the profile says; if the tenant does not allow that or the other
+/// way, it is asked for this computer's ports alone.
+///
+/// # Errors
+/// See [`RegistrationError`].
+pub(crate) async fn register(
+    http: &reqwest::Client,
+    clock: &dyn Clock,
+    metadata: &Metadata,
+    mut profile: Profile,
+    name: &str,
+) -> Result<Profile, RegistrationError> {
+    let endpoint = metadata.registration.as_ref().ok_or(RegistrationError::Unavailable)?;
+    let ask = async |redirect_uris: &[&str]| -> Result<String, RegistrationError> {
+        let request = Request::Json(endpoint.clone(), request(name, redirect_uris, &profile.scopes));
+        read(&fetch(http, request).await?, redirect_uris[0], clock.now())
+    };
+    let wanted = profile.redirect_uri.clone();
+    let other = if wanted == LOOPBACK { OWN_LINK } else { LOOPBACK };
+    let mut answer = ask(&[&wanted, other]).await;
+    let mut redirect_uri = wanted;
+    if let Err(RegistrationError::Redirect(_)) = answer {
+        answer = ask(&[LOOPBACK]).await;
+        LOOPBACK.clone_into(&mut redirect_uri);
+    }
+    profile.client_id = answer?;
+    profile.provenance.retain(|step| !matches!(step, Step::Registered { .. }));
+    profile.provenance.push(Step::Registered { redirect_uri: redirect_uri.clone() });
+    profile.redirect_uri = redirect_uri;
+    Ok(profile)
+}
 
 /// The request's body (RFC 7591 §2; OpenID Connect Dynamic Client Registration 1.0 §2 for `application_type`).
-pub(crate) fn request(name: &str, redirect_uris: &[&str], scopes: &[String]) -> Value {
-    json!({
+fn request(name: &str, redirect_uris: &[&str], scopes: &[String]) -> Value {
+    let mut request = json!({
         "client_name": name,
         "redirect_uris": redirect_uris,
         "grant_types": ["authorization_code", "refresh_token"],
@@ -20,15 +57,19 @@ pub(crate) fn request(name: &str, redirect_uris: &[&str], scopes: &[String]) -> 
         // Left out, some tenants make a client with a secret, which no app on a computer can keep.
         "token_endpoint_auth_method": "none",
         "application_type": "native",
-        "scope": scopes.join(" "),
-    })
+    });
+    // Nothing to ask for is nothing to say: an empty text is no scope (RFC 6749 §3.3), and refused by some.
+    if !scopes.is_empty() {
+        request["scope"] = scopes.join(" ").into();
+    }
+    request
 }
 
 /// Reads the answer: the id of a client that the tenant knows now. A tenant may change what it was asked for (RFC 7591 §3.2.1), so that is looked at.
 ///
 /// # Errors
 /// Why there is no client that this app could be.
-pub(crate) fn read(reply: &Reply, redirect_uri: &str, now: SystemTime) -> Result<String, RegistrationError> {
+fn read(reply: &Reply, redirect_uri: &str, now: SystemTime) -> Result<String, RegistrationError> {
     if let Some(trouble) = reply.trouble(now) {
         return Err(trouble.into());
     }
@@ -84,6 +125,7 @@ mod tests {
                 "scope": "openid chat",
             })
         );
+        assert_eq!(request("Callbox", &[REDIRECT], &[]).get("scope"), None, "an empty text is no scope");
     }
 
     #[test]

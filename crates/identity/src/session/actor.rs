@@ -124,6 +124,7 @@ pub(super) struct Actor {
     pub(super) sharing: Option<Sharing>,
     pub(super) entropy: Arc<dyn Entropy>,
     publish: watch::Sender<SessionState>,
+    pub(super) forget: watch::Sender<bool>,
     events: mpsc::UnboundedSender<Event>,
     pub(super) restoring: bool,
     /// The vault could not be read, and may hold a session that nobody has ended.
@@ -139,6 +140,8 @@ pub(super) struct Actor {
     pub(super) preparing: Vec<(AttemptId, Wish, StartReply)>,
     /// How often more scopes were asked for, by what was missing.
     pub(super) step_ups: HashMap<BTreeSet<String>, u32>,
+    /// The last sign-in has brought no refresh token.
+    pub(super) unlasting: bool,
     /// Attempts whose code is at the tenant.
     pub(super) exchanging: Vec<(AttemptId, oneshot::Sender<CallbackOutcome>)>,
     /// Attempts that have succeeded; the vault has not answered yet.
@@ -151,13 +154,15 @@ pub(super) struct Actor {
     pub(super) deferred: Vec<oneshot::Sender<SignOut>>,
 }
 
+/// Where others hear of the session.
+pub(super) struct Told {
+    pub(super) publish: watch::Sender<SessionState>,
+    /// The tenant does not know the client.
+    pub(super) forget: watch::Sender<bool>,
+}
+
 /// Runs a session until its last handle is gone, and then until a refresh that is under way has been kept.
-pub(super) async fn run(
-    config: Config,
-    sharing: Option<Sharing>,
-    mut inbox: mpsc::Receiver<Command>,
-    publish: watch::Sender<SessionState>,
-) {
+pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mpsc::Receiver<Command>, Told { publish, forget }: Told) {
     let (events, mut results) = mpsc::unbounded_channel();
     let mut health = config.vault.state();
     let mut actor = Actor {
@@ -167,6 +172,7 @@ pub(super) async fn run(
         vault: config.vault,
         entropy: config.entropy,
         publish,
+        forget,
         events,
         restoring: true,
         unread: false,
@@ -178,6 +184,7 @@ pub(super) async fn run(
         next_attempt: 0,
         preparing: Vec::new(),
         step_ups: HashMap::new(),
+        unlasting: false,
         exchanging: Vec::new(),
         keeping: Vec::new(),
         waiters: Vec::new(),

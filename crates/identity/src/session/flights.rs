@@ -62,11 +62,14 @@ impl Wings {
 
     /// Presents a refresh token (RFC 6749 §6), once.
     pub(super) async fn refresh(&self, metadata: &Metadata, token: &Secret<String>) -> Result<Reply, Trouble> {
+        let Profile { client_id, audience, resource, .. } = &*self.profile;
         let form = Form::new(&[
             ("grant_type", Some("refresh_token")),
-            ("client_id", Some(&self.profile.client_id)),
+            ("client_id", Some(client_id)),
             ("refresh_token", Some(token.expose())),
-            ("resource", self.profile.resource.as_deref()),
+            ("resource", resource.as_deref()),
+            // A tenant that knows both goes by the audience, and must not take the resource for another one.
+            ("audience", audience.as_deref().filter(|_| resource.is_some())),
         ]);
         fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
     }

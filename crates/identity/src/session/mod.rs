@@ -123,6 +123,7 @@ pub struct SignOut {
 pub struct Session {
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<SessionState>,
+    forgotten: watch::Receiver<bool>,
     /// The profile's only way back is a listener on this computer.
     comes_back_here: bool,
 }
@@ -162,10 +163,18 @@ impl Session {
     fn start(config: Config, locks: Option<PathBuf>) -> Self {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
+        let (forget, forgotten) = watch::channel(false);
         let sharing = locks.map(|folder| Sharing::new(folder, &record::key(&config.profile)));
         let comes_back_here = config.profile.redirect_uri == LOOPBACK;
-        tokio::spawn(actor::run(config, sharing, inbox, publish));
-        Self { commands, state, comes_back_here }
+        tokio::spawn(actor::run(config, sharing, inbox, actor::Told { publish, forget }));
+        Self { commands, state, forgotten, comes_back_here }
+    }
+
+    /// Becomes true when the tenant refuses a refresh because it does not know the client ([`crate::TenantError::forgot_client`]). The session is kept: the
+    /// tenant may be wrong. A client that has registered itself can be renewed ([`crate::renew_client`]).
+    #[must_use]
+    pub fn client_forgotten(&self) -> watch::Receiver<bool> {
+        self.forgotten.clone()
     }
 
     /// What the session is doing, now and from now on.

@@ -305,6 +305,9 @@ impl Actor {
         if let TokenError::Transient(trouble) = error {
             self.pause.failed(trouble, Instant::now());
         }
+        if let TokenError::Configuration(told) = error {
+            self.forget.send_replace(told.forgot_client());
+        }
         self.answer(&Err(error.clone()));
     }
 }

@@ -23,7 +23,8 @@ const MAX_REMEMBERED: usize = 64;
 impl Actor {
     /// What a sign-in asks for.
     pub(super) fn usual_wish(&self) -> Wish {
-        Wish { scopes: self.wings.profile.scopes.clone(), login_hint: None }
+        let consent = self.wings.profile.registered_itself() || self.unlasting;
+        Wish { scopes: self.wings.profile.scopes.clone(), login_hint: None, consent }
     }
 
     /// Asks for what was granted and what is missing, a few times for the same.
@@ -156,6 +157,7 @@ impl Actor {
         let Proof { account, refresh, generation, held, granted, metadata } = proof;
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
         self.cancel();
+        self.unlasting = refresh.is_none();
         let old = self.live.replace(Live {
             account,
             refresh,

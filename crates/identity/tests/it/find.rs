@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callbox_identity::{
     CallbackOutcome, Config, FindError, Found, LOOPBACK, Profile, RegistrationError, Session, SessionState, Step, SystemClock,
-    SystemEntropy, TokenError, find_agent,
+    SystemEntropy, TokenError, find_agent, is_client_forgotten, renew_client,
 };
 use callbox_sandbox::{AUDIENCE, CLIENT_ID, Endpoint, Fault, Registration, Sandbox, SandboxConfig};
 use callbox_vault::Vault;
@@ -70,7 +70,11 @@ async fn an_agents_address_alone_leads_to_a_session() {
     let profile = register(&found).await.unwrap();
     assert!(profile.client_id.starts_with("tpc_") && profile.client_id != register(&found).await.unwrap().client_id, "a client of its own");
     assert_eq!(profile.audience.as_deref(), Some(AUDIENCE));
-    assert_eq!(profile.resource, None, "the tenant goes by its audience");
+    assert_eq!(
+        profile.resource.as_deref(),
+        Some(sandbox.agent_url().origin().ascii_serialization().as_str()),
+        "and what the RFC has for it"
+    );
     let steps = serde_json::to_value(&profile.provenance).unwrap();
     let steps: Vec<_> = steps.as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect();
     assert_eq!(steps, ["challenged", "resource", "tenant", "registered"]);
@@ -89,6 +93,7 @@ async fn without_an_audience_every_request_says_the_resource() {
     let found = find(&sandbox).await.unwrap();
     let profile = register(&found).await.unwrap();
     assert_eq!((profile.audience.as_deref(), profile.resource.as_deref()), (None, Some(origin.as_str())));
+    assert_eq!(profile.redirect_uri, LOOPBACK, "what every tenant allows");
     assert_eq!(profile.scopes, ["chat", "openid", "profile", "email", "offline_access"]);
     let wider = |step: &Step| matches!(step, Step::Resource { identifier, wider: true, .. } if *identifier == origin);
     assert!(profile.provenance.iter().any(wider), "what was let pass is told");
@@ -150,7 +155,8 @@ async fn a_tenant_that_is_oauth_alone_is_signed_in_at_without_a_name() {
     assert_eq!(at.as_deref(), Some("/.well-known/oauth-authorization-server"));
     let profile = register(&found).await.unwrap();
     assert_eq!(profile.scopes, ["offline_access"]);
-    let (session, sub) = (session(profile.clone()), format!("client:{}", profile.client_id));
+    // The same person when the tenant has forgotten the client.
+    let (session, sub) = (session(profile.clone()), format!("agent:{}", profile.agent));
     works(&sandbox, &session).await;
     let state = session.state().borrow().clone();
     assert!(
@@ -163,14 +169,62 @@ async fn a_tenant_that_is_oauth_alone_is_signed_in_at_without_a_name() {
 async fn a_tenant_that_has_forgotten_the_client_ends_no_session_and_registers_it_again() {
     let sandbox = sandbox().await;
     let found = find(&sandbox).await.unwrap();
-    let first = session(register(&found).await.unwrap());
+    let profile = register(&found).await.unwrap();
+    let first = session(profile.clone());
     works(&sandbox, &first).await;
     sandbox.control().forget_clients();
     elapse(HOUR).await;
     let error = first.access_token().await.unwrap_err();
     assert!(matches!(&error, TokenError::Configuration(error) if error.forgot_client()), "{error:?}");
     assert!(matches!(*first.state().borrow(), SessionState::SignedIn { .. }));
-    works(&sandbox, &session(register(&found).await.unwrap())).await;
+    assert!(*first.client_forgotten().borrow());
+    assert!(is_client_forgotten(&http(), &SystemClock, &profile).await);
+    let renewed = renew_client(&http(), &SystemClock, &profile, "Callbox in a test").await.unwrap();
+    assert_ne!(renewed.client_id, profile.client_id);
+    assert!(!is_client_forgotten(&http(), &SystemClock, &renewed).await);
+    assert_eq!(Profile { client_id: profile.client_id.clone(), ..renewed.clone() }, profile, "everything else is as it was");
+    works(&sandbox, &session(renewed)).await;
+}
+
+#[tokio::test]
+async fn only_the_word_that_the_client_is_unknown_means_that_it_is_forgotten() {
+    let sandbox = sandbox().await;
+    let profile = register(&find(&sandbox).await.unwrap()).await.unwrap();
+    sandbox.control().forget_clients();
+    for fault in [
+        Fault::status(503),
+        Fault::html(),
+        Fault::json(400, &json!({"error": "invalid_request"})),
+        Fault::json(200, &json!({"error": "invalid_client"})),
+        Fault::json(401, &json!({"error": "unauthorized_client"})),
+        Fault::DropReply,
+    ] {
+        sandbox.control().once(Endpoint::Revoke, fault.clone());
+        assert!(!is_client_forgotten(&http(), &SystemClock, &profile).await, "{fault:?}");
+    }
+    assert!(is_client_forgotten(&http(), &SystemClock, &profile).await);
+    let silent = metadata(&sandbox, &[("revocation_endpoint", Value::Null)]).await;
+    sandbox.control().once(Endpoint::Discovery, silent);
+    assert!(!is_client_forgotten(&http(), &SystemClock, &profile).await, "nobody can be asked");
+}
+
+#[tokio::test]
+async fn a_client_that_registered_itself_asks_for_consent_to_come_back_alone_and_so_does_one_that_was_given_no_refresh_token() {
+    let sandbox = sandbox().await;
+    let found = find(&sandbox).await.unwrap();
+    let prompt = async |session: &Session| {
+        let url = session.begin_sign_in().await.unwrap().url;
+        url.query_pairs().find(|(name, _)| name == "prompt").map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(prompt(&session(register(&found).await.unwrap())).await.as_deref(), Some("consent"));
+
+    let given = session(found.with_client("found", CLIENT_ID));
+    assert_eq!(prompt(&given).await, None);
+    let Value::Object(members) = json!({"refresh_token": null}) else { unreachable!() };
+    sandbox.control().once(Endpoint::Token, Fault::TokenResponse { members });
+    let start = given.begin_sign_in().await.unwrap();
+    assert_eq!(given.handle_callback(&visit(&start.url, ADA).await).await, CallbackOutcome::Completed);
+    assert_eq!(prompt(&given).await.as_deref(), Some("consent"));
 }
 
 #[tokio::test]
