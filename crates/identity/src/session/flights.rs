@@ -17,6 +17,7 @@ use crate::{
     find,
     id_token::{Expected, IdToken, LEEWAY},
     jwks::{KeySet, RefetchLimit},
+    lock::Lock,
     refresh::Held,
     token::{self, Grant, Refusal},
 };
@@ -45,6 +46,8 @@ pub(super) struct Proof {
     pub(super) refresh: Option<Secret<String>>,
     /// The number of the refresh token: one more than the last that was kept.
     pub(super) generation: u64,
+    /// Keeps other processes from storing a refreshed token over this sign-in, until it is stored itself.
+    pub(super) lock: Option<Arc<Lock>>,
     pub(super) held: Held,
     pub(super) granted: Vec<String>,
     pub(super) metadata: Arc<Metadata>,
@@ -115,7 +118,7 @@ impl Wings {
             Ok((account, grant)) => {
                 let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall);
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, held, granted, metadata: attempt.metadata.clone() })
+                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, granted, metadata: attempt.metadata.clone() })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.

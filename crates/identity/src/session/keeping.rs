@@ -1,6 +1,6 @@
 //! What is kept: restoring at the start, the vault's ups and downs, and the record's way into it.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use callbox_vault::{Health, Kept, Secret, VaultError};
 
@@ -9,7 +9,7 @@ use super::{
     actor::{Actor, Event, Live, Written},
     refreshing::Flight,
 };
-use crate::{journal, record::Record};
+use crate::{journal, lock::Lock, record::Record};
 
 impl Actor {
     pub(super) fn restore(&mut self) {
@@ -120,13 +120,16 @@ impl Actor {
         })
     }
 
-    /// Gives the record to the vault.
+    /// Gives the record to the vault. A lock that is held now is held until that is done, or it might undo what the next process writes.
     pub(super) fn keep(&mut self) {
+        self.keep_under(self.flight.as_ref().and_then(Flight::lock));
+    }
+
+    /// The same under this lock.
+    pub(super) fn keep_under(&mut self, lock: Option<Arc<Lock>>) {
         let session = self.session;
         match self.write() {
             Some(writing) => {
-                // A lock that is held now is held until this is written, or it might undo what the next process writes.
-                let lock = self.flight.as_ref().and_then(Flight::lock);
                 let work = async move {
                     let written = writing.await;
                     drop(lock);

@@ -60,6 +60,14 @@ impl Sharing {
         }
     }
 
+    /// Waits until no other process refreshes or signs in, for a minute at most; where there are no locks, or one of them hangs, not at all.
+    pub(super) async fn alone(&self) -> Option<Arc<Lock>> {
+        match lock::take(self.folder.clone(), self.name.clone()).await {
+            Taken::Had(lock) => Some(Arc::new(lock)),
+            Taken::Elsewhere | Taken::Unsupported(_) => None,
+        }
+    }
+
     /// Tells the other processes, for as long as it is held, that the vault's token is not the newest.
     pub(super) async fn custody(&self) -> Option<Arc<Lock>> {
         let (folder, name) = (self.folder.clone(), self.custody_name());

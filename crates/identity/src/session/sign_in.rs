@@ -125,6 +125,8 @@ impl Actor {
                 let exchange = async move {
                     let mut result = wings.exchange(&attempt, &code).await.map(Box::new);
                     if let (Ok(proof), Some(sharing)) = (&mut result, sharing) {
+                        // A refresh of another process is let end first, or its token would be stored over this sign-in.
+                        proof.lock = sharing.alone().await;
                         proof.generation = sharing.entry().await.generation + 1;
                     }
                     Event::Proved { attempt: id, result }
@@ -154,7 +156,7 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, generation, held, granted, metadata } = proof;
+        let Proof { account, refresh, generation, lock, held, granted, metadata } = proof;
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
         self.cancel();
         self.unlasting = refresh.is_none();
@@ -182,7 +184,7 @@ impl Actor {
         self.reason = None;
         self.unread = false;
         self.keeping.push(mine);
-        self.keep();
+        self.keep_under(lock);
         self.pay_what_is_owed();
         self.serve();
     }

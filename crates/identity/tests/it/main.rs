@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod adversarial;
+mod beside;
 mod callback;
 mod faults;
 mod find;
