@@ -37,6 +37,9 @@ pub struct Profile {
     /// The tools of the app that the agent may use, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub client_tools: Vec<String>,
+    /// The confidential client as which a machine speaks for itself (RFC 6749 §4.4). Its secret is never in a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_client_id: Option<String>,
     /// How the profile was found, if nobody wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Step>,
@@ -71,6 +74,7 @@ impl Profile {
             scopes: default_scopes(),
             redirect_uri: default_redirect_uri(),
             client_tools: Vec::new(),
+            service_client_id: None,
             provenance: Vec::new(),
         }
     }

@@ -1,6 +1,10 @@
 //! Tokens for a machine that speaks for itself (RFC 6749 §4.4): for automated use, with a client that somebody has made for it.
 //!
-//! One actor asks the tenant, one request at a time: however many want a token, the tenant is asked once. Nothing is kept but in memory.
+//! One actor asks the tenant, one request at a time: however many want a token, the tenant is asked once. With a [`TokenShelf`] that holds for all
+//! processes of this user, and a token is used as long as it is good; without, nothing is kept but in memory.
+
+mod quota;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -10,11 +14,16 @@ use tokio::{
     time::Instant,
 };
 
+pub use self::{
+    quota::Quota,
+    shelf::{TokenShelf, client_secret_key},
+};
 use crate::{
-    AccessToken, Account, Clock, Issuer, SessionState, Storage, TokenError,
+    AccessToken, Account, Clock, Issuer, SessionState, Storage, TokenError, Trouble,
     discovery::Metadata,
     fetch::{Form, Request, fetch},
     find,
+    record::Spare,
     refresh::{Held, Pause},
     token::{self, Refusal},
 };
@@ -29,7 +38,11 @@ pub struct ServiceConfig {
     pub audience: Option<String>,
     /// What the tokens are for, at tenants that go by RFC 8707.
     pub resource: Option<String>,
+    /// Auth0's name for the organization that the machine acts in.
+    pub organization: Option<String>,
     pub scopes: Vec<String>,
+    /// `None`: every process asks for a token of its own.
+    pub shelf: Option<TokenShelf>,
     /// Must not follow redirects, so that no secret follows one.
     pub http: reqwest::Client,
     pub clock: Arc<dyn Clock>,
@@ -40,6 +53,7 @@ pub struct ServiceConfig {
 pub struct Service {
     wishes: mpsc::Sender<Wish>,
     state: watch::Receiver<SessionState>,
+    quota: watch::Receiver<Option<Quota>>,
 }
 
 struct Wish {
@@ -56,17 +70,24 @@ impl Service {
         let (iss, client) = (config.issuer.as_str().to_owned(), config.client_id.clone());
         let account = Account { iss, sub: client.clone(), name: client, email: None, picture: None };
         let (publish, state) = watch::channel(SessionState::SignedIn { account, storage: Storage::SessionOnly(VaultError::NotUsed) });
+        let (told, quota) = watch::channel(None);
         tokio::spawn(async move {
-            Machine { config, metadata: None, held: None, refused: None, pause: Pause::default() }.run(inbox).await;
+            Machine { config, told, metadata: None, held: None, refused: None, pause: Pause::default() }.run(inbox).await;
             drop(publish);
         });
-        Self { wishes, state }
+        Self { wishes, state, quota }
     }
 
     /// Always signed in, as the client itself; nothing is kept after it.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<SessionState> {
         self.state.clone()
+    }
+
+    /// What the tenant has said last of how many tokens it gives.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.quota.borrow().clone()
     }
 
     /// As [`crate::Session::access_token`].
@@ -94,6 +115,7 @@ impl Service {
 
 struct Machine {
     config: ServiceConfig,
+    told: watch::Sender<Option<Quota>>,
     metadata: Option<Metadata>,
     held: Option<Held>,
     /// Of a token that an agent has refused: nobody gets it again.
@@ -127,7 +149,10 @@ impl Machine {
         if let Some(trouble) = self.pause.holds(now) {
             return Err(trouble.into());
         }
-        let answer = self.fetch().await;
+        let answer = match self.config.shelf.clone() {
+            Some(shelf) => self.share(&shelf).await,
+            None => self.fetch().await,
+        };
         match &answer {
             Ok(_) => self.pause.succeeded(),
             Err(TokenError::Transient(trouble)) => self.pause.failed(trouble, Instant::now()),
@@ -136,8 +161,32 @@ impl Machine {
         answer
     }
 
+    /// One process after the other: who had to wait finds what the first one was given.
+    async fn share(&mut self, shelf: &TokenShelf) -> Result<AccessToken, TokenError> {
+        let key = self.key();
+        let Some(_alone) = shelf.alone(&key).await else { return Err(Trouble::Elsewhere.into()) };
+        if let Some(spare) = shelf.get(&key, &self.config.client_secret).await
+            && let Some(held) = Held::found(spare.access, spare.lifetime, spare.since, Instant::now(), self.config.clock.now())
+            && self.refused != Some(held.token.fingerprint())
+        {
+            return Ok(self.held.insert(held).token.clone());
+        }
+        let token = self.fetch().await?;
+        if let Some(held) = &self.held {
+            shelf.put(&key, &Spare::of(held, &self.config.client_secret)).await;
+        }
+        Ok(token)
+    }
+
+    fn key(&self) -> String {
+        let ServiceConfig { issuer, client_id, audience, resource, organization, scopes, .. } = &self.config;
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        let (audience, resource, organization, scopes) = (text(audience), text(resource), text(organization), scopes.join(" "));
+        shelf::token_key(&[issuer.as_str(), client_id, &audience, &resource, &organization, &scopes])
+    }
+
     async fn fetch(&mut self) -> Result<AccessToken, TokenError> {
-        let ServiceConfig { issuer, client_id, client_secret, audience, resource, scopes, http, clock } = &self.config;
+        let ServiceConfig { issuer, client_id, client_secret, audience, resource, organization, scopes, http, clock, .. } = &self.config;
         let endpoint = match &self.metadata {
             Some(metadata) => metadata.token.clone(),
             None => self.metadata.insert(find::discover(http, &**clock, issuer).await?.1).token.clone(),
@@ -149,10 +198,14 @@ impl Machine {
             ("client_secret", Some(client_secret.expose())),
             ("audience", audience.as_deref()),
             ("resource", resource.as_deref()),
+            ("organization", organization.as_deref()),
             ("scope", scope.as_deref()),
         ]);
         let (since, since_wall) = (Instant::now(), clock.now());
         let reply = fetch(http, Request::Post(endpoint, form)).await?;
+        if let Some(quota) = Quota::read(&reply.headers) {
+            self.told.send_replace(Some(quota));
+        }
         let tokens = token::read(&reply, clock.now()).map_err(|refusal| match refusal {
             // There is no grant that could have ended.
             Refusal::InvalidGrant => TokenError::Malformed("it speaks of a grant that was not presented"),

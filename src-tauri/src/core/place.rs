@@ -156,6 +156,7 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
         redirect_uri: format!("{}://callback", crate::cli::SCHEME),
         client_tools: tools::NAMES.map(str::to_owned).to_vec(),
+        service_client_id: None,
     };
     Place::new(profile, vault, data, Some(sandbox))
 }

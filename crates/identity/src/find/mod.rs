@@ -90,11 +90,16 @@ pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) 
     Ok(Found { agent: agent.clone(), issuer, resource: identifier, audience, scopes, metadata, steps })
 }
 
-/// Asks the agent for something that needs a token.
-async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Vec<Challenge>, FindError> {
+/// What needs a token at an agent.
+pub(crate) fn door(agent: &Url) -> Url {
     let mut door = agent.clone();
     door.set_path(&format!("{}/{PROBE}", agent.path().trim_end_matches('/')));
-    let reply = fetch(http, Request::Get(door)).await?;
+    door
+}
+
+/// Asks the agent for something that needs a token.
+async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Vec<Challenge>, FindError> {
+    let reply = fetch(http, Request::Get(door(agent))).await?;
     let challenges = Challenge::all(&reply.headers);
     match reply.status {
         200..300 => Err(FindError::Open),

@@ -143,6 +143,19 @@ impl Fault {
         Self::Respond { status: 429, headers, body }
     }
 
+    /// 429 as Auth0 answers a machine that has had all the tokens that its client may have in an hour; `resets_in` seconds are left of that.
+    #[must_use]
+    pub fn client_quota(resets_in: u64) -> Self {
+        let headers = [
+            ("content-type", "application/json".to_owned()),
+            ("auth0-client-quota-limit", format!("b=per_hour;q=10;r=0;t={resets_in}")),
+            ("retry-after", resets_in.to_string()),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let body = json!({"error": "too_many_requests", "error_description": "Client quota exceeded"}).to_string();
+        Self::Respond { status: 429, headers, body }
+    }
+
     /// A redirect, as a portal in front of the tenant gives it.
     #[must_use]
     pub fn redirect(to: &str) -> Self {
