@@ -5,6 +5,7 @@
 //! - [`UiMessage`], [`Part`] and [`ToolPart`] are the messages. Reading and writing one gives the same JSON.
 //! - [`Conversation`] folds frames into messages and says what its owner shall do ([`Reaction`]).
 //! - [`MessageOp`], [`apply`] and [`coalesce`] carry what changed to a mirror elsewhere.
+//! - [`interrupt`] reads what an agent says in the place of an error when a tool needs a person first.
 //! - [`replay`] plays recorded frames into the fold.
 //!
 //! ```
@@ -28,6 +29,7 @@
 mod chunk;
 mod client;
 mod conversation;
+pub mod interrupt;
 mod json;
 mod message;
 mod op;
