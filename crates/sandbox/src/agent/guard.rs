@@ -40,6 +40,16 @@ fn challenge(door: &Door, status: StatusCode, error: Option<(&str, &str)>) -> Re
     (status, [(header::WWW_AUTHENTICATE, value)], text).into_response()
 }
 
+/// 403: the token is good, for too little (RFC 6750 §3.1).
+fn lacks(door: &Door, scope: &str) -> Response {
+    let scope = if scope.is_empty() { String::new() } else { format!(", scope=\"{scope}\"") };
+    let value = format!(
+        "Bearer realm=\"{AUDIENCE}\", error=\"insufficient_scope\", error_description=\"Insufficient Scope\"{scope}, resource_metadata=\"{}{METADATA}\"",
+        door.origin
+    );
+    (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, value)], "Insufficient Scope").into_response()
+}
+
 /// 403: the token is good, the conversation is somebody else's.
 pub(super) fn not_yours() -> Response {
     (StatusCode::FORBIDDEN, "This chat is not yours.").into_response()
@@ -59,6 +69,9 @@ pub(super) fn admit(door: &Door, headers: &HeaderMap, query_string: Option<&str>
         .check(token, AUDIENCE)
         .map_err(|fault| challenge(door, StatusCode::UNAUTHORIZED, Some(("invalid_token", fault.description()))))?;
     let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(wanted) = door.tenant.agent_wants(&claims) {
+        return Err(lacks(door, &wanted).into());
+    }
     if door.rooms.owner(name).is_some_and(|owner| owner != sub) {
         return Err(not_yours().into());
     }

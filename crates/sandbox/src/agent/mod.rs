@@ -9,6 +9,7 @@ mod model;
 mod probe;
 mod room;
 mod rooms;
+mod services;
 mod socket;
 mod state;
 mod tools;
@@ -28,7 +29,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, Uri, header};
 
-pub(crate) use self::{room::Room, rooms::Rooms, state::Out};
+pub(crate) use self::{room::Room, rooms::Rooms, state::Out, tools::rfc3339};
 use crate::{
     Endpoint,
     control::gate::{self, Faults},

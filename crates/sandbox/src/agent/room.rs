@@ -40,7 +40,7 @@ impl Room {
             active: None,
             queue: VecDeque::new(),
             planned: None,
-            failed: None,
+            failed: kept.failed,
             ended: VecDeque::new(),
         };
         Arc::new(Self { name: kept.name, house, state: Mutex::new(state) })
@@ -51,7 +51,8 @@ impl Room {
     }
 
     fn save(&self, state: &State) {
-        let kept = Kept { name: self.name.clone(), owner: state.owner.clone(), messages: state.messages.clone() };
+        let (owner, messages, failed) = (state.owner.clone(), state.messages.clone(), state.failed.clone());
+        let kept = Kept { name: self.name.clone(), owner, messages, failed };
         self.house.disk.write_json(&Kept::file(&self.name), &kept);
     }
 
@@ -318,6 +319,7 @@ impl Room {
                 state.end(job, Outcome::Error);
                 if !active.discard {
                     state.failed = Some(Failed { job: job.clone(), chunks: active.chunks, text });
+                    self.save(&state);
                 }
             }
         }

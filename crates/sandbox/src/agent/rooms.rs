@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{model::Brain, room::Room, state::Out};
+use super::{
+    model::Brain,
+    room::Room,
+    state::{Failed, Out},
+};
 use crate::{Clock, Control, SandboxConfig, SandboxError, disk::Disk, random};
 
 const FOLDER: &str = "conversations";
@@ -20,6 +24,9 @@ pub(super) struct Kept {
     pub(super) name: String,
     pub(super) owner: Option<String>,
     pub(super) messages: Vec<Value>,
+    /// As the real one keeps it: whoever comes back is told what went wrong.
+    #[serde(default)]
+    pub(super) failed: Option<Failed>,
 }
 
 impl Kept {
@@ -65,7 +72,7 @@ impl Rooms {
     }
 
     fn room_or_new(&self, name: &str) -> Arc<Room> {
-        let new = || Room::open(Kept { name: name.to_owned(), owner: None, messages: Vec::new() }, self.house.clone());
+        let new = || Room::open(Kept { name: name.to_owned(), owner: None, messages: Vec::new(), failed: None }, self.house.clone());
         self.rooms().entry(name.to_owned()).or_insert_with(new).clone()
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ impl Seat {
 }
 
 /// A turn, running or waiting.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) id: String,
     /// Whose turn it is: the connection that asked, or that made the last decision.
@@ -65,7 +66,7 @@ pub(super) struct Active {
 }
 
 /// A turn that failed, until the next one begins.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Failed {
     pub(super) job: Job,
     pub(super) chunks: Vec<String>,

@@ -1,7 +1,8 @@
-//! The agent's two tools, and those that a client offers.
+//! The agent's tools, and those that a client offers.
 
 use serde_json::{Map, Value, json};
 
+use super::services;
 use crate::Clock;
 
 /// Tells the time. Just runs.
@@ -40,11 +41,11 @@ pub(super) fn declarations(clients: &[Value]) -> Vec<Declaration> {
 
 /// Whether a tool runs at the client: it is offered, and none of ours.
 pub(super) fn is_clients(clients: &[Value], name: &str) -> bool {
-    !name.is_empty() && name != TIME && name != WEATHER && clients.iter().any(|tool| tool["name"] == name)
+    !name.is_empty() && own().iter().all(|(known, ..)| *known != name) && clients.iter().any(|tool| tool["name"] == name)
 }
 
 fn own() -> Vec<(&'static str, &'static str, Value)> {
-    vec![
+    let mut all = vec![
         (TIME, "Tells the current date and time in UTC.", json!({"type": "object", "properties": {}, "additionalProperties": false})),
         (
             WEATHER,
@@ -59,7 +60,9 @@ fn own() -> Vec<(&'static str, &'static str, Value)> {
                 "additionalProperties": false,
             }),
         ),
-    ]
+    ];
+    all.extend(services::declarations());
+    all
 }
 
 /// Runs a tool. `Err` is what went wrong, for the model and the person.
@@ -103,7 +106,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 }
 
 /// `2026-01-02T03:04:05Z`
-pub(super) fn rfc3339(unix: u64) -> String {
+pub(crate) fn rfc3339(unix: u64) -> String {
     let (year, month, day) = civil(unix / 86_400);
     let second = unix % 86_400;
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)

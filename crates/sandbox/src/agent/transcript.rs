@@ -91,8 +91,10 @@ pub(super) fn tools(message: &Value) -> impl Iterator<Item = &Value> {
     parts(message).iter().filter(|part| part["toolCallId"].is_string())
 }
 
+/// A call that is resumed has a result that is none.
 fn is_settled(part: &Map<String, Value>) -> bool {
-    matches!(part.get("state").and_then(Value::as_str), Some("output-available" | "output-error" | "output-denied"))
+    !part.get("output").is_some_and(|output| output["continueInterruption"] == true)
+        && matches!(part.get("state").and_then(Value::as_str), Some("output-available" | "output-error" | "output-denied"))
 }
 
 /// Whether every tool call of a message has its answer or its decision.

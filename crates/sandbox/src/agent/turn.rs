@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     model::Saying,
     room::Room,
+    services::{self, Ran},
     state::{End, Job},
     tools, transcript,
 };
@@ -47,6 +48,12 @@ async fn answer(room: &Room, job: &Job, faults: &[Fault]) -> End {
     }
 }
 
+/// A tool has stopped for want of a person. `open`: its call has no result.
+struct Stopped {
+    text: String,
+    open: bool,
+}
+
 /// A tool call of the step that runs.
 struct Call {
     id: String,
@@ -78,7 +85,9 @@ impl Turn<'_> {
     async fn steps(&mut self, job: &Job) -> Result<(), String> {
         if job.continuation {
             self.emit(json!({"type": "start"})).await;
-            self.run_approved().await;
+            if let Some(stopped) = self.run_approved().await {
+                return self.stop(stopped).await;
+            }
         } else {
             let id = format!("assistant_{}_{}", self.room.house.clock.unix_ms(), random::base36(9));
             self.emit(json!({"type": "start", "messageId": id})).await;
@@ -86,7 +95,7 @@ impl Turn<'_> {
         for _ in 0..MAX_STEPS {
             self.emit(json!({"type": "start-step"})).await;
             let calls = self.step().await?;
-            let mut waits = false;
+            let (mut waits, mut stopped) = (false, None);
             for call in &calls {
                 if tools::is_clients(&self.room.client_tools(), &call.name) {
                     waits = true;
@@ -95,8 +104,11 @@ impl Turn<'_> {
                     let approval = format!("aitxt-{}", random::nanoid(24));
                     self.emit(json!({"type": "tool-approval-request", "approvalId": approval, "toolCallId": call.id})).await;
                 } else {
-                    self.run_tool(&call.id, &call.name, &call.input).await;
+                    stopped = self.run_tool(&call.id, &call.name, &call.input).await.or(stopped);
                 }
+            }
+            if let Some(stopped) = stopped {
+                return self.stop(stopped).await;
             }
             self.emit(json!({"type": "finish-step"})).await;
             if waits || calls.is_empty() {
@@ -108,21 +120,47 @@ impl Turn<'_> {
         Err("The model called tools without end.".to_owned())
     }
 
-    /// What was approved since the turn stopped runs before the model goes on.
-    async fn run_approved(&self) {
-        let draft = self.room.draft();
-        for part in transcript::tools(&draft).filter(|part| part["state"] == "approval-responded") {
-            let text = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
-            self.run_tool(&text("toolCallId"), &text("toolName"), &part["input"]).await;
+    /// A tool has stopped: so does the turn. What the model would say to that is nobody's business.
+    async fn stop(&self, Stopped { text, open }: Stopped) -> Result<(), String> {
+        self.emit(json!({"type": "finish-step"})).await;
+        if open {
+            return Err(text);
         }
+        self.emit(json!({"type": "finish", "messageMetadata": {"finishReason": "tool-calls"}})).await;
+        Ok(())
     }
 
-    async fn run_tool(&self, call: &str, name: &str, input: &Value) {
-        let chunk = match tools::run(name, input, &self.room.house.clock) {
-            Ok(output) => json!({"type": "tool-output-available", "toolCallId": call, "output": output}),
-            Err(text) => json!({"type": "tool-output-error", "toolCallId": call, "errorText": text}),
+    /// What was approved or resumed since the turn stopped runs before the model goes on.
+    async fn run_approved(&self) -> Option<Stopped> {
+        let draft = self.room.draft();
+        let mut stopped = None;
+        for part in transcript::tools(&draft).filter(|part| part["state"] == "approval-responded" || services::is_resumed(part)) {
+            let text = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
+            stopped = self.run_tool(&text("toolCallId"), &text("toolName"), &part["input"]).await.or(stopped);
+        }
+        stopped
+    }
+
+    async fn run_tool(&self, call: &str, name: &str, input: &Value) -> Option<Stopped> {
+        let house = &self.room.house;
+        let elsewhere = house.control.tenant().and_then(|tenant| {
+            let sub = self.room.owner().unwrap_or_default();
+            services::run(&services::Call { id: call, name, input, sub: &sub }, &tenant)
+        });
+        let ran = elsewhere.unwrap_or_else(|| match tools::run(name, input, &house.clock) {
+            Ok(output) => Ran::Output(output),
+            Err(text) => Ran::Failed(text),
+        });
+        let (chunk, stopped) = match ran {
+            Ran::Output(output) => (json!({"type": "tool-output-available", "toolCallId": call, "output": output}), None),
+            Ran::Failed(text) => (json!({"type": "tool-output-error", "toolCallId": call, "errorText": text}), None),
+            Ran::Stopped { text, open: true } => return Some(Stopped { text, open: true }),
+            Ran::Stopped { text, open: false } => {
+                (json!({"type": "tool-output-error", "toolCallId": call, "errorText": text}), Some(Stopped { text, open: false }))
+            }
         };
         self.emit(chunk).await;
+        stopped
     }
 
     /// Asks the model once and streams what it says. Its whole calls come back.

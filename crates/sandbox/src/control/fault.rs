@@ -27,6 +27,8 @@ pub enum Endpoint {
     Userinfo,
     /// `/oidc/logout` and `/v2/logout`
     Logout,
+    /// `/me/v1/connected-accounts/…`
+    MyAccount,
     /// `/.well-known/oauth-protected-resource` of the agent.
     ResourceMetadata,
     /// `…/get-messages` of the agent.

@@ -45,6 +45,14 @@ pub struct Settings {
     pub rotation: bool,
     /// Who may make itself known as a client.
     pub registration: Registration,
+    /// The tenant lets the app connect accounts at other services.
+    pub my_account: bool,
+    /// The page for that sends its answer back in the fragment of the address, as Auth0's documents have it; else in the query.
+    pub connect_in_fragment: bool,
+    /// The agent gets no token for any of them, and says that the person has to connect one.
+    pub vault_is_down: bool,
+    /// Scopes, separated by spaces, that the agent wants in every token; empty: it wants some, and does not say which.
+    pub agent_wants: Option<String>,
 }
 
 impl Default for Settings {
@@ -58,6 +66,10 @@ impl Default for Settings {
             confirm: true,
             rotation: true,
             registration: Registration::On,
+            my_account: true,
+            connect_in_fragment: false,
+            vault_is_down: false,
+            agent_wants: None,
         }
     }
 }
@@ -314,11 +326,18 @@ impl Control {
         self.tenant().map_or(Ok(()), |tenant| tenant.rotate_keys(forget_old))
     }
 
+    /// Answers every approval that waits on somebody's phone.
+    pub fn answer_phone(&self, approved: bool) {
+        if let Some(tenant) = self.tenant() {
+            tenant.answer_phone(approved);
+        }
+    }
+
     pub(crate) fn attach_tenant(&self, tenant: &Arc<Tenant>) {
         *self.0.tenant.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(tenant);
     }
 
-    fn tenant(&self) -> Option<Arc<Tenant>> {
+    pub(crate) fn tenant(&self) -> Option<Arc<Tenant>> {
         self.0.tenant.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 }

@@ -43,6 +43,16 @@ impl Tenant {
     }
 }
 
+impl Tenant {
+    /// The scopes that the agent wants, if a token with these claims lacks one of them. Empty: it does not say which.
+    pub(crate) fn agent_wants(&self, claims: &serde_json::Map<String, Value>) -> Option<String> {
+        let wanted = self.control.settings().agent_wants?;
+        let granted: Vec<&str> = claims.get("scope").and_then(Value::as_str).unwrap_or_default().split(' ').collect();
+        let lacks = wanted.is_empty() || wanted.split(' ').any(|scope| !granted.contains(&scope));
+        lacks.then_some(wanted)
+    }
+}
+
 pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, headers: HeaderMap) -> Response {
     let refuse = |challenge: String| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], "Unauthorized").into_response();
     let Some(token) = bearer(&headers) else { return refuse("Bearer realm=\"Users\"".to_owned()) };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::my_account::Connected;
 use crate::{Presented, RefreshOutcome, Settings, random};
 
 /// A browser stays signed in for three days, as at Auth0.
@@ -80,6 +81,7 @@ pub(crate) struct Books {
     browsers: Vec<BrowserSession>,
     consents: BTreeSet<(String, String, String)>,
     clients: Vec<Client>,
+    connected: Vec<Connected>,
     count: u64,
 }
 
@@ -209,6 +211,24 @@ impl Books {
     /// Signs a browser out.
     pub(crate) fn close_browser(&mut self, sid: &str) {
         self.browsers.retain(|session| session.sid != sid);
+    }
+
+    /// Connects an account; an earlier one of the same connection is replaced.
+    pub(super) fn connect(&mut self, account: Connected) {
+        self.connected.retain(|known| (&known.sub, &known.connection) != (&account.sub, &account.connection));
+        self.connected.push(account);
+    }
+
+    /// A person's connected accounts.
+    pub(super) fn connected(&self, sub: &str) -> Vec<Connected> {
+        self.connected.iter().filter(|account| account.sub == sub).cloned().collect()
+    }
+
+    /// Disconnects an account. False if there is none.
+    pub(super) fn disconnect(&mut self, sub: &str, id: &str) -> bool {
+        let before = self.connected.len();
+        self.connected.retain(|account| account.sub != sub || account.id() != id);
+        self.connected.len() < before
     }
 
     /// Whether a person has agreed to these scopes for this client.

@@ -21,6 +21,8 @@ pub(super) async fn discovery(State(tenant): State<Arc<Tenant>>) -> Json<Value> 
         "revocation_endpoint": at("oauth/revoke"),
         "registration_endpoint": at("oidc/register"),
         "end_session_endpoint": at("oidc/logout"),
+        // As at Auth0. Nobody can use it here, but apps know an Auth0 tenant by it.
+        "mfa_challenge_endpoint": at("mfa/challenge"),
         "scopes_supported": ["openid", "profile", "email", "offline_access", "chat"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -8,8 +8,10 @@ mod keys;
 mod logout;
 mod metadata;
 mod mint;
+mod my_account;
 mod pages;
 mod params;
+pub(crate) mod phone;
 mod register;
 mod token;
 mod visit;
@@ -25,7 +27,7 @@ use axum::{
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::{HeaderValue, StatusCode, header};
 use url::Url;
@@ -60,6 +62,10 @@ struct Desk {
     codes: HashMap<String, Code>,
     /// By the id in the pages' address.
     visits: HashMap<String, Visit>,
+    /// Accounts on their way, by ticket.
+    connecting: HashMap<String, my_account::Connecting>,
+    /// What waits on somebody's phone.
+    asked: Vec<phone::Asked>,
 }
 
 /// The running tenant.
@@ -83,7 +89,7 @@ impl Tenant {
             disk.write(keys::FILE, der);
         }
         let books = disk.read_json(BOOKS).unwrap_or_default();
-        let desk = Desk { keys, books, codes: HashMap::new(), visits: HashMap::new() };
+        let desk = Desk { keys, books, codes: HashMap::new(), visits: HashMap::new(), connecting: HashMap::new(), asked: Vec::new() };
         Ok(Arc::new(Self { issuer, control, config: config.clone(), disk, desk: Mutex::new(desk) }))
     }
 
@@ -114,6 +120,11 @@ impl Tenant {
 
     fn now(&self) -> u64 {
         self.config.clock.unix()
+    }
+
+    /// Seconds since 1970, by the tenant's clock.
+    pub(crate) fn unix(&self) -> u64 {
+        self.now()
     }
 
     fn person(&self, sub: &str) -> Option<&Person> {
@@ -166,6 +177,13 @@ impl Tenant {
             .route("/userinfo", get(account::userinfo).post(account::userinfo))
             .route("/oidc/logout", get(logout::oidc).post(logout::oidc_post))
             .route("/v2/logout", get(logout::v2))
+            .route("/me/v1/connected-accounts/connect", post(my_account::connect))
+            .route("/me/v1/connected-accounts/complete", post(my_account::complete))
+            .route("/me/v1/connected-accounts/accounts", get(my_account::accounts))
+            .route("/me/v1/connected-accounts/accounts/{id}", delete(my_account::disconnect))
+            .route("/me/v1/connected-accounts/connections", get(my_account::connections))
+            .route("/connected-accounts/connect", get(my_account::page).post(my_account::answer))
+            .route("/phone", get(phone::page).post(phone::answer))
             .layer(middleware::from_fn_with_state(self.clone(), misbehave))
             .route("/", get(pages::home))
             .with_state(self.clone());
@@ -185,6 +203,8 @@ fn endpoint_of(path: &str) -> Option<Endpoint> {
         "/oidc/register" => Endpoint::Register,
         "/userinfo" => Endpoint::Userinfo,
         "/oidc/logout" | "/v2/logout" => Endpoint::Logout,
+        path if path.starts_with("/me/") => Endpoint::MyAccount,
+        "/connected-accounts/connect" | "/phone" => Endpoint::Pages,
         path if path.starts_with("/u/") => Endpoint::Pages,
         _ => return None,
     })

@@ -17,9 +17,10 @@ use super::{
     books::{Grant, Refreshed},
     errors::OAuthError,
     mint::Twist,
+    my_account,
     params::Params,
 };
-use crate::{AUDIENCE, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, control::gate::Faults, random};
+use crate::{AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, control::gate::Faults, random};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +132,10 @@ async fn refresh(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twis
     let settings = tenant.control.settings();
     let now_ms = tenant.config.clock.unix_ms();
     let wanted = params.get("scope");
-    if params.get("audience").is_some_and(|audience| audience != AUDIENCE) {
+    // One refresh token for several APIs (MRRT): the tenant's own is open to the app itself, not to what has registered itself.
+    let me = params.get("audience").filter(|audience| *audience == tenant.me());
+    let offered = settings.my_account && client_id == CLIENT_ID;
+    if params.get("audience").is_some_and(|audience| audience != AUDIENCE) && !(me.is_some() && offered) {
         return Err(OAuthError::AUDIENCE);
     }
     tenant
@@ -139,6 +143,9 @@ async fn refresh(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twis
             let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), now_ms, &settings);
             tenant.control.log_presented(presented);
             let Refreshed { mut grant, next } = refreshed.ok_or(OAuthError::REFRESH)?;
+            if let Some(me) = me {
+                (grant.audience, grant.scope) = (Some(me.to_owned()), my_account::SCOPES.join(" "));
+            }
             if let Some(wanted) = wanted {
                 // Scopes can be narrowed, never widened; what is too much is left out without a word.
                 let wanted: Vec<&str> = wanted.split(' ').collect();

@@ -66,7 +66,7 @@ async fn its_text_is_streamed_and_it_knows_the_tools_and_the_history() {
     let (key, body) = &seen[1];
     assert_eq!((key.as_str(), &body["model"], &body["stream"]), ("Bearer the-key", &json!("test-model"), &json!(true)));
     let names: Vec<&Value> = body["tools"].as_array().unwrap().iter().map(|tool| &tool["function"]["name"]).collect();
-    assert_eq!(names, ["getTime", "getWeather"]);
+    assert_eq!(names, ["getTime", "getWeather", "checkUsersCalendar", "listContacts", "placeOrder", "readBilling"]);
     let history: Vec<&Value> = body["messages"].as_array().unwrap().iter().skip(1).map(|message| &message["content"]).collect();
     assert_eq!(history, ["hi", "Hello, wörld.", "again"]);
 }

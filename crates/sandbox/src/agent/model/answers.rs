@@ -11,6 +11,8 @@ pub(super) fn introduction() -> String {
      computer. You can ask me:\n\n\
      - **what time is it**: the clock tool simply runs\n\
      - **weather in Paris**: the weather tool asks you first, and you decide\n\
+     - **what is in my calendar**: the tool needs an account that you connect first\n\
+     - **order oranges**: needs your approval on a phone, which is the page `/phone` of the sign-in server\n\
      - **show me a tour**: headings, lists, a table and code, as an answer can have them\n\
      - **tell me something long**: to watch an answer arrive, stop it, or lose the network in the middle\n\n\
      To talk to a real model here, start Callbox with `OPENAI_BASE_URL` and `OPENAI_API_KEY` set."
@@ -39,6 +41,19 @@ pub(super) fn weather(output: &Value) -> String {
     format!(
         "**{city}**: {} {unit}, {condition}.\n\nThat is made up, like everything in the sandbox: no weather service was asked.",
         output["temperature"]
+    )
+}
+
+/// A list of what a service has told.
+pub(super) fn list(what: &str, entries: &Value) -> String {
+    let entries: String = entries.as_array().into_iter().flatten().filter_map(Value::as_str).map(|entry| format!("\n- {entry}")).collect();
+    format!("{what}:\n{entries}\n\nThat is made up, like everything in the sandbox: no service was asked.")
+}
+
+pub(super) fn ordered(item: &Value) -> String {
+    format!(
+        "You have approved it, so {} are on their way. No, they are not: nothing in the sandbox is real.",
+        item.as_str().unwrap_or("they")
     )
 }
 

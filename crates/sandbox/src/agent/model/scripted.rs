@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Saying, answers};
 use crate::{
-    agent::{tools, transcript},
+    agent::{services, tools, transcript},
     random,
 };
 
@@ -24,6 +24,14 @@ pub(super) fn step(messages: &[Value], clients: &[Value]) -> Vec<Saying> {
     let offered = clients.iter().filter_map(|tool| tool["name"].as_str()).filter(|name| tools::is_clients(clients, name));
     if let Some(tool) = offered.into_iter().find(|name| words.contains(&name.to_lowercase())) {
         return call(tool, &json!({}));
+    }
+    let services: Vec<Saying> = services::CALLS
+        .iter()
+        .filter(|(words, _)| has(words))
+        .flat_map(|(_, tool)| call(tool, &if *tool == services::ORDER { json!({"item": "oranges"}) } else { json!({}) }))
+        .collect();
+    if !services.is_empty() {
+        return services;
     }
     if has(&["weather", "wetter", "forecast"]) {
         let unit = if has(&["fahrenheit", "°f"]) { "fahrenheit" } else { "celsius" };
@@ -64,6 +72,10 @@ fn sentence(part: &Value) -> String {
         (Some(tools::TIME), Some("output-available")) => answers::time(part["output"]["time"].as_str().unwrap_or_default()),
         (Some(tools::WEATHER), Some("output-available")) => answers::weather(&part["output"]),
         (Some(tools::WEATHER), Some("output-denied")) => answers::denied(city),
+        (Some(services::CALENDAR), Some("output-available")) => answers::list("In your calendar today", &part["output"]["today"]),
+        (Some(services::CONTACTS), Some("output-available")) => answers::list("You know", &part["output"]["contacts"]),
+        (Some(services::ORDER), Some("output-available")) => answers::ordered(&part["output"]["ordered"]),
+        (Some(services::BILLING), Some("output-available")) => "I could not read your bills.".to_owned(),
         (Some(tool), Some("output-available")) => answers::client_tool(tool, &part["output"]),
         (_, Some("output-error")) => {
             format!("That did not work: {}", part["errorText"].as_str().unwrap_or("the tool gave no reason."))
