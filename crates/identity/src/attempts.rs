@@ -219,7 +219,7 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
 }
 
 /// Whether a link's address is the redirect URI. Systems write the scheme in lower case, and some put a slash behind a bare host.
-fn is_redirect(redirect_uri: &str, address: &str) -> bool {
+pub(crate) fn is_redirect(redirect_uri: &str, address: &str) -> bool {
     let (Some((scheme, rest)), Some((their_scheme, their_rest))) = (redirect_uri.split_once(':'), address.split_once(':')) else {
         return false;
     };

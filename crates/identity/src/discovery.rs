@@ -23,6 +23,8 @@ pub(crate) struct Metadata {
     pub(crate) names_issuer: bool,
     /// It says that it supports PKCE with S256. Some that do say nothing.
     pub(crate) says_s256: bool,
+    /// It is one of Auth0's, by an endpoint that nobody else has: a person's accounts at other services can be connected there.
+    pub(crate) has_accounts: bool,
     /// What it says that can be asked for.
     pub(crate) scopes: Vec<String>,
 }
@@ -83,6 +85,7 @@ pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Me
         end_session: endpoints.optional("end_session_endpoint")?,
         names_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         says_s256,
+        has_accounts: endpoints.optional("mfa_challenge_endpoint")?.is_some_and(|url| url.origin() == issuer.url().origin()),
         scopes: scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
     })
 }

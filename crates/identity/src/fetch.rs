@@ -7,10 +7,10 @@ use std::{
 };
 
 use callbox_vault::Secret;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use url::{Url, form_urlencoded};
 
-use crate::{Obstacle, Trouble};
+use crate::{AccessToken, Obstacle, Trouble};
 
 /// The longest that any answer of a tenant may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -25,6 +25,13 @@ pub(crate) enum Request {
     Post(Url, Form),
     /// With a body that contains no secret.
     Json(Url, serde_json::Value),
+    /// With an access token in its header; a body is JSON text.
+    Authorized {
+        method: Method,
+        url: Url,
+        token: AccessToken,
+        body: Option<Secret<String>>,
+    },
 }
 
 /// The body of a POST, `application/x-www-form-urlencoded`.
@@ -112,6 +119,11 @@ pub(crate) async fn fetch(http: &reqwest::Client, request: Request) -> Result<Re
             (http.post(url.clone()).header(content_type.0, content_type.1).body(form.0.expose().clone()), url)
         }
         Request::Json(url, body) => (http.post(url.clone()).json(&body), url),
+        Request::Authorized { method, url, token, body } => {
+            let builder = http.request(method, url.clone()).header(header::AUTHORIZATION, token.header_value());
+            let body = body.map(|body| body.expose().clone());
+            (body.into_iter().fold(builder, |builder, body| builder.header(header::CONTENT_TYPE, "application/json").body(body)), url)
+        }
     };
     let response = builder.header(header::ACCEPT, "application/json").timeout(PATIENCE).send().await;
     let mut response = response.map_err(|error| explain(&error))?;

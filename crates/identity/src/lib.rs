@@ -12,6 +12,7 @@
 //!   the same token once more, at once; never an older one.
 //! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
 //! - **An agent's address is enough** where the agent says which tenant it trusts ([`find_agent`]); every step is kept to be shown.
+//! - **Accounts at other services** are connected at the tenant where it offers that ([`Session::begin_connect`]), by the same refresh token.
 //! - **No secret is shown**: tokens, codes and verifiers are [`callbox_vault::Secret`]s, and no error, log or `Debug` carries one.
 //!
 //! Everything that decides is free of I/O and lives in its own module; the actor in `session` only carries requests out and results in.
@@ -22,6 +23,7 @@ mod attempts;
 mod callback;
 mod challenge;
 mod clock;
+mod connected;
 mod discovery;
 mod entropy;
 mod error;
@@ -47,6 +49,7 @@ pub use attempts::AttemptId;
 pub use callback::Ignored;
 pub use challenge::Challenge;
 pub use clock::{Clock, SystemClock};
+pub use connected::{ConnectError, ConnectStart, ConnectedAccount, Problem};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
 pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};

@@ -95,8 +95,8 @@ where
     drop(sent_away);
     let answer = match request {
         Ok(Ok(Request::Link { link, japanese })) => match take(link).await {
-            CallbackOutcome::Completed => Page::Done.answer(japanese),
-            CallbackOutcome::Failed(_) => Page::Failed.answer(japanese),
+            CallbackOutcome::Completed | CallbackOutcome::Connected(_) => Page::Done.answer(japanese),
+            CallbackOutcome::Failed(_) | CallbackOutcome::NotConnected(_) => Page::Failed.answer(japanese),
             CallbackOutcome::Ignored(_) => Page::Stray.answer(japanese),
         },
         Ok(Ok(Request::Refused(status))) => bare(status),

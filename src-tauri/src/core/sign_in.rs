@@ -20,7 +20,8 @@ pub(super) async fn open_browser(browser: &Browser, url: Url) -> Result<(), User
 /// Gives a link to the session. What is not for it, or was for it and failed, comes back as a sentence.
 pub(super) async fn pasted(session: &Session, link: &str) -> Result<(), UserError> {
     match session.handle_callback(link).await {
-        CallbackOutcome::Completed => Ok(()),
+        // An account that was not connected is told to whoever waits for it.
+        CallbackOutcome::Completed | CallbackOutcome::Connected(_) | CallbackOutcome::NotConnected(_) => Ok(()),
         CallbackOutcome::Ignored(reason) => Err(view::ignored_link(&reason)),
         CallbackOutcome::Failed(error) => Err(view::error(&error)),
     }

@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     CallbackOutcome, Command, Config, SessionState, SignInStage, SignOut, SignedOutReason, StartReply, Storage,
     flights::{Proof, Wings},
+    my_account::{MyAccount, Purpose},
     refreshing::{Flight, Waiter},
     sharing::{Found, Sharing},
     sign_out::Departure,
@@ -112,6 +113,21 @@ pub(super) enum Event {
     },
 }
 
+/// Where the session tells how it stands.
+pub(super) struct Publish {
+    pub(super) state: watch::Sender<SessionState>,
+    pub(super) granted: watch::Sender<Vec<String>>,
+}
+
+/// Whether it is another value now.
+fn renew<T: PartialEq>(current: &mut T, new: T) -> bool {
+    let changed = *current != new;
+    if changed {
+        *current = new;
+    }
+    changed
+}
+
 /// When a request was sent, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Since(pub(super) Instant, pub(super) SystemTime);
@@ -123,7 +139,7 @@ pub(super) struct Actor {
     /// What is shared with other processes.
     pub(super) sharing: Option<Sharing>,
     pub(super) entropy: Arc<dyn Entropy>,
-    publish: watch::Sender<SessionState>,
+    publish: Publish,
     pub(super) forget: watch::Sender<bool>,
     events: mpsc::UnboundedSender<Event>,
     pub(super) restoring: bool,
@@ -149,6 +165,9 @@ pub(super) struct Actor {
     pub(super) waiters: Vec<Waiter>,
     pub(super) flight: Option<Flight>,
     pub(super) flights: u64,
+    /// What the flight is for.
+    pub(super) purpose: Purpose,
+    pub(super) my_account: MyAccount,
     pub(super) pause: Pause,
     pub(super) departures: Vec<Departure>,
     pub(super) deferred: Vec<oneshot::Sender<SignOut>>,
@@ -156,7 +175,7 @@ pub(super) struct Actor {
 
 /// Where others hear of the session.
 pub(super) struct Told {
-    pub(super) publish: watch::Sender<SessionState>,
+    pub(super) publish: Publish,
     /// The tenant does not know the client.
     pub(super) forget: watch::Sender<bool>,
 }
@@ -190,6 +209,8 @@ pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mps
         waiters: Vec::new(),
         flight: None,
         flights: 0,
+        purpose: Purpose::default(),
+        my_account: MyAccount::default(),
         pause: Pause::default(),
         departures: Vec::new(),
         deferred: Vec::new(),
@@ -231,6 +252,7 @@ impl Actor {
                 self.waiters.push(Waiter { rejected, reply });
                 self.serve();
             }
+            Command::MyAccount { rejected, reply } => self.my_account(Waiter { rejected, reply }),
             // What is to be revoked is not known yet.
             Command::SignOut(reply) if self.restoring => self.deferred.push(reply),
             Command::SignOut(reply) => self.sign_out(reply),
@@ -269,13 +291,9 @@ impl Actor {
             }
             _ => self.signed_out(),
         };
-        self.publish.send_if_modified(|current| {
-            let changed = *current != state;
-            if changed {
-                *current = state;
-            }
-            changed
-        });
+        let granted = self.live.as_ref().and_then(|live| live.granted.clone()).unwrap_or_else(|| self.wings.profile.scopes.clone());
+        self.publish.granted.send_if_modified(|current| renew(current, granted));
+        self.publish.state.send_if_modified(|current| renew(current, state));
     }
 
     fn signed_out(&self) -> SessionState {

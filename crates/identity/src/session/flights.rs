@@ -8,10 +8,11 @@ use std::{
 use callbox_vault::Secret;
 use tokio::time::Instant;
 
-use super::owed::Revocation;
+use super::{my_account::Purpose, owed::Revocation};
 use crate::{
     Account, Clock, DiscoveryError, IdTokenError, Profile, SignInError, Trouble,
     attempts::Attempt,
+    connected,
     discovery::Metadata,
     fetch::{Form, Reply, Request, fetch},
     find,
@@ -64,15 +65,17 @@ impl Wings {
     }
 
     /// Presents a refresh token (RFC 6749 §6), once.
-    pub(super) async fn refresh(&self, metadata: &Metadata, token: &Secret<String>) -> Result<Reply, Trouble> {
+    pub(super) async fn refresh(&self, metadata: &Metadata, token: &Secret<String>, purpose: Purpose) -> Result<Reply, Trouble> {
         let Profile { client_id, audience, resource, .. } = &*self.profile;
+        let tenants_own = (purpose == Purpose::MyAccount).then(|| connected::audience(&self.profile.issuer));
         let form = Form::new(&[
             ("grant_type", Some("refresh_token")),
             ("client_id", Some(client_id)),
             ("refresh_token", Some(token.expose())),
-            ("resource", resource.as_deref()),
+            ("resource", resource.as_deref().filter(|_| tenants_own.is_none())),
             // A tenant that knows both goes by the audience, and must not take the resource for another one.
-            ("audience", audience.as_deref().filter(|_| resource.is_some())),
+            ("audience", tenants_own.as_deref().or(audience.as_deref().filter(|_| resource.is_some()))),
+            ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),
         ]);
         fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
     }

@@ -3,6 +3,7 @@
 mod actor;
 mod flights;
 mod keeping;
+mod my_account;
 mod owed;
 mod refreshing;
 mod sharing;
@@ -17,7 +18,12 @@ use url::Url;
 
 use self::sharing::Sharing;
 use crate::{
-    AccessToken, Account, AttemptId, Clock, Entropy, Ignored, Profile, SignInError, TokenError, find::LOOPBACK, loopback::Loopback, record,
+    AccessToken, Account, AttemptId, Clock, ConnectError, ConnectStart, ConnectedAccount, Entropy, Ignored, Profile, SignInError,
+    TokenError,
+    connected::{self, Connector},
+    find::LOOPBACK,
+    loopback::Loopback,
+    record,
 };
 
 /// What a session is made of.
@@ -103,6 +109,10 @@ pub enum CallbackOutcome {
     Ignored(Ignored),
     /// The attempt that it belongs to is over.
     Failed(SignInError),
+    /// An account at another service is connected now.
+    Connected(ConnectedAccount),
+    /// The attempt to connect one is over.
+    NotConnected(ConnectError),
 }
 
 /// What a sign-out achieved.
@@ -124,20 +134,25 @@ pub struct Session {
     commands: mpsc::Sender<Command>,
     state: watch::Receiver<SessionState>,
     forgotten: watch::Receiver<bool>,
+    granted: watch::Receiver<Vec<String>>,
+    connector: Connector,
     /// The profile's only way back is a listener on this computer.
     comes_back_here: bool,
 }
 
 /// Whoever wants to begin a sign-in.
 type StartReply = oneshot::Sender<Result<SignInStart, SignInError>>;
+/// Whoever wants a token.
+pub(crate) type TokenReply = oneshot::Sender<Result<AccessToken, TokenError>>;
 
-enum Command {
+pub(crate) enum Command {
     Begin(StartReply),
     Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
     StepUp { missing: Vec<String>, reply: StartReply },
     Loopback { attempt: AttemptId, redirect_uri: String, open: oneshot::Sender<()>, reply: StartReply },
-    Token { rejected: Option<u64>, reply: oneshot::Sender<Result<AccessToken, TokenError>> },
+    Token { rejected: Option<u64>, reply: TokenReply },
+    MyAccount { rejected: Option<u64>, reply: TokenReply },
     SignOut(oneshot::Sender<SignOut>),
 }
 
@@ -164,10 +179,13 @@ impl Session {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
         let (forget, forgotten) = watch::channel(false);
+        let (publish_granted, granted) = watch::channel(config.profile.scopes.clone());
         let sharing = locks.map(|folder| Sharing::new(folder, &record::key(&config.profile)));
         let comes_back_here = config.profile.redirect_uri == LOOPBACK;
+        let connector = Connector::new(&config, commands.downgrade(), state.clone());
+        let publish = actor::Publish { state: publish, granted: publish_granted };
         tokio::spawn(actor::run(config, sharing, inbox, actor::Told { publish, forget }));
-        Self { commands, state, forgotten, comes_back_here }
+        Self { commands, state, forgotten, granted, connector, comes_back_here }
     }
 
     /// Becomes true when the tenant refuses a refresh because it does not know the client ([`crate::TenantError::forgot_client`]). The session is kept: the
@@ -181,6 +199,12 @@ impl Session {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<SessionState> {
         self.state.clone()
+    }
+
+    /// The scopes that this session has, as far as the tenant has said; else those of the profile. For showing what is new in what an agent wants.
+    #[must_use]
+    pub fn granted(&self) -> watch::Receiver<Vec<String>> {
+        self.granted.clone()
     }
 
     /// Prepares a sign-in; the caller opens the page. Earlier attempts stay good: whichever comes back first wins.
@@ -216,29 +240,68 @@ impl Session {
         let (open, over) = oneshot::channel();
         let answer = self.ask(|reply| Command::Loopback { attempt, redirect_uri, open, reply }).await;
         let start = answer.unwrap_or(Err(SignInError::Closed))?;
+        self.serve(loopback, over);
+        Ok(start)
+    }
+
+    /// Takes what comes back to this computer, until the sender of `over` is gone.
+    fn serve(&self, loopback: Loopback, over: oneshot::Receiver<()>) {
         // The session may end while somebody is at the browser.
-        let commands = self.commands.downgrade();
+        let (commands, connector) = (self.commands.downgrade(), self.connector.clone());
         tokio::spawn(loopback.serve(over, move |link| {
-            let commands = commands.upgrade();
+            let (commands, connector) = (commands.upgrade(), connector.clone());
             async move {
-                let closed = CallbackOutcome::Ignored(Ignored::Closed);
-                let Some(commands) = commands else { return closed };
-                let (reply, answer) = oneshot::channel();
-                match commands.send(Command::Callback(link, reply)).await {
-                    Ok(()) => answer.await.unwrap_or(closed),
-                    Err(_) => closed,
+                match commands {
+                    Some(commands) => connected::route(&connector, &commands, link).await,
+                    None => CallbackOutcome::Ignored(Ignored::Closed),
                 }
             }
         }));
-        Ok(start)
     }
 
     /// Takes a link that the system, the user or a loopback listener handed over. Any text at all may be passed.
     ///
     /// A caller that stops waiting changes nothing: the exchange runs in the session.
     pub async fn handle_callback(&self, link: &str) -> CallbackOutcome {
-        let link = Secret::from(link);
-        self.ask(|reply| Command::Callback(link, reply)).await.unwrap_or(CallbackOutcome::Ignored(Ignored::Closed))
+        connected::route(&self.connector, &self.commands, Secret::from(link)).await
+    }
+
+    /// Prepares to connect an account at another service, because an agent needs one (Auth0's Connected Accounts): with these scopes and those
+    /// that were granted for it before. The caller opens the page. Show the person what is asked for: the agent has chosen it.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]; [`ConnectError::NotOffered`] wherever the tenant has no such thing, or not for this app.
+    pub async fn begin_connect(&self, connection: &str, scopes: &[String]) -> Result<ConnectStart, ConnectError> {
+        if !self.comes_back_here {
+            return self.connector.begin(connection, scopes, None).await;
+        }
+        let loopback = Loopback::bind().await.map_err(|error| ConnectError::Loopback(error.kind()))?;
+        let (open, over) = oneshot::channel();
+        let door = connected::Door { redirect_uri: loopback.redirect_uri(), open };
+        let start = self.connector.begin(connection, scopes, Some(door)).await?;
+        self.serve(loopback, over);
+        Ok(start)
+    }
+
+    /// Gives up every account that is being connected.
+    pub fn cancel_connect(&self) {
+        self.connector.cancel();
+    }
+
+    /// The accounts that are connected.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connected_accounts(&self) -> Result<Vec<ConnectedAccount>, ConnectError> {
+        self.connector.accounts().await
+    }
+
+    /// Disconnects an account: agents get no tokens for it any more. One that is gone already is gone.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn disconnect(&self, account: &ConnectedAccount) -> Result<(), ConnectError> {
+        self.connector.disconnect(account).await
     }
 
     /// Gives up every attempt that waits for the browser. An exchange that has begun goes on.
@@ -266,6 +329,7 @@ impl Session {
 
     /// Ends the session: forgets it here, revokes the refresh token at the tenant (RFC 7009).
     pub async fn sign_out(&self) -> SignOut {
+        self.connector.forget();
         let nothing = SignOut { revoked: false, will_be_revoked: false, left_in_keychain: None, browser_logout: None };
         self.ask(Command::SignOut).await.unwrap_or(nothing)
     }

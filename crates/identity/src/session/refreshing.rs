@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use callbox_vault::{Secret, VaultError};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use super::{
-    SignedOutReason,
+    SignedOutReason, TokenReply,
     actor::{Actor, Event, Since, Written},
+    my_account::Purpose,
 };
 use crate::{
-    AccessToken, Account, TokenError, Trouble,
+    AccessToken, Account, TenantError, TokenError, Trouble,
     discovery::Metadata,
     fetch::Reply,
     id_token::{Expected, IdToken},
@@ -27,7 +28,7 @@ use crate::{
 /// Somebody who wants an access token, other than `rejected`.
 pub(super) struct Waiter {
     pub(super) rejected: Option<u64>,
-    pub(super) reply: oneshot::Sender<Result<AccessToken, TokenError>>,
+    pub(super) reply: TokenReply,
 }
 
 /// The refresh under way.
@@ -77,7 +78,10 @@ impl Actor {
             return;
         }
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
-        let Some(live) = &self.live else { return self.answer(&Err(TokenError::SignedOut)) };
+        let Some(live) = &self.live else {
+            self.my_account.forget();
+            return self.answer(&Err(TokenError::SignedOut));
+        };
         let (now, wall) = (Instant::now(), self.wings.clock.now());
         if let Some(held) = live.held.as_ref().filter(|held| held.is_fresh(now, wall) && live.refused != Some(held.token.fingerprint())) {
             let (token, print) = (held.token.clone(), held.token.fingerprint());
@@ -85,14 +89,21 @@ impl Actor {
                 let _ = waiter.reply.send(Ok(token.clone()));
             }
         }
-        if self.waiters.is_empty() || self.flight.is_some() {
+        let wanted = self.my_account.is_wanted();
+        if self.flight.is_some() || (self.waiters.is_empty() && !wanted) {
             return;
         }
         if let Some(trouble) = self.pause.holds(now) {
+            self.my_account.answer(&Err(trouble.clone().into()));
             return self.answer(&Err(trouble.into()));
         }
+        self.purpose = if self.waiters.is_empty() { Purpose::MyAccount } else { Purpose::Agent };
         match live.refresh.clone() {
             Some(token) => self.refresh(token),
+            // The agent's token is good for a while yet.
+            None if self.waiters.is_empty() => {
+                self.my_account.answer(&Err(TokenError::Configuration(TenantError::new("no_refresh_token", None))))
+            }
             // Nothing to refresh with: the session is over with its access token.
             None => {
                 let account = live.account.clone();
@@ -120,7 +131,7 @@ impl Actor {
         self.flights += 1;
         let flight = self.flights;
         let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
-        let (wings, presented, sharing) = (self.wings.clone(), token.clone(), self.sharing.clone());
+        let (wings, presented, sharing, purpose) = (self.wings.clone(), token.clone(), self.sharing.clone(), self.purpose);
         let since = Since(Instant::now(), self.wings.clock.now());
         let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
         let work = async move {
@@ -130,12 +141,16 @@ impl Actor {
             };
             let since = Since(Instant::now(), wings.clock.now());
             match found {
+                Ok(metadata) if purpose == Purpose::MyAccount && !metadata.has_accounts => {
+                    let answer = Err(TokenError::Configuration(TenantError::new("not_offered", None)));
+                    Event::Answered { flight, metadata: Some(metadata), since, answer }
+                }
                 Ok(metadata) => {
                     if let Some(sharing) = sharing {
                         let token = token.clone();
                         sharing.note(move |journal| journal.sent(&token)).await;
                     }
-                    let answer = wings.refresh(&metadata, &token).await.map_err(TokenError::from);
+                    let answer = wings.refresh(&metadata, &token, purpose).await.map_err(TokenError::from);
                     Event::Answered { flight, metadata: Some(metadata), since, answer }
                 }
                 Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()) },
@@ -221,7 +236,15 @@ impl Actor {
             Confirmed::Other => return self.somebody_else(),
             Confirmed::Wrong => return self.over(&TokenError::Malformed("its ID token is not for this session")),
         }
-        let held = Held::new(grant.access, grant.lifetime, since.0, since.1);
+        let held = Held::new(grant.access.clone(), grant.lifetime, since.0, since.1);
+        if self.purpose == Purpose::MyAccount {
+            // The agent's token is as good as before, and goes with the new refresh token now.
+            self.leave_spare();
+            self.flight = None;
+            self.pause.succeeded();
+            self.my_account_granted(grant, held);
+            return self.serve();
+        }
         let access = held.token.clone();
         if let Some(live) = self.live.as_mut() {
             live.held = Some(held);
@@ -232,6 +255,7 @@ impl Actor {
         self.pause.succeeded();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
         self.answer(&Ok(access));
+        self.serve();
     }
 
     /// Whom the answer is about (OpenID Connect Core §12.2).
@@ -295,6 +319,7 @@ impl Actor {
         self.flight = None;
         self.session += 1;
         self.reason = Some(reason);
+        self.my_account.forget();
         self.answer(&Err(TokenError::SignedOut));
     }
 
@@ -308,7 +333,12 @@ impl Actor {
         if let TokenError::Configuration(told) = error {
             self.forget.send_replace(told.forgot_client());
         }
-        self.answer(&Err(error.clone()));
+        match self.purpose {
+            Purpose::MyAccount => self.my_account.answer(&Err(error.clone())),
+            Purpose::Agent => self.answer(&Err(error.clone())),
+        }
+        // Whoever wants a token of the other kind is not answered by that.
+        self.serve();
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{
     Storage,
     actor::{Actor, Event},
+    my_account::Purpose,
     refreshing::Flight,
 };
 use crate::{
@@ -127,7 +128,12 @@ impl Actor {
         }
         let Some(token) = live.refresh.clone() else { return };
         let unfinished = found.entry.is_open_for(&token);
-        if !unfinished {
+        if !unfinished && self.purpose == Purpose::MyAccount {
+            if !self.my_account.is_wanted() {
+                self.flight = None;
+                return self.serve();
+            }
+        } else if !unfinished {
             if let Some(held) = found.spare.and_then(|bytes| self.fitting(&bytes, &token)) {
                 tracing::debug!("another process has an access token");
                 if let Some(live) = self.live.as_mut() {

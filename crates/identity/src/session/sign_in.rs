@@ -180,6 +180,7 @@ impl Actor {
         self.metadata = Some((metadata, Instant::now()));
         self.session += 1;
         self.flight = None;
+        self.my_account.renew();
         self.pause.succeeded();
         self.reason = None;
         self.unread = false;

@@ -36,6 +36,7 @@ impl Actor {
         self.session += 1;
         self.reason = None;
         self.unread = false;
+        self.my_account.forget();
         self.answer(&Err(TokenError::SignedOut));
         match self.flight.take().and_then(|flight| flight.is_out()) {
             Some(flight) => self.departures.push(Departure { flight, token, reply, erased }),

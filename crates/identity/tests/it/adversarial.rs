@@ -1,13 +1,14 @@
 //! The list of attacks and accidents in `tests/adversarial.md` is true.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 #[test]
 fn every_attack_on_the_list_has_the_tests_that_are_named() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let list = std::fs::read_to_string(here.join("adversarial.md")).unwrap();
     let rows: Vec<_> = list.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
-    assert_eq!(rows.len(), 25);
+    let attacks: BTreeSet<_> = rows.iter().filter_map(|row| row.split('|').nth(1)).map(str::trim).collect();
+    assert_eq!(attacks.len(), 25, "{attacks:?}");
     let mut named = 0;
     for (file, test) in rows.iter().flat_map(|row| row.split('`')).filter_map(|code| code.split_once(' ')) {
         let Some(file) = Path::new(file).extension().filter(|extension| *extension == "rs").map(|_| file) else { continue };

@@ -4,6 +4,7 @@
 mod adversarial;
 mod beside;
 mod callback;
+mod connect;
 mod faults;
 mod find;
 mod keychain;
