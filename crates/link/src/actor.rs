@@ -180,6 +180,8 @@ impl Actor {
             Command::Decide { tool_call_id, approved, reply } => {
                 drop(reply.send(self.machine.decide(&tool_call_id, approved, now)));
             }
+            Command::Interrupt(call, reply) => drop(reply.send(self.machine.interrupt(&call).ok_or(CommandError::NoSuchCall))),
+            Command::Resume(call, reply) => drop(reply.send(self.machine.resume(&call, now))),
             Command::Regenerate(answer, reply) => {
                 let outcome = self.machine.regenerate(answer.as_deref(), now);
                 self.rework(outcome, reply);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use callbox_identity::{Obstacle, Retry, TokenError};
+use callbox_protocol::interrupt::{self, ErrorText, Interrupt};
 use serde::{Deserialize, Serialize};
 
 use crate::OutboxError;
@@ -23,6 +24,10 @@ pub(crate) fn quote(text: &str) -> String {
 
 fn quoted(text: &str) -> String {
     if text.is_empty() { ".".to_owned() } else { format!(": “{text}”") }
+}
+
+fn listed(scopes: &[String]) -> String {
+    if scopes.is_empty() { ", and does not say what. Ask whoever runs it.".to_owned() } else { format!(": {}.", quote(&scopes.join(", "))) }
 }
 
 /// Why a link is not online.
@@ -64,6 +69,10 @@ pub enum LinkError {
     /// 401, twice: with the token that was there, and with a fresh one.
     #[error("The agent does not accept this sign-in. Sign in again.")]
     Rejected,
+    /// 403 with `insufficient_scope` (RFC 6750 §3.1): the sign-in is good, for too little. Empty: the agent does not say what is missing. A person can
+    /// let it have more, by [`callbox_identity::Session::begin_step_up`].
+    #[error("The agent wants more than this sign-in allows{}", listed(scopes))]
+    InsufficientScope { scopes: Vec<String> },
     /// 403. The text is the agent's.
     #[error("The agent refuses this conversation{}", quoted(text))]
     Forbidden { text: String },
@@ -100,6 +109,7 @@ impl LinkError {
             Self::RateLimited { .. } => "agent-rate-limited",
             Self::Unwell { .. } => "agent-unwell",
             Self::Rejected => "agent-rejected",
+            Self::InsufficientScope { .. } => "agent-wants-more",
             Self::Forbidden { .. } => "agent-forbidden",
             Self::NoSuchAgent { .. } => "agent-not-found",
             Self::Unexpected { .. } => "agent-unexpected",
@@ -119,6 +129,7 @@ impl LinkError {
             Self::Unreachable | Self::TimedOut | Self::Broken | Self::Silent | Self::Intercepted { .. } => Retry::Later(None),
             Self::Rejected => Retry::SignIn,
             Self::LoginPage { .. }
+            | Self::InsufficientScope { .. }
             | Self::Forbidden { .. }
             | Self::NoSuchAgent { .. }
             | Self::Unexpected { .. }
@@ -258,12 +269,27 @@ pub enum TurnError {
     /// A decision was sent twice, on two connections, and the agent shows no sign of it.
     #[error("The agent did not take the decision. Decide again.")]
     DecisionNotTaken,
+    /// A tool has stopped because it needs a person somewhere else first.
+    #[error("A tool of the agent needs something of you first. Open the conversation in Callbox's window.")]
+    Interrupted(Box<Interrupt>),
+    /// The same, and it cannot be read.
+    #[error("A tool of the agent was interrupted, and the agent's reason cannot be read. Try again.")]
+    InterruptUnreadable,
     /// Messages that an earlier run could not deliver may be there and cannot be read.
     #[error(transparent)]
     OutboxUnreadable(#[from] OutboxError),
 }
 
 impl TurnError {
+    /// A failure in the agent's words, some of which are not meant for people.
+    pub(crate) fn told(text: &str) -> Self {
+        match interrupt::read(text) {
+            ErrorText::Plain => Self::Failed { text: quote(text) },
+            ErrorText::Interrupt(interrupt) => Self::Interrupted(Box::new(interrupt)),
+            ErrorText::Unreadable => Self::InterruptUnreadable,
+        }
+    }
+
     /// A stable name for translation and tests.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -271,6 +297,8 @@ impl TurnError {
             Self::Failed { .. } => "turn-failed",
             Self::NoAnswer => "turn-no-answer",
             Self::DecisionNotTaken => "decision-not-taken",
+            Self::Interrupted(_) => "turn-interrupted",
+            Self::InterruptUnreadable => "turn-interrupt-unreadable",
             Self::OutboxUnreadable(error) => error.code,
         }
     }
@@ -280,7 +308,8 @@ impl TurnError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::OutboxUnreadable(error) => error.retry,
-            Self::Failed { .. } | Self::NoAnswer | Self::DecisionNotTaken => Retry::Later(None),
+            Self::Failed { .. } | Self::NoAnswer | Self::DecisionNotTaken | Self::InterruptUnreadable => Retry::Later(None),
+            Self::Interrupted(_) => Retry::Never,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callbox_identity::{Entropy, Session, SystemEntropy};
+use callbox_protocol::interrupt::Interrupt;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Send(String, Reply<String>),
     Cancel(Reply<()>),
     Decide { tool_call_id: String, approved: bool, reply: Reply<()> },
+    Interrupt(String, Reply<Interrupt>),
+    Resume(String, Reply<()>),
     Regenerate(Option<String>, Reply<()>),
     Edit { message_id: String, text: String, reply: Reply<()> },
     Clear(Reply<()>),
@@ -145,6 +148,25 @@ impl Link {
     pub async fn decide(&self, tool_call_id: impl Into<String>, approved: bool) -> Result<(), CommandError> {
         let tool_call_id = tool_call_id.into();
         self.ask(|reply| Command::Decide { tool_call_id, approved, reply }).await
+    }
+
+    /// Why a call has stopped, if it has for want of a person.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchCall`], [`CommandError::Closed`].
+    pub async fn interrupt(&self, tool_call_id: impl Into<String>) -> Result<Interrupt, CommandError> {
+        let tool_call_id = tool_call_id.into();
+        self.ask(|reply| Command::Interrupt(tool_call_id, reply)).await
+    }
+
+    /// Has such a call go on, now that the person has done what it wants: on a new connection, so that the agent has the newest token. Returns when
+    /// that has begun.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchCall`], [`CommandError::Busy`], [`CommandError::Closed`]; nothing was done.
+    pub async fn resume(&self, tool_call_id: impl Into<String>) -> Result<(), CommandError> {
+        let tool_call_id = tool_call_id.into();
+        self.ask(|reply| Command::Resume(tool_call_id, reply)).await
     }
 
     /// Has the answer with this id written again, and everything behind it taken away; without an id the last one. A message that was left

@@ -140,7 +140,7 @@ impl Machine {
         }
     }
 
-    fn start_over(&mut self) {
+    pub(super) fn start_over(&mut self) {
         self.is_good();
         self.start();
     }

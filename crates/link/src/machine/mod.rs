@@ -9,6 +9,7 @@ mod connect;
 mod outbox;
 mod renewal;
 mod replies;
+mod resume;
 mod rework;
 mod shown;
 mod tools;
@@ -29,6 +30,7 @@ use self::{
     outbox::{Change, Outbox, Outgoing},
     renewal::Renewal,
     replies::Replies,
+    resume::Resuming,
     rework::Rework,
     shown::Shown,
     tools::Tools,
@@ -94,6 +96,8 @@ pub(crate) struct Machine {
     replies: Replies,
     /// A change of the conversation that the agent has not confirmed.
     rework: Option<Rework>,
+    /// A call that goes on when there is a new socket.
+    resuming: Option<Resuming>,
     shown: Shown,
     phase: Phase,
     renewal: Renewal,
@@ -129,6 +133,7 @@ impl Machine {
             tools: Tools::new(tools),
             replies: Replies::default(),
             rework: None,
+            resuming: None,
             shown: Shown::default(),
             phase: Phase::Parked,
             renewal: Renewal::default(),
@@ -196,12 +201,16 @@ impl Machine {
     /// What has changed in [`Machine::messages`] since the last call.
     pub(crate) fn take_ops(&mut self) -> Vec<MessageOp> {
         let ops = self.conversation.take_ops();
-        self.shown.ops(ops, self.conversation.messages(), self.outbox.messages())
+        let mut ops = self.shown.ops(ops, self.conversation.messages(), self.outbox.messages());
+        ops.iter_mut().for_each(MessageOp::conceal_interrupts);
+        ops
     }
 
-    /// The messages as they are shown: the conversation's, then those that wait to be sent. As of the last [`Machine::take_ops`].
+    /// The messages as they are shown, without what in interrupts is nobody's to see: the conversation's, then those that wait to be sent. As of the last [`Machine::take_ops`].
     pub(crate) fn messages(&self) -> Vec<UiMessage> {
-        self.shown.messages(self.conversation.messages())
+        let mut messages = self.shown.messages(self.conversation.messages());
+        messages.iter_mut().for_each(UiMessage::conceal_interrupts);
+        messages
     }
 
     /// Sends a text, once [`Effect::Save`] has been answered. The new message's id comes back.
@@ -301,6 +310,7 @@ impl Machine {
         if !self.phase.is_online() {
             return;
         }
+        self.go_on_with_call(now);
         self.write_rework(now);
         let entropy = self.entropy.clone();
         while !self.rework.as_ref().is_some_and(Rework::holds)

@@ -3,7 +3,7 @@
 use callbox_protocol::{ClientFrame, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
 
 use super::{Effect, Machine, Moment, answers::Verdict, connect::Phase, rework::Rework};
-use crate::{LinkError, Timing, TurnError, error::quote, ids};
+use crate::{LinkError, Timing, TurnError, ids};
 
 /// How often in a row the agent may leave a question unanswered before its turn counts as dead.
 const MAX_UNANSWERED: u32 = 3;
@@ -138,7 +138,7 @@ impl Machine {
                 }
                 Reaction::TurnStarted { .. } => self.error = None,
                 Reaction::TurnFailed { text, .. } | Reaction::Notice { text, .. } => {
-                    self.error = Some(TurnError::Failed { text: quote(&text) });
+                    self.error = Some(TurnError::told(&text));
                 }
                 Reaction::TurnEnded { request_id, outcome } => {
                     self.turn_of_rework_ended(&request_id);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_identity::Obstacle;
+use callbox_identity::{Challenge, Obstacle};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::{LinkError, error::quote};
@@ -30,7 +30,10 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> L
     let number = status.as_u16();
     match number {
         401 => LinkError::Rejected,
-        403 => LinkError::Forbidden { text: text() },
+        403 => match missing_scopes(headers) {
+            Some(scopes) => LinkError::InsufficientScope { scopes },
+            None => LinkError::Forbidden { text: text() },
+        },
         // A proxy that was not asked for a tunnel.
         407 => Obstacle::ProxyWantsPassword.into(),
         429 => LinkError::RateLimited { retry_in: retry_after(headers) },
@@ -47,6 +50,21 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> L
         400 | 404 | 410 => LinkError::NoSuchAgent { status: number, text: text() },
         _ => LinkError::Unexpected { status: number },
     }
+}
+
+/// The most scopes that an agent can ask for at once, and the longest one in bytes. What is more is nobody's honest wish.
+const MAX_SCOPES: usize = 32;
+const MAX_SCOPE: usize = 256;
+
+/// The scopes that a refusal says are missing (RFC 6750 §3.1); `None` if that is not what it says. What cannot be shown to a person is as good as untold.
+fn missing_scopes(headers: &HeaderMap) -> Option<Vec<String>> {
+    let mut scopes = Challenge::missing_scopes(&Challenge::all(headers))?;
+    let token = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let is_scope = |scope: &String| scope.len() <= MAX_SCOPE && scope.bytes().all(token);
+    if scopes.len() > MAX_SCOPES || !scopes.iter().all(is_scope) {
+        scopes.clear();
+    }
+    Some(scopes)
 }
 
 /// What a refusal says about itself: the sentence in a problem description (RFC 9457 §3.1) or an OAuth error (RFC 6750 §3.1), else all of it.
@@ -122,11 +140,21 @@ mod tests {
         let xhtml = headers(&[("content-type", "application/xhtml+xml")]);
         let access = headers(&[("location", "https://team.cloudflareaccess.com/cdn-cgi/access/login/agent.example?kid=1")]);
         let lookalike = headers(&[("location", "https://cloudflareaccess.com.example/cdn-cgi/access/login/agent.example")]);
+        let more = headers(&[("www-authenticate", r#"Bearer realm="a", error="insufficient_scope", scope="chat files" "#)]);
+        let untold = headers(&[("www-authenticate", r#"DPoP error="insufficient_scope" "#)]);
+        let odd = headers(&[("www-authenticate", r#"Bearer error="insufficient_scope", scope="chat \"x\" y" "#)]);
+        let other = headers(&[("www-authenticate", r#"Bearer error="invalid_token" "#)]);
+        let scopes = |scopes: &[&str]| LinkError::InsufficientScope { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect() };
         let later = headers(&[("retry-after", "7")]);
         let text = |text: &str| text.to_owned();
         for (status, headers, body, expected) in [
             (401, &none, "", LinkError::Rejected),
             (403, &none, "This chat is not yours.", LinkError::Forbidden { text: text("This chat is not yours.") }),
+            (403, &more, "Insufficient Scope", scopes(&["chat", "files"])),
+            (403, &untold, "", scopes(&[])),
+            (403, &odd, "", scopes(&[])),
+            (403, &other, "", LinkError::Forbidden { text: text("") }),
+            (401, &more, "", LinkError::Rejected),
             (403, &html, "<h1>Forbidden</h1>", LinkError::Forbidden { text: text("") }),
             (404, &none, "Not found", LinkError::NoSuchAgent { status: 404, text: text("Not found") }),
             (400, &none, "Invalid request", LinkError::NoSuchAgent { status: 400, text: text("Invalid request") }),

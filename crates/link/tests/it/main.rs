@@ -4,6 +4,7 @@
 
 mod connect;
 mod decide;
+mod elsewhere;
 mod front;
 mod lifetime;
 mod proxy;
