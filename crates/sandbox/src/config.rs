@@ -13,6 +13,8 @@ use std::{
 
 use url::Url;
 
+use crate::TokenBinding;
+
 /// The client id of the desktop app at the sandbox's tenant: a public client, no secret.
 pub const CLIENT_ID: &str = "callbox-sandbox";
 /// The client id of a machine, for the client credentials grant.
@@ -39,6 +41,8 @@ pub struct SandboxConfig {
     pub refresh_overlap: Duration,
     /// Absolute life of a refresh token family, not extended by rotation. 30 days.
     pub refresh_ttl: Duration,
+    /// Whether tokens are bound to keys (RFC 9449). All of them, for a client that proves to have one.
+    pub dpop: TokenBinding,
     /// Redirect URIs of the desktop app, compared exactly. An entry `http://127.0.0.1/*` stands for any port and path (RFC 8252 §7.3).
     pub redirect_uris: Vec<String>,
     /// Where the logout endpoints may send the browser, same rules.
@@ -67,6 +71,7 @@ impl Default for SandboxConfig {
             id_token_ttl: Duration::from_secs(36_000),
             refresh_overlap: Duration::ZERO,
             refresh_ttl: Duration::from_secs(2_592_000),
+            dpop: TokenBinding::On,
             redirect_uris: ["dev.callbox.desktop://callback", "http://127.0.0.1/*"].map(str::to_owned).to_vec(),
             logout_uris: ["dev.callbox.desktop://callback", "dev.callbox.desktop://signed-out", "http://127.0.0.1/*"]
                 .map(str::to_owned)

@@ -59,8 +59,12 @@ impl Sandbox {
         let agent_address = agent_listener.as_ref().map(|(_, address)| *address);
         disk.write_json(PORTS, &Ports { tenant: Some(tenant_address.port()), agent: agent_address.map(|a| a.port()).or(known.agent) });
 
-        let settings =
-            Settings { refresh_overlap: config.refresh_overlap, access_token_ttl: config.access_token_ttl, ..Settings::default() };
+        let settings = Settings {
+            refresh_overlap: config.refresh_overlap,
+            access_token_ttl: config.access_token_ttl,
+            dpop: config.dpop,
+            ..Settings::default()
+        };
         let control = Control::new(settings, config.clock.clone(), config.pace);
         let tenant = Tenant::open(&config, tenant_address, control.clone(), disk.clone()).await?;
         control.attach_tenant(&tenant);

@@ -27,12 +27,14 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 
+use self::guard::Knock;
 pub(crate) use self::{room::Room, rooms::Rooms, state::Out, tools::rfc3339};
 use crate::{
     Endpoint,
     control::gate::{self, Faults},
+    dpop::Proofs,
     tenant::Tenant,
     wire::Cut,
 };
@@ -45,10 +47,12 @@ struct Door {
     rooms: Arc<Rooms>,
     tenant: Arc<Tenant>,
     origin: String,
+    proofs: Proofs,
 }
 
 pub(crate) fn router(rooms: &Arc<Rooms>, tenant: &Arc<Tenant>, address: SocketAddr) -> Router {
-    let door = Arc::new(Door { rooms: rooms.clone(), tenant: tenant.clone(), origin: format!("http://{address}") });
+    let proofs = Proofs::new(rooms.control.clock());
+    let door = Arc::new(Door { rooms: rooms.clone(), tenant: tenant.clone(), origin: format!("http://{address}"), proofs });
     Router::new()
         .fallback(serve)
         .layer(middleware::from_fn_with_state(door.clone(), misbehave))
@@ -99,6 +103,7 @@ async fn serve(
     State(door): State<Arc<Door>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
     Extension(Faults(faults)): Extension<Faults>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -107,7 +112,9 @@ async fn serve(
     if path == guard::METADATA || path.starts_with(&format!("{}/", guard::METADATA)) {
         return Json(guard::metadata(&door)).into_response();
     }
-    let entry = conversation(path).and_then(|name| guard::admit(&door, &headers, uri.query(), name).map(|sub| (name, sub)));
+    let entry = conversation(path).and_then(|name| {
+        guard::admit(&door, &Knock { method: &method, uri: &uri, headers: &headers, faults: &faults }, name).map(|sub| (name, sub))
+    });
     let (name, sub) = match entry {
         Ok(entry) => entry,
         Err(refusal) => {

@@ -69,6 +69,10 @@ pub enum Fault {
     IdTokenSignature { by: Signature },
     /// Access token: claims to set; `null` takes one away.
     AccessTokenClaims { claims: Map<String, Value> },
+    /// A proof counts as one without a nonce, at the token endpoint, at a handshake and at `get-messages` (RFC 9449 §8, §9).
+    AskForNonce,
+    /// A proof is refused, at the same places (RFC 9449 §5, §7.1).
+    RefuseProof,
     /// Token response: members to set; `null` takes one away.
     TokenResponse { members: Map<String, Value> },
     /// Socket: after so many frames the connection is cut without a close frame.

@@ -53,6 +53,14 @@ pub struct Settings {
     pub vault_is_down: bool,
     /// Scopes, separated by spaces, that the agent wants in every token; empty: it wants some, and does not say which.
     pub agent_wants: Option<String>,
+    /// Whether tokens are bound to the key of a proof (RFC 9449), and whether tenant and agent say so.
+    pub dpop: TokenBinding,
+    /// The tenant wants a nonce of its own in each proof, as Auth0 does of public clients.
+    pub token_nonce: bool,
+    /// The agent wants one of its own.
+    pub agent_nonce: bool,
+    /// The agent's document says that it takes no other tokens.
+    pub dpop_required: bool,
 }
 
 impl Default for Settings {
@@ -70,6 +78,10 @@ impl Default for Settings {
             connect_in_fragment: false,
             vault_is_down: false,
             agent_wants: None,
+            dpop: TokenBinding::On,
+            token_nonce: true,
+            agent_nonce: false,
+            dpop_required: false,
         }
     }
 }
@@ -100,6 +112,18 @@ pub enum Registration {
     Off,
 }
 
+/// What of a client's tokens is bound to the key that it proves to have (RFC 9449 §5). A client that proves nothing gets bearer tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenBinding {
+    /// Nothing; proofs are not looked at.
+    Off,
+    /// All of them.
+    On,
+    /// The refresh token alone.
+    RefreshOnly,
+}
+
 /// A refresh token that somebody presented. Never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presented {
@@ -124,6 +148,8 @@ pub enum RefreshOutcome {
     Reused,
     /// Its family was dead already: reused, revoked, or signed out everywhere.
     Dead,
+    /// Bound to another key than that of the proof, or there was no proof. Nothing has happened to it.
+    WrongKey,
     /// Too old.
     Expired,
     /// Not a token of this tenant.
@@ -280,6 +306,11 @@ impl Control {
     /// Sets how authorization responses name the issuer.
     pub fn set_response_iss(&self, response_iss: ResponseIss) {
         self.set(|settings| settings.response_iss = response_iss);
+    }
+
+    /// The clock of tenant, agent and clock tool.
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock.clone()
     }
 
     /// Moves the clock of tenant, agent and clock tool forward. The machine's own clock stays.

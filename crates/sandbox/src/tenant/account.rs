@@ -8,17 +8,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
-use super::{Tenant, books::Grant, errors::OAuthError, keys::TokenFault, params::Params, token::Client};
-
-/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
-}
+use super::{Tenant, books::Grant, errors::OAuthError, keys::TokenFault, params::Params, present::Scheme, token::Client};
+use crate::dpop::Wanted;
 
 impl Tenant {
     /// Checks an access token: signature, issuer, expiry, audience, in the order of the hosted agent's library.
@@ -53,14 +47,20 @@ impl Tenant {
     }
 }
 
-pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, headers: HeaderMap) -> Response {
+pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, method: Method, headers: HeaderMap) -> Response {
     let refuse = |challenge: String| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], "Unauthorized").into_response();
-    let Some(token) = bearer(&headers) else { return refuse("Bearer realm=\"Users\"".to_owned()) };
-    let claims = match tenant.check(token, &tenant.endpoint("userinfo")) {
+    let place = tenant.endpoint("userinfo");
+    let wanted = Wanted { method: method.as_str(), url: &place, token: None, nonce: false };
+    let claims = match tenant.admit(&headers, &place, &tenant.proofs, wanted) {
         Ok(claims) => claims,
-        Err(fault) => {
-            let text = fault.description();
-            return refuse(format!("Bearer realm=\"Users\", error=\"invalid_token\", error_description=\"{text}\""));
+        Err(refused) => {
+            return refuse(match refused.told() {
+                None => "Bearer realm=\"Users\"".to_owned(),
+                Some((scheme, code, text)) => {
+                    let scheme = if scheme == Scheme::Dpop { "DPoP" } else { "Bearer" };
+                    format!("{scheme} realm=\"Users\", error=\"{code}\", error_description=\"{text}\"")
+                }
+            });
         }
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -72,6 +72,7 @@ pub(super) async fn userinfo(State(tenant): State<Arc<Tenant>>, headers: HeaderM
         auth_time: 0,
         audience: None,
         resource: None,
+        jkt: None,
     };
     Json(tenant.profile(&grant)).into_response()
 }

@@ -23,6 +23,9 @@ pub(crate) struct Grant {
     /// What the tokens are for, as the app named it (RFC 8707).
     #[serde(default)]
     pub(crate) resource: Option<String>,
+    /// The thumbprint of the key that the tokens are bound to (RFC 9449 §6.1).
+    #[serde(default)]
+    pub(crate) jkt: Option<String>,
 }
 
 /// A client that has made itself known.
@@ -103,6 +106,7 @@ impl Books {
         token: &str,
         client_id: &str,
         resource: Option<&str>,
+        jkt: Option<&str>,
         now_ms: u64,
         settings: &Settings,
     ) -> (Presented, Option<Refreshed>) {
@@ -118,7 +122,9 @@ impl Books {
         let generation = family.tokens[index].generation;
         let overlap = u64::try_from(settings.refresh_overlap.as_millis()).unwrap_or(u64::MAX);
         let newest = family.tokens.iter().map(|token| token.generation).max().unwrap_or(generation);
-        let outcome = if !family.alive {
+        let outcome = if family.grant.jkt.is_some() && family.grant.jkt.as_deref() != jkt {
+            RefreshOutcome::WrongKey
+        } else if !family.alive {
             RefreshOutcome::Dead
         } else if now_ms >= family.expires_ms {
             RefreshOutcome::Expired
@@ -141,7 +147,7 @@ impl Books {
                 family.alive = false;
                 None
             }
-            RefreshOutcome::Dead | RefreshOutcome::Expired | RefreshOutcome::Unknown => None,
+            RefreshOutcome::WrongKey | RefreshOutcome::Dead | RefreshOutcome::Expired | RefreshOutcome::Unknown => None,
         };
         (Presented { family: family.id, generation, outcome }, refreshed)
     }

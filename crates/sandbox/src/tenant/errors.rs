@@ -7,6 +7,8 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use crate::dpop::ProofFault;
+
 /// An OAuth error (RFC 6749 §5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OAuthError {
@@ -44,7 +46,15 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_redirect_uri", "A redirect URI is missing or is not allowed here.");
     pub(crate) const METADATA: Self =
         Self::new(StatusCode::BAD_REQUEST, "invalid_client_metadata", "Only native apps without a secret can register here.");
+    pub(crate) const BOUND_ELSEWHERE: Self =
+        Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "The grant is bound to another key than that of the proof.");
     pub(crate) const SIGNING: Self = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The token could not be signed.");
+}
+
+impl From<ProofFault> for OAuthError {
+    fn from(fault: ProofFault) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, fault.code(), fault.description())
+    }
 }
 
 impl IntoResponse for OAuthError {

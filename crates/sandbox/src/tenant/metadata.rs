@@ -7,12 +7,13 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::Tenant;
-use crate::ResponseIss;
+use crate::{ResponseIss, TokenBinding, dpop::ALGORITHM};
 
 pub(super) async fn discovery(State(tenant): State<Arc<Tenant>>) -> Json<Value> {
-    let announces_iss = tenant.control.settings().response_iss != ResponseIss::Off;
+    let settings = tenant.control.settings();
+    let announces_iss = settings.response_iss != ResponseIss::Off;
     let at = |path| tenant.endpoint(path);
-    Json(json!({
+    let mut document = json!({
         "issuer": tenant.issuer,
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("oauth/token"),
@@ -38,7 +39,11 @@ pub(super) async fn discovery(State(tenant): State<Arc<Tenant>>) -> Json<Value> 
         "authorization_response_iss_parameter_supported": announces_iss,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    }))
+    });
+    if settings.dpop != TokenBinding::Off {
+        document["dpop_signing_alg_values_supported"] = json!([ALGORITHM]);
+    }
+    Json(document)
 }
 
 pub(super) async fn jwks(State(tenant): State<Arc<Tenant>>) -> impl IntoResponse {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Desk, Tenant, books::Grant};
-use crate::{AUDIENCE, CLIENT_ID, Fault, SandboxError, Signature, control::patch, random};
+use crate::{AUDIENCE, CLIENT_ID, Fault, SandboxError, Signature, TokenBinding, control::patch, dpop::ProofFault, random};
 
 /// What the faults of a request do to its tokens.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Twist {
     id_signature: Option<Signature>,
     access_claims: Map<String, Value>,
     response: Map<String, Value>,
+    /// What is held against the proof, whatever it is.
+    pub(super) proof: Option<ProofFault>,
 }
 
 impl Twist {
@@ -24,6 +26,8 @@ impl Twist {
                 Fault::IdTokenHeader { fields } => twist.id_header.extend(fields.clone()),
                 Fault::IdTokenSignature { by } => twist.id_signature = Some(*by),
                 Fault::AccessTokenClaims { claims } => twist.access_claims.extend(claims.clone()),
+                Fault::AskForNonce => twist.proof = Some(ProofFault::Nonce),
+                Fault::RefuseProof => twist.proof = Some(ProofFault::Ordered),
                 Fault::TokenResponse { members } => twist.response.extend(members.clone()),
                 _ => {}
             }
@@ -55,8 +59,16 @@ impl Tenant {
             "iss": self.issuer, "sub": grant.sub, "aud": audience, "iat": now, "exp": now + ttl,
             "scope": grant.scope, "client_id": grant.client_id, "jti": random::nanoid(24),
         }));
+        if let Some(jkt) = self.bound_to(grant) {
+            claims.insert("cnf".to_owned(), json!({ "jkt": jkt }));
+        }
         patch(&mut claims, &twist.access_claims);
         desk.keys.sign("at+jwt", &Map::new(), &claims, None)
+    }
+
+    /// The key that an access token is bound to.
+    fn bound_to<'a>(&self, grant: &'a Grant) -> Option<&'a str> {
+        grant.jkt.as_deref().filter(|_| self.control.settings().dpop == TokenBinding::On)
     }
 
     /// The member `id_token` (OIDC Core §2).
@@ -103,7 +115,7 @@ impl Tenant {
     ) -> Result<Map<String, Value>, SandboxError> {
         let mut members = object(json!({
             "access_token": self.access_token(desk, grant, twist)?,
-            "token_type": "Bearer",
+            "token_type": if self.bound_to(grant).is_some() { "DPoP" } else { "Bearer" },
             "expires_in": self.control.settings().access_token_ttl.as_secs(),
             "scope": grant.scope,
         }));
@@ -127,6 +139,7 @@ impl Tenant {
             audience: Some(AUDIENCE.to_owned()),
             scope: "openid profile email offline_access".to_owned(),
             resource: None,
+            jkt: None,
         };
         self.access_token(&self.desk(), &grant, &Twist::default())
     }

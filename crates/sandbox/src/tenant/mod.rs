@@ -12,6 +12,7 @@ mod my_account;
 mod pages;
 mod params;
 pub(crate) mod phone;
+mod present;
 mod register;
 mod token;
 mod visit;
@@ -32,12 +33,13 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
-pub(crate) use self::account::bearer;
+pub(crate) use self::present::{Refused, Scheme, credentials};
 use self::{books::Books, keys::KeyRing, visit::Visit};
 use crate::{
     CLIENT_ID, Control, Endpoint, Person, SandboxConfig, SandboxError,
     control::{gate, http as control_http},
     disk::Disk,
+    dpop::Proofs,
 };
 
 const BOOKS: &str = "tenant.json";
@@ -48,6 +50,8 @@ struct Code {
     redirect_uri: String,
     challenge: String,
     nonce: Option<String>,
+    /// Only who proves to have this key gets something for it.
+    jkt: Option<String>,
     grant: books::Grant,
     expires: u64,
     /// The family that came of it: a second use of the code ends it (RFC 6749 §4.1.2).
@@ -76,6 +80,7 @@ pub(crate) struct Tenant {
     config: SandboxConfig,
     disk: Disk,
     desk: Mutex<Desk>,
+    proofs: Proofs,
 }
 
 impl Tenant {
@@ -90,7 +95,8 @@ impl Tenant {
         }
         let books = disk.read_json(BOOKS).unwrap_or_default();
         let desk = Desk { keys, books, codes: HashMap::new(), visits: HashMap::new(), connecting: HashMap::new(), asked: Vec::new() };
-        Ok(Arc::new(Self { issuer, control, config: config.clone(), disk, desk: Mutex::new(desk) }))
+        let proofs = Proofs::new(config.clock.clone());
+        Ok(Arc::new(Self { issuer, control, config: config.clone(), disk, desk: Mutex::new(desk), proofs }))
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -1,25 +1,24 @@
 //! `/me/v1/connected-accounts`: accounts of a person at other services, as Auth0's My Account API has them, and the page that asks the person.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, RawQuery, State},
+    extract::{FromRequestParts, Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
     Tenant,
-    account::bearer,
     html::{self, Page},
     params::Params,
     visit,
 };
-use crate::{agent::rfc3339, random};
+use crate::{agent::rfc3339, dpop::Wanted, random};
 
 /// What a token for this API can be for.
 pub(super) const SCOPES: [&str; 3] = ["create:me:connected_accounts", "read:me:connected_accounts", "delete:me:connected_accounts"];
@@ -65,6 +64,21 @@ pub(super) struct Connecting {
     code: Option<String>,
 }
 
+/// A request with a token.
+pub(super) struct Knock {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl<S: Sync> FromRequestParts<S> for Knock {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self { method: parts.method.clone(), uri: parts.uri.clone(), headers: parts.headers.clone() })
+    }
+}
+
 /// A refusal (RFC 9457).
 fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
     let body = json!({"type": "https://auth0.com/api-errors", "status": status.as_u16(), "title": title, "detail": detail});
@@ -80,12 +94,14 @@ impl Tenant {
     }
 
     /// Who asks, with a token for this API and this scope.
-    fn me_of(&self, headers: &HeaderMap, scope: &str) -> Result<String, Box<Response>> {
+    fn me_of(&self, knock: &Knock, scope: &str) -> Result<String, Box<Response>> {
         let refuse = || Box::new(problem(StatusCode::UNAUTHORIZED, "Unauthorized", "The access token is missing or not for this API."));
         if !self.control.settings().my_account {
             return Err(Box::new((StatusCode::NOT_FOUND, "Not found.").into_response()));
         }
-        let claims = self.check(bearer(headers).ok_or_else(refuse)?, &self.me()).map_err(|_| refuse())?;
+        let place = self.endpoint(knock.uri.path().trim_start_matches('/'));
+        let wanted = Wanted { method: knock.method.as_str(), url: &place, token: None, nonce: false };
+        let claims = self.admit(&knock.headers, &self.me(), &self.proofs, wanted).map_err(|_| refuse())?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         if !text("scope").split(' ').any(|known| known == scope) {
             return Err(Box::new(problem(StatusCode::FORBIDDEN, "Insufficient Scope", scope)));
@@ -110,8 +126,8 @@ impl Tenant {
 }
 
 /// `POST …/connect`
-pub(super) async fn connect(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
-    let sub = match tenant.me_of(&headers, SCOPES[0]) {
+pub(super) async fn connect(State(tenant): State<Arc<Tenant>>, knock: Knock, body: Bytes) -> Response {
+    let sub = match tenant.me_of(&knock, SCOPES[0]) {
         Ok(sub) => sub,
         Err(refusal) => return *refusal,
     };
@@ -152,8 +168,8 @@ pub(super) async fn connect(State(tenant): State<Arc<Tenant>>, headers: HeaderMa
 }
 
 /// `POST …/complete`
-pub(super) async fn complete(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, body: Bytes) -> Response {
-    let sub = match tenant.me_of(&headers, SCOPES[0]) {
+pub(super) async fn complete(State(tenant): State<Arc<Tenant>>, knock: Knock, body: Bytes) -> Response {
+    let sub = match tenant.me_of(&knock, SCOPES[0]) {
         Ok(sub) => sub,
         Err(refusal) => return *refusal,
     };
@@ -191,8 +207,8 @@ pub(super) async fn complete(State(tenant): State<Arc<Tenant>>, headers: HeaderM
 }
 
 /// `GET …/accounts`
-pub(super) async fn accounts(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let sub = match tenant.me_of(&headers, SCOPES[1]) {
+pub(super) async fn accounts(State(tenant): State<Arc<Tenant>>, knock: Knock, RawQuery(query): RawQuery) -> Response {
+    let sub = match tenant.me_of(&knock, SCOPES[1]) {
         Ok(sub) => sub,
         Err(refusal) => return *refusal,
     };
@@ -209,16 +225,16 @@ pub(super) async fn accounts(State(tenant): State<Arc<Tenant>>, headers: HeaderM
 }
 
 /// `GET …/connections`
-pub(super) async fn connections(State(tenant): State<Arc<Tenant>>, headers: HeaderMap) -> Response {
-    match tenant.me_of(&headers, SCOPES[1]) {
+pub(super) async fn connections(State(tenant): State<Arc<Tenant>>, knock: Knock) -> Response {
+    match tenant.me_of(&knock, SCOPES[1]) {
         Ok(_) => Json(json!({"connections": CONNECTIONS.map(|(name, _)| json!({"name": name}))})).into_response(),
         Err(refusal) => *refusal,
     }
 }
 
 /// `DELETE …/accounts/{id}`
-pub(super) async fn disconnect(State(tenant): State<Arc<Tenant>>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let sub = match tenant.me_of(&headers, SCOPES[2]) {
+pub(super) async fn disconnect(State(tenant): State<Arc<Tenant>>, knock: Knock, Path(id): Path<String>) -> Response {
+    let sub = match tenant.me_of(&knock, SCOPES[2]) {
         Ok(sub) => sub,
         Err(refusal) => return *refusal,
     };

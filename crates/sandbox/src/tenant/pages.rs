@@ -160,12 +160,14 @@ fn give_code(tenant: &Tenant, request: &Request, guest: &Guest) -> String {
         audience: request.audience.clone(),
         scope: request.scope.clone(),
         resource: request.resource.clone(),
+        jkt: None,
     };
     let now = tenant.now();
     let kept = Code {
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge.clone(),
         nonce: request.nonce.clone(),
+        jkt: request.jkt.clone(),
         grant,
         expires: now + CODE_TTL,
         spent: None,

@@ -20,7 +20,12 @@ use super::{
     my_account,
     params::Params,
 };
-use crate::{AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, control::gate::Faults, random};
+use crate::{
+    AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, TokenBinding,
+    control::gate::Faults,
+    dpop::{self, Wanted},
+    random,
+};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +66,31 @@ pub(super) async fn token(
     if let Some(params) = Params::from_body(&headers, &body) {
         tenant.control.hear(&["code", "code_verifier", "refresh_token"], |name| params.get(name));
     }
-    match answer(&tenant, &headers, &body, &twist).await {
+    let mut response = match answer(&tenant, &headers, &body, &twist).await {
         Ok(members) => {
             tenant.control.hear(&["access_token", "refresh_token", "id_token"], |name| members.get(name)?.as_str());
             Json(members).into_response()
         }
         Err(error) => error.into_response(),
+    };
+    let settings = tenant.control.settings();
+    if settings.dpop != TokenBinding::Off && settings.token_nonce && headers.contains_key(dpop::PROOF) {
+        response.headers_mut().extend([tenant.proofs.nonce()]);
     }
+    response
+}
+
+/// The thumbprint of the key that a client proves to have (RFC 9449 §5).
+fn proved(tenant: &Tenant, headers: &HeaderMap, twist: &Twist) -> Result<Option<String>, OAuthError> {
+    let settings = tenant.control.settings();
+    if settings.dpop == TokenBinding::Off || !headers.contains_key(dpop::PROOF) {
+        return Ok(None);
+    }
+    if let Some(fault) = twist.proof {
+        return Err(fault.into());
+    }
+    let url = tenant.endpoint("oauth/token");
+    Ok(Some(tenant.proofs.check(headers, &Wanted { method: "POST", url: &url, token: None, nonce: settings.token_nonce })?))
 }
 
 async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
@@ -78,8 +101,8 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
     let grant_type = params.get("grant_type").ok_or(OAuthError::GRANT_TYPE)?;
     let client = Client::of(tenant, headers, &params)?;
     match (grant_type, client) {
-        ("authorization_code", Client::App(id)) => code(tenant, &id, &params, twist).await,
-        ("refresh_token", Client::App(id)) => refresh(tenant, &id, &params, twist).await,
+        ("authorization_code", Client::App(id)) => code(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
+        ("refresh_token", Client::App(id)) => refresh(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
         ("client_credentials", Client::Service) => credentials(tenant, &params, twist),
         ("authorization_code" | "refresh_token" | "client_credentials", _) => Err(OAuthError::GRANT_NOT_ALLOWED),
         _ => Err(OAuthError::UNSUPPORTED),
@@ -87,7 +110,13 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
 }
 
 /// RFC 6749 §4.1.3 with RFC 7636 §4.6. A code is spent by any attempt; a second one ends what came of the first.
-async fn code(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+async fn code(
+    tenant: &Tenant,
+    client_id: &str,
+    params: &Params,
+    jkt: Option<String>,
+    twist: &Twist,
+) -> Result<Map<String, Value>, OAuthError> {
     let code = random::sha256(params.get("code").ok_or(OAuthError::CODE_MISSING)?);
     let verifier = params.get("code_verifier").ok_or(OAuthError::VERIFIER_MISSING)?;
     let redirect_uri = params.get("redirect_uri");
@@ -114,7 +143,10 @@ async fn code(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) 
             if params.get("resource") != found.grant.resource.as_deref() {
                 return Err(OAuthError::TARGET);
             }
-            let (grant, nonce) = (found.grant.clone(), found.nonce.clone());
+            if found.jkt.is_some() && found.jkt != jkt {
+                return Err(OAuthError::BOUND_ELSEWHERE);
+            }
+            let (grant, nonce) = (Grant { jkt, ..found.grant.clone() }, found.nonce.clone());
             let mut refresh_token = None;
             if grant.scope.split(' ').any(|scope| scope == "offline_access") {
                 let (token, family) = desk.books.found(grant.clone(), now_ms, ttl);
@@ -127,7 +159,13 @@ async fn code(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) 
 }
 
 /// RFC 6749 §6. The new refresh token is on the disk before it is handed out.
-async fn refresh(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+async fn refresh(
+    tenant: &Tenant,
+    client_id: &str,
+    params: &Params,
+    jkt: Option<String>,
+    twist: &Twist,
+) -> Result<Map<String, Value>, OAuthError> {
     let token = params.get("refresh_token").ok_or(OAuthError::REFRESH_MISSING)?;
     let settings = tenant.control.settings();
     let now_ms = tenant.config.clock.unix_ms();
@@ -140,12 +178,14 @@ async fn refresh(tenant: &Tenant, client_id: &str, params: &Params, twist: &Twis
     }
     tenant
         .change(|desk| {
-            let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), now_ms, &settings);
+            let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), jkt.as_deref(), now_ms, &settings);
             tenant.control.log_presented(presented);
             let Refreshed { mut grant, next } = refreshed.ok_or(OAuthError::REFRESH)?;
             if let Some(me) = me {
                 (grant.audience, grant.scope) = (Some(me.to_owned()), my_account::SCOPES.join(" "));
             }
+            // Where the refresh token is bound to nothing, the access token is to what was proved now.
+            grant.jkt = jkt;
             if let Some(wanted) = wanted {
                 // Scopes can be narrowed, never widened; what is too much is left out without a word.
                 let wanted: Vec<&str> = wanted.split(' ').collect();
@@ -169,6 +209,7 @@ fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<St
         audience: Some(AUDIENCE.to_owned()),
         scope: "chat".to_owned(),
         resource: None,
+        jkt: None,
     };
     tenant.response(&tenant.desk(), &grant, None, None, twist).map_err(|_| OAuthError::SIGNING)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) resource: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: String,
+    /// The thumbprint of the key that the code is bound to (RFC 9449 §10).
+    pub(crate) jkt: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) login_hint: Option<String>,
     pub(crate) max_age: Option<u64>,
@@ -84,6 +86,7 @@ impl Request {
             client_id,
             resource: own("resource"),
             nonce: own("nonce"),
+            jkt: own("dpop_jkt"),
             prompt: own("prompt"),
             login_hint: own("login_hint"),
             challenge,

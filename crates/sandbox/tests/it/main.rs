@@ -6,6 +6,7 @@ mod agent;
 mod app;
 mod approval;
 mod door;
+mod dpop;
 mod faults;
 mod model;
 mod refresh;
