@@ -20,6 +20,7 @@ step-challenged = The agent asked for a token ({ $detail }).
 step-resource = What the agent says of itself: { $detail }
 step-also-named = It also trusts { $detail }, which was not chosen.
 step-tenant = What its sign-in server says of itself: { $detail }
+step-bound = Tokens are bound to this computer: both the agent and the server say so.
 step-registered = That server has registered this app, which it sends back to { $detail }
 step-client-given = You have brought the client id.
 tenant-host = Signs you in

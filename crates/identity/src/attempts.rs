@@ -8,7 +8,7 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, 
 use tokio::{sync::oneshot, time::Instant};
 use url::Url;
 
-use crate::{Entropy, Ignored, Profile, SignInError, discovery::Metadata, entropy};
+use crate::{Entropy, Ignored, Profile, SignInError, discovery::Metadata, dpop::Binding, entropy};
 
 /// How long a person may take at the browser.
 pub(crate) const TTL: Duration = Duration::from_secs(600);
@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) redirect_uri: String,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) wish: Wish,
+    /// The key that the code and everything after it is bound to, made for this attempt.
+    pub(crate) binding: Option<Binding>,
     loopback: Option<Door>,
 }
 
@@ -41,6 +43,13 @@ pub(crate) struct Wish {
     pub(crate) login_hint: Option<String>,
     /// The person is to be asked whether the app may come back without them (OpenID Connect Core §11).
     pub(crate) consent: bool,
+}
+
+/// A sign-in that can begin.
+pub(crate) struct Opening {
+    pub(crate) wish: Wish,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) binding: Option<Binding>,
 }
 
 /// The second way back. Whoever listens there stops when this is gone.
@@ -77,14 +86,13 @@ impl Attempts {
         &mut self,
         id: AttemptId,
         profile: &Profile,
-        wish: Wish,
-        metadata: &Arc<Metadata>,
+        opening: Opening,
         entropy: &dyn Entropy,
         now: Instant,
     ) -> Result<Url, SignInError> {
         let (state, nonce, verifier) = (entropy::token(entropy), entropy::token(entropy), entropy::token(entropy));
-        let redirect_uri = profile.redirect_uri.clone();
-        let attempt = Attempt { id, nonce, verifier, redirect_uri, metadata: metadata.clone(), wish, loopback: None };
+        let (redirect_uri, Opening { wish, metadata, binding }) = (profile.redirect_uri.clone(), opening);
+        let attempt = Attempt { id, nonce, verifier, redirect_uri, metadata, wish, binding, loopback: None };
         let url = page(profile, &attempt, &attempt.redirect_uri, &state)?;
         self.sweep(now);
         let waiting = self.entries.iter().filter(|entry| matches!(entry.phase, Phase::Waiting(_))).count();
@@ -215,6 +223,10 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
     if let Some(resource) = &profile.resource {
         request = request.add_extra_param("resource", resource.clone());
     }
+    // RFC 9449 §10: whoever takes the code has to have the key too.
+    if let Some(binding) = &attempt.binding {
+        request = request.add_extra_param("dpop_jkt", binding.prover.key().thumbprint().to_owned());
+    }
     Ok(request.url().0)
 }
 
@@ -235,7 +247,11 @@ mod tests {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
     use super::*;
-    use crate::{Issuer, discovery::tests::metadata};
+    use crate::{
+        Issuer, SystemClock,
+        discovery::tests::metadata,
+        dpop::{ProofKey, Prover},
+    };
 
     /// Bytes that differ from call to call and can be told beforehand.
     struct Counting(AtomicU8);
@@ -259,14 +275,15 @@ mod tests {
         profile
     }
 
-    fn wish() -> Wish {
-        Wish { scopes: profile().scopes, login_hint: None, consent: false }
+    fn opening(binding: Option<Binding>) -> Opening {
+        let wish = Wish { scopes: profile().scopes, login_hint: None, consent: false };
+        Opening { wish, metadata: Arc::new(metadata()), binding }
     }
 
     /// `n` attempts; the states are `drawn(0)`, `drawn(3)`, `drawn(6)`, …
     fn attempts(n: u64, now: Instant) -> (Attempts, Vec<Url>) {
         let (mut attempts, entropy) = (Attempts::default(), Counting(AtomicU8::new(0)));
-        let open = |id| attempts.open(AttemptId(id), &profile(), wish(), &Arc::new(metadata()), &entropy, now).unwrap();
+        let open = |id| attempts.open(AttemptId(id), &profile(), opening(None), &entropy, now).unwrap();
         let urls = (0..n).map(open).collect();
         (attempts, urls)
     }
@@ -292,6 +309,22 @@ mod tests {
             assert_eq!(params[name], value, "{name}");
         }
         assert!(!urls[0].as_str().contains(&drawn(2)));
+    }
+
+    #[test]
+    fn the_page_of_a_bound_sign_in_names_the_key_and_both_of_its_ways_back_do() {
+        let (now, entropy) = (Instant::now(), Arc::new(Counting(AtomicU8::new(0))));
+        let key = ProofKey::generate().unwrap();
+        let thumbprint = key.thumbprint().to_owned();
+        let prover = Arc::new(Prover::new(key, Arc::default(), Arc::new(SystemClock), entropy.clone()));
+        let (mut attempts, binding) = (Attempts::default(), Some(Binding { prover, access: false }));
+        let url = attempts.open(AttemptId(0), &profile(), opening(binding), &*entropy, now).unwrap();
+        let (open, _over) = oneshot::channel();
+        let second = attempts.open_door(AttemptId(0), &profile(), "http://127.0.0.1:4711/callback".to_owned(), open, now).unwrap().unwrap();
+        for url in [url, second] {
+            let named: Vec<_> = url.query_pairs().filter(|(name, _)| name == "dpop_jkt").map(|(_, value)| value.into_owned()).collect();
+            assert_eq!(named, [thumbprint.as_str()]);
+        }
     }
 
     #[test]

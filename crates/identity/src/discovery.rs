@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{DiscoveryError, Issuer, fetch::Reply, profile::is_secure};
+use crate::{DiscoveryError, Issuer, dpop, fetch::Reply, profile::is_secure};
 
 /// The tenant's endpoints, each safe to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub(crate) struct Metadata {
     pub(crate) has_accounts: bool,
     /// What it says that can be asked for.
     pub(crate) scopes: Vec<String>,
+    /// It says that it binds tokens to keys for ES256 (RFC 9449 §5.1).
+    pub(crate) binds: bool,
+    /// By how many seconds its clock was ahead of this computer's when it said all this.
+    pub(crate) ahead: Option<i64>,
 }
 
 /// Where the metadata of `issuer` may be: behind its path (OpenID Connect Discovery 1.0 §4), whether that ends in a slash or not, then
@@ -74,7 +78,7 @@ pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Me
     if methods.is_some() && !says_s256 {
         return Err(DiscoveryError::Malformed("it does not support PKCE with S256"));
     }
-    let scopes = document.get("scopes_supported").and_then(Value::as_array);
+    let list = |name: &str| document.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     Ok(Metadata {
         issuer: found.to_owned(),
         authorization: endpoints.required("authorization_endpoint")?,
@@ -86,7 +90,9 @@ pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Me
         names_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         says_s256,
         has_accounts: endpoints.optional("mfa_challenge_endpoint")?.is_some_and(|url| url.origin() == issuer.url().origin()),
-        scopes: scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        scopes: list("scopes_supported").map(str::to_owned).collect(),
+        binds: list("dpop_signing_alg_values_supported").any(|algorithm| algorithm == "ES256"),
+        ahead: dpop::ahead(&reply.headers, now),
     })
 }
 
@@ -199,6 +205,22 @@ pub(crate) mod tests {
         }
         let local = document().to_string().replace("https://tenant.example", "http://127.0.0.1:9");
         assert!(read_as("http://127.0.0.1:9/", &serde_json::from_str(&local).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_tenant_binds_tokens_if_it_takes_es256() {
+        for (algorithms, binds) in [
+            (json!(["RS256", "ES256"]), true),
+            (json!(["ES384"]), false),
+            (json!("ES256"), false),
+            (json!([]), false),
+            (Value::Null, false),
+        ] {
+            let mut changed = document();
+            changed["dpop_signing_alg_values_supported"] = algorithms.clone();
+            assert_eq!(read_as(ISSUER, &changed).unwrap().binds, binds, "{algorithms}");
+        }
+        assert!(!read_as(ISSUER, &document()).unwrap().binds);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum Trouble {
     /// Another process of this user is renewing the sign-in and has not come to an end in time. Nothing was sent.
     #[error("Another copy of this app is renewing the sign-in. Try again in a moment.")]
     Elsewhere,
+    /// It has asked for its nonce in a proof, and was not content with it (RFC 9449 §8). Nothing was carried out.
+    #[error("The sign-in server asks for another proof again and again. Try again in a moment.")]
+    NonceLoop,
     /// A flight ended without a result. A defect of this app; the session is unharmed.
     #[error("An internal step failed. Try again; if it happens again, please report it.")]
     Crashed,
@@ -60,6 +63,7 @@ impl Trouble {
             Self::Unwell { .. } => "tenant-unwell",
             Self::Intercepted { .. } => "tenant-intercepted",
             Self::Elsewhere => "refresh-elsewhere",
+            Self::NonceLoop => "tenant-nonce-loop",
             Self::Crashed => "internal-step-failed",
         }
     }
@@ -93,6 +97,7 @@ impl Trouble {
             | Self::RateLimited { .. }
             | Self::Intercepted { .. }
             | Self::Elsewhere
+            | Self::NonceLoop
             | Self::Crashed => false,
         }
     }
@@ -257,6 +262,15 @@ pub enum SignInError {
     /// The tenant does not serve this app as it is set up.
     #[error("The sign-in server does not accept this app as it is set up. {0} Check client id, audience and redirect URI.")]
     Configuration(TenantError),
+    /// `invalid_dpop_proof` (RFC 9449 §5), although this computer's clock was put right by the tenant's.
+    #[error("The sign-in server did not accept the proof that the sign-in belongs to this computer. Sign in again. {0}")]
+    ProofRefused(TenantError),
+    /// The profile or the agent wants tokens that are bound to this computer, and the tenant does not give them (RFC 9449 §5).
+    #[error(
+        "The sign-in has to be bound to this computer, and the sign-in server does not do that. Ask whoever runs it to turn on DPoP, or whoever \
+         runs the agent to do without."
+    )]
+    Unbound,
     #[error("The sign-in server's proof of who signed in was not accepted: {0}. Sign in again.")]
     IdToken(IdTokenError),
     /// The token response is not one (RFC 6749 §5.1).
@@ -289,6 +303,8 @@ impl SignInError {
             Self::CodeRejected => "sign-in-code-rejected",
             Self::Interaction(_) => "sign-in-interaction",
             Self::Configuration(_) => "sign-in-configuration",
+            Self::ProofRefused(_) => "sign-in-proof-refused",
+            Self::Unbound => "sign-in-unbound",
             Self::IdToken(error) => error.code(),
             Self::Malformed(_) => "sign-in-malformed",
             Self::Expired => "sign-in-expired",
@@ -309,11 +325,12 @@ impl SignInError {
             | Self::WrongIssuer
             | Self::CodeRejected
             | Self::Interaction(_)
+            | Self::ProofRefused(_)
             | Self::IdToken(_)
             | Self::Expired
             | Self::Loopback(_)
             | Self::Cancelled => Retry::SignIn,
-            Self::Configuration(_) | Self::Malformed(_) | Self::NotGranted | Self::Closed => Retry::Never,
+            Self::Configuration(_) | Self::Unbound | Self::Malformed(_) | Self::NotGranted | Self::Closed => Retry::Never,
         }
     }
 }
@@ -333,6 +350,12 @@ pub enum TokenError {
     /// The tenant does not serve this app as it is set up. The session is kept.
     #[error("The sign-in server does not accept this app as it is set up. {0}")]
     Configuration(TenantError),
+    /// `invalid_dpop_proof` (RFC 9449 §5), although this computer's clock was put right by the tenant's. The session is kept.
+    #[error("The sign-in server did not accept the proof that the sign-in belongs to this computer. Sign in again. {0}")]
+    ProofRefused(TenantError),
+    /// The session has tokens that are bound to this computer, and the new one is not (RFC 9449 §5). It is not used; the session is kept.
+    #[error("The sign-in server no longer binds this sign-in to this computer. Sign in again.")]
+    Unbound,
     /// The tenant's metadata is not usable. The session is kept.
     #[error(transparent)]
     Discovery(DiscoveryError),
@@ -353,6 +376,8 @@ impl TokenError {
             Self::Transient(trouble) => trouble.code(),
             Self::Interaction(_) => "token-interaction",
             Self::Configuration(_) => "token-configuration",
+            Self::ProofRefused(_) => "token-proof-refused",
+            Self::Unbound => "token-unbound",
             Self::Discovery(error) => error.code(),
             Self::Malformed(_) => "token-malformed",
             Self::Closed => "session-closed",
@@ -363,7 +388,7 @@ impl TokenError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::SignedOut | Self::Interaction(_) => Retry::SignIn,
+            Self::SignedOut | Self::Interaction(_) | Self::ProofRefused(_) | Self::Unbound => Retry::SignIn,
             Self::Transient(trouble) => trouble.retry(),
             Self::Discovery(error) => error.retry(),
             Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,

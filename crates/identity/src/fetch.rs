@@ -10,7 +10,7 @@ use callbox_vault::Secret;
 use http::{HeaderMap, Method, header};
 use url::{Url, form_urlencoded};
 
-use crate::{AccessToken, Obstacle, Trouble};
+use crate::{Obstacle, Trouble};
 
 /// The longest that any answer of a tenant may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -25,13 +25,20 @@ pub(crate) enum Request {
     Post(Url, Form),
     /// With a body that contains no secret.
     Json(Url, serde_json::Value),
-    /// With an access token in its header; a body is JSON text.
+    /// With an access token, which is in the further fields; a body is JSON text.
     Authorized {
         method: Method,
         url: Url,
-        token: AccessToken,
         body: Option<Secret<String>>,
     },
+}
+
+impl Request {
+    pub(crate) fn url(&self) -> &Url {
+        match self {
+            Self::Get(url) | Self::Post(url, _) | Self::Json(url, _) | Self::Authorized { url, .. } => url,
+        }
+    }
 }
 
 /// The body of a POST, `application/x-www-form-urlencoded`.
@@ -112,6 +119,11 @@ impl Reply {
 
 /// Sends a request and reads the answer, up to a size, within a time.
 pub(crate) async fn fetch(http: &reqwest::Client, request: Request) -> Result<Reply, Trouble> {
+    fetch_with(http, request, HeaderMap::new()).await
+}
+
+/// The same with further fields.
+pub(crate) async fn fetch_with(http: &reqwest::Client, request: Request, fields: HeaderMap) -> Result<Reply, Trouble> {
     let (builder, url) = match request {
         Request::Get(url) => (http.get(url.clone()), url),
         Request::Post(url, form) => {
@@ -119,13 +131,13 @@ pub(crate) async fn fetch(http: &reqwest::Client, request: Request) -> Result<Re
             (http.post(url.clone()).header(content_type.0, content_type.1).body(form.0.expose().clone()), url)
         }
         Request::Json(url, body) => (http.post(url.clone()).json(&body), url),
-        Request::Authorized { method, url, token, body } => {
-            let builder = http.request(method, url.clone()).header(header::AUTHORIZATION, token.header_value());
+        Request::Authorized { method, url, body } => {
+            let builder = http.request(method, url.clone());
             let body = body.map(|body| body.expose().clone());
             (body.into_iter().fold(builder, |builder, body| builder.header(header::CONTENT_TYPE, "application/json").body(body)), url)
         }
     };
-    let response = builder.header(header::ACCEPT, "application/json").timeout(PATIENCE).send().await;
+    let response = builder.header(header::ACCEPT, "application/json").headers(fields).timeout(PATIENCE).send().await;
     let mut response = response.map_err(|error| explain(&error))?;
     let status = response.status().as_u16();
     if *response.url() != url {

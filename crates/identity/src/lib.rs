@@ -10,6 +10,8 @@
 //! - **One refresh at a time**, across processes too ([`Session::spawn_shared`]). It runs in the actor: a caller that goes away changes
 //!   nothing. A rotated refresh token is in the vault before anything else of the answer is looked at. A lost reply is answered by presenting
 //!   the same token once more, at once; never an older one.
+//! - **Bound to this computer** where the tenant offers it and the agent takes it (DPoP, RFC 9449): each sign-in has a key, which is made before the
+//!   browser opens and lies in the vault; a token that somebody else gets hold of is worth nothing without it ([`Presentation`]).
 //! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
 //! - **An agent's address is enough** where the agent says which tenant it trusts ([`find_agent`]); every step is kept to be shown.
 //! - **Accounts at other services** are connected at the tenant where it offers that ([`Session::begin_connect`]), by the same refresh token.
@@ -25,6 +27,7 @@ mod challenge;
 mod clock;
 mod connected;
 mod discovery;
+mod dpop;
 mod entropy;
 mod error;
 mod fetch;
@@ -50,12 +53,13 @@ pub use callback::Ignored;
 pub use challenge::Challenge;
 pub use clock::{Clock, SystemClock};
 pub use connected::{ConnectError, ConnectStart, ConnectedAccount, Problem};
+pub use dpop::{Answered, Presentation};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
 pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};
 pub use inspect::{AgentAnswer, Inspected, Offers, inspect_agent, inspect_tenant};
 pub use obstacle::Obstacle;
-pub use profile::{Issuer, Profile};
+pub use profile::{Dpop, Issuer, Profile};
 pub use service::{Quota, Service, ServiceConfig, TokenShelf, client_secret_key};
 pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};
 pub use token::AccessToken;

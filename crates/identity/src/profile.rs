@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Host, Url};
 
-use crate::{ProfileError, Step};
+use crate::{ProfileError, SignInError, Step, discovery::Metadata};
 
 /// One agent with its tenant: what a user adds, names and switches. Read from and written to TOML or JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +40,32 @@ pub struct Profile {
     /// The confidential client as which a machine speaks for itself (RFC 6749 §4.4). Its secret is never in a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_client_id: Option<String>,
+    /// Whether the tokens are bound to this computer.
+    #[serde(default, skip_serializing_if = "Dpop::is_auto")]
+    pub dpop: Dpop,
     /// How the profile was found, if nobody wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Step>,
+}
+
+/// Whether a session's tokens are bound to a key that only this computer has (DPoP, RFC 9449).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dpop {
+    /// If the tenant offers it, and the agent has said that it takes such tokens: one that only knows bearer tokens would refuse them.
+    #[default]
+    Auto,
+    /// Always. A tenant that does not do it is not signed in at.
+    Required,
+    /// Never.
+    Off,
+}
+
+impl Dpop {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// What makes a session: who it is, and that it lasts.
@@ -75,6 +98,7 @@ impl Profile {
             redirect_uri: default_redirect_uri(),
             client_tools: Vec::new(),
             service_client_id: None,
+            dpop: Dpop::Auto,
             provenance: Vec::new(),
         }
     }
@@ -83,6 +107,29 @@ impl Profile {
     #[must_use]
     pub fn registered_itself(&self) -> bool {
         self.provenance.iter().any(|step| matches!(step, Step::Registered { .. }))
+    }
+
+    /// Whether a sign-in at this tenant is bound to a key.
+    ///
+    /// # Errors
+    /// [`SignInError::Unbound`] if it has to be, and cannot.
+    pub(crate) fn binds(&self, metadata: &Metadata) -> Result<bool, SignInError> {
+        match self.dpop {
+            Dpop::Off => Ok(false),
+            Dpop::Auto => Ok(metadata.binds && self.provenance.iter().any(|step| matches!(step, Step::Bound { .. }))),
+            Dpop::Required if metadata.binds => Ok(true),
+            Dpop::Required => Err(SignInError::Unbound),
+        }
+    }
+
+    /// Whether a bearer token is of no use.
+    pub(crate) fn needs_bound_tokens(&self) -> bool {
+        let wanted = || self.provenance.iter().any(|step| matches!(step, Step::Bound { required: true }));
+        match self.dpop {
+            Dpop::Off => false,
+            Dpop::Auto => wanted(),
+            Dpop::Required => true,
+        }
     }
 
     /// Whether the tenant is asked who signed in (OpenID Connect Core §3.1.2.1).
@@ -227,5 +274,39 @@ mod tests {
         assert_eq!(again, profile);
         assert!(serde_json::from_str::<Profile>(&json.replace("https://t.example", "http://t.example")).is_err());
         assert!(serde_json::from_str::<Profile>(&json.replace("client_id", "clientid")).is_err());
+    }
+
+    #[test]
+    fn a_profile_says_whether_tokens_are_bound_and_says_nothing_else_about_it() {
+        let json = r#"{"id":"w","name":"W","agent":"https://a.example/x","issuer":"https://t.example","client_id":"c","dpop":"auto"}"#;
+        for (text, dpop) in [("auto", Dpop::Auto), ("required", Dpop::Required), ("off", Dpop::Off)] {
+            let profile: Profile = serde_json::from_str(&json.replace("auto", text)).unwrap();
+            assert_eq!(profile.dpop, dpop);
+            let written = serde_json::to_string(&profile).unwrap();
+            assert_eq!(written.contains("dpop"), dpop != Dpop::Auto, "{written}");
+        }
+        for wrong in ["on", "Required", "true", ""] {
+            assert!(serde_json::from_str::<Profile>(&json.replace("auto", wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_bound_where_tenant_and_agent_agree_or_the_profile_says_so() {
+        let mut metadata = crate::discovery::tests::metadata();
+        let mut profile = Profile::new("p", Url::parse("https://a.example").unwrap(), Issuer::parse("https://t.example/").unwrap(), "c");
+        let said = [Vec::new(), vec![Step::Bound { required: false }], vec![Step::Bound { required: true }]];
+        for (offers, dpop, expected) in [
+            (true, Dpop::Auto, [(Ok(false), false), (Ok(true), false), (Ok(true), true)]),
+            (false, Dpop::Auto, [(Ok(false), false), (Ok(false), false), (Ok(false), true)]),
+            (true, Dpop::Required, [(Ok(true), true), (Ok(true), true), (Ok(true), true)]),
+            (false, Dpop::Required, [const { (Err(SignInError::Unbound), true) }; 3]),
+            (true, Dpop::Off, [const { (Ok(false), false) }; 3]),
+        ] {
+            for (provenance, expected) in said.iter().zip(expected) {
+                metadata.binds = offers;
+                (profile.dpop, profile.provenance) = (dpop, provenance.clone());
+                assert_eq!((profile.binds(&metadata), profile.needs_bound_tokens()), expected, "{offers} {dpop:?} {provenance:?}");
+            }
+        }
     }
 }

@@ -18,6 +18,17 @@ pub(crate) struct Record {
     pub(crate) account: Account,
     /// One more with each refresh token that the session gets. An earlier version of this app wrote none: 0.
     pub(crate) generation: u64,
+    /// None: a session of bearer tokens.
+    pub(crate) bound: Option<Bound>,
+}
+
+/// To which key a session is bound. The key itself lies beside the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// RFC 7638.
+    pub(crate) thumbprint: String,
+    /// Not only the refresh token is bound, the access tokens are too.
+    pub(crate) access: bool,
 }
 
 /// The stored form. Names are short because the keychain is small.
@@ -34,6 +45,17 @@ struct Stored<'a> {
     email: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     picture: Option<&'a str>,
+    /// The hash of the session's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jkt: Option<&'a str>,
+    /// Only the refresh token is bound to it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    bearer: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -70,6 +92,8 @@ impl Record {
             name: &account.name[..cut(&account.name)],
             email: account.email.as_deref().map(|email| &email[..cut(email)]),
             picture,
+            jkt: self.bound.as_ref().map(|bound| bound.thumbprint.as_str()),
+            bearer: self.bound.as_ref().is_some_and(|bound| !bound.access),
         };
         // One buffer of the final size: growing would leave copies of the token behind.
         let mut bytes = Vec::with_capacity(2 * ENTRY_LEN + self.refresh.expose().len());
@@ -94,12 +118,17 @@ impl Record {
             email: Option<String>,
             #[serde(default)]
             picture: Option<String>,
+            #[serde(default)]
+            jkt: Option<String>,
+            #[serde(default)]
+            bearer: bool,
         }
         let read: Read = serde_json::from_slice(bytes.expose()).ok()?;
         let refresh = Secret::new(read.rt);
         let usable = read.v == VERSION && !refresh.expose().is_empty() && !read.sub.is_empty();
         let account = Account { iss: read.iss, sub: read.sub, name: read.name, email: read.email, picture: read.picture };
-        usable.then_some(Self { refresh, account, generation: read.n })
+        let bound = read.jkt.map(|thumbprint| Bound { thumbprint, access: !read.bearer });
+        usable.then_some(Self { refresh, account, generation: read.n, bound })
     }
 }
 
@@ -111,6 +140,8 @@ pub(crate) struct Spare {
     pub(crate) since: SystemTime,
     /// The hash of the refresh token that came with it.
     with: String,
+    /// The hash of the key that it is bound to, if it is.
+    pub(crate) thumbprint: Option<String>,
 }
 
 /// The stored form.
@@ -121,12 +152,15 @@ struct StoredSpare<'a> {
     since_ms: u64,
     lifetime_ms: u64,
     with: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jkt: Option<&'a str>,
 }
 
 impl Spare {
     pub(crate) fn of(held: &Held, refresh: &Secret<String>) -> Self {
         let (access, lifetime, since) = held.parts();
-        Self { access, lifetime, since, with: journal::hash(refresh) }
+        let thumbprint = held.token.prover().map(|prover| prover.key().thumbprint().to_owned());
+        Self { access, lifetime, since, with: journal::hash(refresh), thumbprint }
     }
 
     pub(crate) fn came_with(&self, refresh: &Secret<String>) -> bool {
@@ -141,6 +175,7 @@ impl Spare {
             since_ms: millis(self.since.duration_since(UNIX_EPOCH).unwrap_or_default()),
             lifetime_ms: millis(self.lifetime),
             with: &self.with,
+            jkt: self.thumbprint.as_deref(),
         };
         let mut bytes = Vec::with_capacity(256 + 2 * self.access.expose().len());
         // Strings and numbers always serialize.
@@ -157,12 +192,15 @@ impl Spare {
             since_ms: u64,
             lifetime_ms: u64,
             with: String,
+            #[serde(default)]
+            jkt: Option<String>,
         }
         let read: Read = serde_json::from_slice(bytes.expose()).ok()?;
         let access = Secret::new(read.at);
         let since = UNIX_EPOCH.checked_add(Duration::from_millis(read.since_ms))?;
         let usable = read.v == VERSION && !access.expose().is_empty() && access.expose().bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then_some(Self { access, lifetime: Duration::from_millis(read.lifetime_ms), since, with: read.with })
+        let lifetime = Duration::from_millis(read.lifetime_ms);
+        usable.then_some(Self { access, lifetime, since, with: read.with, thumbprint: read.jkt })
     }
 }
 
@@ -181,7 +219,18 @@ mod tests {
             email: Some("ada@example.com".to_owned()),
             picture: Some("https://pictures.example/ada.png".to_owned()),
         };
-        Record { refresh: refresh.into(), account, generation: 7 }
+        Record { refresh: refresh.into(), account, generation: 7, bound: None }
+    }
+
+    #[test]
+    fn a_record_says_which_key_it_is_bound_to_and_has_no_key() {
+        for access in [true, false] {
+            let bound = Some(Bound { thumbprint: "the-hash".to_owned(), access });
+            let bytes = Record { bound: bound.clone(), ..record("rt") }.encode();
+            assert_eq!(Record::decode(&bytes).unwrap().bound, bound);
+            let tail = if access { r#","jkt":"the-hash"}"# } else { r#","jkt":"the-hash","bearer":true}"# };
+            assert!(String::from_utf8(bytes.expose().clone()).unwrap().ends_with(tail));
+        }
     }
 
     #[test]
@@ -224,6 +273,7 @@ mod tests {
         large.account.name = "Ж".repeat(5000);
         large.account.email = Some("@".repeat(5000));
         large.account.picture = Some("p".repeat(5000));
+        large.bound = Some(Bound { thumbprint: "t".repeat(43), access: false });
         let bytes = large.encode();
         assert!(bytes.expose().len() <= ENTRY_LEN, "{}", bytes.expose().len());
         let read = Record::decode(&bytes).unwrap();

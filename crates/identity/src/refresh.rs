@@ -1,11 +1,14 @@
 //! When an access token is good enough, and how to go on after a refresh that failed. No I/O.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use callbox_vault::Secret;
 use tokio::time::Instant;
 
-use crate::{AccessToken, Trouble, token::Refusal};
+use crate::{AccessToken, Trouble, dpop::Prover, token::Refusal};
 
 /// An access token is handed out if it is good for this much longer …
 const MARGIN: Duration = Duration::from_secs(60);
@@ -28,6 +31,11 @@ impl Held {
         let margin = MARGIN.min(lifetime / MARGIN_PART);
         let token = AccessToken::new(token, since + (lifetime - margin), since + lifetime);
         Self { token, since, since_wall }
+    }
+
+    /// The same, bound to a key if there is somebody who has it.
+    pub(crate) fn bound(self, prover: Option<Arc<Prover>>) -> Self {
+        Self { token: self.token.bound(prover), ..self }
     }
 
     /// One that another process was given at `since`. `None` if it cannot be handed out now, or if the clocks do not tell how old it is.
@@ -156,7 +164,15 @@ mod tests {
             assert_eq!(next(&Refusal::Trouble(trouble), true), Next::GiveUp);
         }
         let limited = Trouble::RateLimited { retry_in: None };
-        for trouble in [Trouble::Unreachable, limited, unwell(500), unwell(503), Trouble::Intercepted { status: 200 }, Trouble::Crashed] {
+        for trouble in [
+            Trouble::Unreachable,
+            limited,
+            unwell(500),
+            unwell(503),
+            Trouble::Intercepted { status: 200 },
+            Trouble::NonceLoop,
+            Trouble::Crashed,
+        ] {
             assert_eq!(next(&Refusal::Trouble(trouble.clone()), false), Next::GiveUp, "{trouble:?}");
         }
     }
@@ -167,6 +183,7 @@ mod tests {
         assert_eq!(next(&Refusal::InvalidGrant, true), Next::AskVault);
         let error = TenantError::new("invalid_client", None);
         assert_eq!(next(&Refusal::Configuration(error.clone()), false), Next::GiveUp);
+        assert_eq!(next(&Refusal::Proof(error.clone()), false), Next::GiveUp);
         assert_eq!(next(&Refusal::Interaction(error), false), Next::GiveUp);
     }
 

@@ -21,6 +21,7 @@ pub use self::{
 use crate::{
     AccessToken, Account, Clock, Issuer, SessionState, Storage, TokenError, Trouble,
     discovery::Metadata,
+    dpop,
     fetch::{Form, Request, fetch},
     find,
     record::Spare,
@@ -212,6 +213,7 @@ impl Machine {
             other => other.into(),
         })?;
         let grant = tokens.rest.grant().map_err(TokenError::Malformed)?;
+        dpop::fits(None, grant.kind).map_err(|unfit| TokenError::Malformed(unfit.what()))?;
         let held = Held::new(grant.access, grant.lifetime, since, since_wall);
         Ok(self.held.insert(held).token.clone())
     }

@@ -12,7 +12,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use crate::{TenantError, Trouble, fetch::Reply};
+use crate::{TenantError, Trouble, dpop::Prover, fetch::Reply};
 
 /// What an access token is good for if its answer does not say (RFC 6749 §5.1 only recommends to).
 const LIFETIME_UNTOLD: Duration = Duration::from_secs(300);
@@ -26,15 +26,31 @@ pub struct AccessToken {
     fingerprint: u64,
     fresh_until: Instant,
     expires: Instant,
+    prover: Option<Arc<Prover>>,
 }
 
 impl AccessToken {
-    /// A token as a tenant gave it. `fresh_until`: from then on, whoever asks for a token gets another one. `value` must be visible ASCII.
+    /// A bearer token as a tenant gave it. `fresh_until`: from then on, whoever asks for a token gets another one. `value` must be visible ASCII.
     #[must_use]
     pub fn new(value: Secret<String>, fresh_until: Instant, expires: Instant) -> Self {
         let hash = digest(&SHA256, value.expose().as_bytes());
         let fingerprint = hash.as_ref().iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
-        Self { value: Arc::new(value), fingerprint, fresh_until, expires }
+        Self { value: Arc::new(value), fingerprint, fresh_until, expires, prover: None }
+    }
+
+    /// The same, bound to a key if there is somebody who has it.
+    pub(crate) fn bound(self, prover: Option<Arc<Prover>>) -> Self {
+        Self { prover, ..self }
+    }
+
+    pub(crate) fn prover(&self) -> Option<&Prover> {
+        self.prover.as_deref()
+    }
+
+    /// Whether it is worth nothing without a proof for each request (RFC 9449 §7): see [`crate::Presentation`].
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.prover.is_some()
     }
 
     /// When [`crate::Session::access_token`] will no longer hand it out, unless the computer sleeps before that: the time to ask for another.
@@ -49,10 +65,12 @@ impl AccessToken {
         self.expires
     }
 
-    /// The value of an `Authorization` header: `Bearer …`, marked as sensitive so that HTTP libraries keep it out of their logs.
+    /// The value of an `Authorization` header: `Bearer …`, of a bound one `DPoP …`, marked as sensitive so that HTTP libraries keep it out of
+    /// their logs.
     #[must_use]
     pub fn header_value(&self) -> HeaderValue {
-        let text = Secret::new(format!("Bearer {}", self.value.expose()));
+        let scheme = if self.is_bound() { "DPoP" } else { "Bearer" };
+        let text = Secret::new(format!("{scheme} {}", self.value.expose()));
         // Only visible ASCII gets this far.
         let mut header = HeaderValue::from_str(text.expose()).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
         header.set_sensitive(true);
@@ -89,9 +107,18 @@ pub(crate) struct Rest(Map<String, Value>);
 pub(crate) struct Grant {
     pub(crate) access: Secret<String>,
     pub(crate) lifetime: Duration,
+    pub(crate) kind: Kind,
     pub(crate) id_token: Option<Secret<String>>,
     /// What was granted, if that is not what was asked for (RFC 6749 §5.1).
     pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// What an access token is (RFC 6749 §7.1, RFC 9449 §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bearer,
+    /// Bound to the key that the request was proved with.
+    Bound,
 }
 
 /// Why there are no tokens in an answer.
@@ -103,6 +130,8 @@ pub(crate) enum Refusal {
     InvalidGrant,
     /// A person has to do something.
     Interaction(TenantError),
+    /// The proof is not accepted, or one was missing (RFC 9449 §5).
+    Proof(TenantError),
     /// A setting is wrong.
     Configuration(TenantError),
 }
@@ -148,6 +177,7 @@ pub(crate) fn read(reply: &Reply, now: SystemTime) -> Result<Tokens, Refusal> {
         "mfa_required" | "consent_required" | "interaction_required" | "login_required" | "unmet_authentication_requirements" => {
             Refusal::Interaction(told)
         }
+        "invalid_dpop_proof" | "use_dpop_nonce" => Refusal::Proof(told),
         _ => Refusal::Configuration(told),
     })
 }
@@ -165,10 +195,11 @@ impl Rest {
         if access.expose().is_empty() || !access.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("its access token has characters that no token has");
         }
-        let bearer = self.0.get("token_type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"));
-        if !bearer {
-            return Err("its access token is not a bearer token");
-        }
+        let kind = match self.0.get("token_type").and_then(Value::as_str) {
+            Some(kind) if kind.eq_ignore_ascii_case("bearer") => Kind::Bearer,
+            Some(kind) if kind.eq_ignore_ascii_case("dpop") => Kind::Bound,
+            _ => return Err("its access token is of a type that this app does not know"),
+        };
         let lifetime = match self.0.get("expires_in") {
             None | Some(Value::Null) => LIFETIME_UNTOLD,
             Some(Value::Number(seconds)) => lifetime(seconds.as_f64()),
@@ -180,7 +211,7 @@ impl Rest {
             _ => None,
         };
         let scopes = self.0.get("scope").and_then(Value::as_str).map(|text| text.split(' ').map(str::to_owned).collect());
-        Ok(Grant { access, lifetime, id_token, scopes })
+        Ok(Grant { access, lifetime, kind, id_token, scopes })
     }
 }
 
@@ -223,9 +254,19 @@ mod tests {
     #[test]
     fn the_refresh_token_is_read_before_anything_else_is_judged() {
         for (name, value) in
-            [("access_token", Value::Null), ("access_token", json!("a b")), ("access_token", json!("a\nb")), ("token_type", json!("DPoP"))]
+            [("access_token", Value::Null), ("access_token", json!("a b")), ("access_token", json!("a\nb")), ("token_type", json!("mac"))]
         {
             assert!(grant(&[(name, value.clone())]).is_err(), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_a_token_is_written_in_any_case() {
+        for (text, kind) in [("Bearer", Kind::Bearer), ("bearer", Kind::Bearer), ("DPoP", Kind::Bound), ("dpop", Kind::Bound)] {
+            assert_eq!(grant(&[("token_type", json!(text))]).unwrap().kind, kind, "{text}");
+        }
+        for other in [json!("mac"), json!(""), Value::Null] {
+            assert!(grant(&[("token_type", other)]).is_err());
         }
     }
 
@@ -275,6 +316,8 @@ mod tests {
             (403, "{}".to_owned(), intercepted(403)),
             (403, error("mfa_required"), Refusal::Interaction(told("mfa_required"))),
             (400, error("interaction_required"), Refusal::Interaction(told("interaction_required"))),
+            (400, error("invalid_dpop_proof"), Refusal::Proof(told("invalid_dpop_proof"))),
+            (400, error("use_dpop_nonce"), Refusal::Proof(told("use_dpop_nonce"))),
             (401, error("invalid_client"), Refusal::Configuration(told("invalid_client"))),
             (403, error("unauthorized_client"), Refusal::Configuration(told("unauthorized_client"))),
             (403, error("access_denied"), Refusal::Configuration(told("access_denied"))),

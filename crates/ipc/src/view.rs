@@ -47,7 +47,7 @@ pub struct ProfileView {
 /// A step on the way from an agent's address to its tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProvenanceStep {
-    /// `challenged`, `resource`, `also-named`, `tenant`, `registered` or `client-given`; names the sentence in the window's language files.
+    /// `challenged`, `resource`, `also-named`, `tenant`, `bound`, `registered` or `client-given`; names the sentence in the window's language files.
     pub step: String,
     /// An address, or a name that somebody else chose.
     pub detail: String,

@@ -105,6 +105,7 @@ pub(super) fn provenance(steps: &[Step]) -> Vec<ProvenanceStep> {
             Step::Resource { at, .. } => ("resource", at.to_string()),
             Step::AlsoNamed { issuers } => ("also-named", issuers.iter().map(|issuer| issuer.as_str()).collect::<Vec<_>>().join(", ")),
             Step::Tenant { at, .. } => ("tenant", at.to_string()),
+            Step::Bound { .. } => ("bound", String::new()),
             Step::Registered { redirect_uri } => ("registered", redirect_uri.clone()),
             Step::ClientGiven => ("client-given", String::new()),
         };
@@ -144,11 +145,12 @@ mod tests {
             Step::Resource { at: profile.agent.clone(), identifier: "https://agent.example/".to_owned(), wider: true },
             Step::AlsoNamed { issuers: vec!["https://other.example/".parse().unwrap()] },
             Step::Tenant { at: Url::parse("https://tenant.example/x").unwrap(), issuer: profile.issuer.clone() },
+            Step::Bound { required: true },
             Step::Registered { redirect_uri: "http://127.0.0.1/callback".to_owned() },
         ];
         let file = keep(folder.path(), &profile).unwrap();
         assert_eq!(toml::from_str::<Profile>(&fs::read_to_string(file).unwrap()).unwrap(), profile);
         let steps: Vec<String> = provenance(&profile.provenance).into_iter().map(|step| step.step).collect();
-        assert_eq!(steps, ["challenged", "resource", "also-named", "tenant", "registered"]);
+        assert_eq!(steps, ["challenged", "resource", "also-named", "tenant", "bound", "registered"]);
     }
 }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use callbox_identity::{Account, Config, Entropy, Issuer, Profile, ProfileError, Session, SystemClock, SystemEntropy};
+use callbox_identity::{
+    Account, Config, Dpop, Entropy, Issuer, Profile, ProfileError, Session, Step, SystemClock, SystemEntropy, find_agent,
+};
 use callbox_ipc::{ProfileView, UserError};
 use callbox_link::{AgentAddress, ClientError, ClientTool};
 use callbox_sandbox::{Model, Sandbox, SandboxConfig};
@@ -19,6 +21,9 @@ use crate::settings::Settings;
 
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
+
+/// How long an agent beside the built-in tenant may take to say what tokens it takes. One that does not gets bearer tokens.
+const INTRODUCTION: Duration = Duration::from_secs(3);
 
 /// The profile that was installed with the app or put into the configuration folder, if there is one.
 pub(super) fn installed_profile(config: &Path) -> PathBuf {
@@ -144,21 +149,37 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         ..SandboxConfig::default()
     })
     .await?;
+    let issuer = Issuer::try_from(sandbox.issuer()).map_err(PlaceError::Issuer)?;
+    // The built-in agent takes bound tokens. Of another, that is so if it says so.
+    let (dpop, provenance) = match &agent {
+        None => (Dpop::Required, Vec::new()),
+        Some(agent) => (Dpop::Auto, introduction(agent, &issuer).await),
+    };
     let profile = Profile {
         id: "sandbox".into(),
         name: "Sandbox".into(),
         agent: agent.unwrap_or_else(|| sandbox.agent_url()),
-        issuer: Issuer::try_from(sandbox.issuer()).map_err(PlaceError::Issuer)?,
+        issuer,
         client_id: sandbox.client_id().to_owned(),
         audience: Some(sandbox.audience().to_owned()),
         resource: None,
-        provenance: Vec::new(),
+        dpop,
+        provenance,
         scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
         redirect_uri: format!("{}://callback", crate::cli::SCHEME),
         client_tools: tools::NAMES.map(str::to_owned).to_vec(),
         service_client_id: None,
     };
     Place::new(profile, vault, data, Some(sandbox))
+}
+
+/// What an agent says of itself, if it answers and trusts this tenant.
+async fn introduction(agent: &Url, issuer: &Issuer) -> Vec<Step> {
+    let Ok(http) = callbox_link::http_client(agent) else { return Vec::new() };
+    match tokio::time::timeout(INTRODUCTION, find_agent(&http, &SystemClock, agent)).await {
+        Ok(Ok(found)) if found.issuer() == issuer => found.steps().to_vec(),
+        _ => Vec::new(),
+    }
 }
 
 /// Under which name an account's conversations are kept: the tenant's and the account's identifiers (OIDC Core §5.7).

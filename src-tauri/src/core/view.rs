@@ -43,13 +43,15 @@ coded! {
     crate::settings::SettingsError;
     super::add::AddError;
     super::PlaceError { super::PlaceError::Sandbox(why) => why.to_string(), super::PlaceError::Tool(name) => name.clone() };
-    SignInError { SignInError::Interaction(said) | SignInError::Configuration(said) => said.to_string() };
+    SignInError {
+        SignInError::Interaction(said) | SignInError::Configuration(said) | SignInError::ProofRefused(said) => said.to_string(),
+    };
     callbox_link::CommandError;
     callbox_link::DeliveryError;
     LinkError {
         LinkError::Forbidden { text } | LinkError::NoSuchAgent { text, .. } | LinkError::Closed { reason: text, .. } => text.clone(),
         LinkError::LoginPage { host } => host.clone(),
-        LinkError::Token(TokenError::Interaction(said) | TokenError::Configuration(said)) => said.to_string(),
+        LinkError::Token(TokenError::Interaction(said) | TokenError::Configuration(said) | TokenError::ProofRefused(said)) => said.to_string(),
     };
     TurnError { TurnError::Failed { text } => text.clone() };
     callbox_store::Replaced;
@@ -157,6 +159,12 @@ pub(super) fn signed_out_reason(reason: &SignedOutReason) -> Option<UserError> {
         SignedOutReason::AccountChanged { account: Account { name, .. } } => {
             let text = format!("The sign-in server answered for somebody else than {name}. Sign in again.");
             with("name", name, UserError::new("account-changed", text))
+        }
+        SignedOutReason::KeyLost { account: Account { name, .. } } => {
+            let text = format!(
+                "The key that the sign-in of {name} is bound to is not in the keychain any more. Sign in again; your conversations are still there."
+            );
+            with("name", name, UserError::new("session-key-lost", text))
         }
         SignedOutReason::Keychain(why) => error(why),
         SignedOutReason::Unreadable => UserError::new(

@@ -20,6 +20,7 @@ fn key(step: &str) -> Option<&'static str> {
         "resource" => "step-resource",
         "also-named" => "step-also-named",
         "tenant" => "step-tenant",
+        "bound" => "step-bound",
         "registered" => "step-registered",
         "client-given" => "step-client-given",
         _ => return None,

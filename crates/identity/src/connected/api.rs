@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use callbox_vault::Secret;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{ConnectError, ConnectedAccount, attempts::Attempt, error::refusal};
 use crate::{
-    AccessToken, Clock, Issuer,
-    fetch::{Reply, Request, fetch},
+    AccessToken, Answered, Clock, Issuer, Presentation, Trouble,
+    fetch::{Reply, Request, fetch_with},
 };
 
 /// How many accounts are read, and how many of them at a time.
@@ -62,8 +62,17 @@ impl Api {
 
     async fn ask(&self, token: &AccessToken, method: Method, url: Url, body: Option<Value>) -> Result<Reply, ConnectError> {
         let body = body.map(|body| Secret::new(body.to_string()));
-        let request = Request::Authorized { method, url, token: token.clone(), body };
-        let reply = fetch(&self.http, request).await?;
+        let mut presentation = Presentation::new(token.clone(), method.clone(), url.clone());
+        let reply = loop {
+            let request = Request::Authorized { method: method.clone(), url: url.clone(), body: body.clone() };
+            let reply = fetch_with(&self.http, request, presentation.fields()).await?;
+            let status = StatusCode::from_u16(reply.status).unwrap_or_default();
+            match presentation.answered(status, &reply.headers) {
+                Answered::Again => {}
+                Answered::NonceLoop => return Err(Trouble::NonceLoop.into()),
+                Answered::Judged | Answered::ProofRefused => break reply,
+            }
+        };
         if matches!(reply.status, 200 | 201 | 204) { Ok(reply) } else { Err(refusal(&reply, self.clock.now())) }
     }
 

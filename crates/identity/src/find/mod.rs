@@ -13,7 +13,7 @@ use url::Url;
 
 pub use self::error::{FindError, RegistrationError};
 pub use self::renewal::{is_client_forgotten, renew_client};
-use self::resource::Resource;
+use self::resource::{Proofs, Resource};
 use crate::{
     Challenge, Clock, DiscoveryError, Issuer, Profile, Trouble,
     discovery::{self, Metadata},
@@ -39,6 +39,9 @@ pub enum Step {
     AlsoNamed { issuers: Vec<Issuer> },
     /// The tenant's own document, which names the same issuer.
     Tenant { at: Url, issuer: Issuer },
+    /// Tokens are bound to this computer (RFC 9449): the agent says that it takes such tokens, and the tenant that it gives them. `required`: the
+    /// agent takes no others.
+    Bound { required: bool },
     /// The tenant has registered this installation, to be sent back to this address.
     Registered { redirect_uri: String },
     /// Somebody has brought the client id.
@@ -72,7 +75,8 @@ pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) 
     if let Some(challenge) = challenges.iter().find(|challenge| challenge.param("resource_metadata").is_some()).or(challenges.first()) {
         steps.push(Step::Challenged { scheme: challenge.scheme.clone() });
     }
-    let Resource { identifier, wider, mut servers, scopes, audience } = resource;
+    let (takes_proofs, required) = (resource.takes_proofs(&challenges), resource.proofs == Some(Proofs::Required));
+    let Resource { identifier, wider, mut servers, scopes, audience, .. } = resource;
     steps.push(Step::Resource { at, identifier: identifier.clone(), wider });
     let issuer = servers.remove(0);
     if !servers.is_empty() {
@@ -85,6 +89,9 @@ pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) 
     // The tenant's own spelling counts from here on.
     let issuer = Issuer::parse(&metadata.issuer).unwrap_or(issuer);
     steps.push(Step::Tenant { at, issuer: issuer.clone() });
+    if takes_proofs && metadata.binds {
+        steps.push(Step::Bound { required });
+    }
     let wanted = challenges.iter().find_map(|challenge| challenge.param("scope"));
     let scopes = choose_scopes(wanted, &scopes, &metadata);
     Ok(Found { agent: agent.clone(), issuer, resource: identifier, audience, scopes, metadata, steps })

@@ -27,6 +27,34 @@ pub(crate) struct Resource {
     pub(crate) scopes: Vec<String>,
     /// Not in the RFC: the API identifier that an Auth0 tenant wants.
     pub(crate) audience: Option<String>,
+    /// None: the document does not speak of proofs.
+    pub(crate) proofs: Option<Proofs>,
+}
+
+/// What a resource's document says about tokens that are bound to a key (RFC 9728 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proofs {
+    /// With ES256, beside bearer tokens.
+    Taken,
+    /// It takes no others.
+    Required,
+    /// With other algorithms only.
+    Foreign,
+}
+
+impl Resource {
+    /// Whether the agent takes ES256 proofs, by its document or by a challenge of the scheme (RFC 9449 §7.1). One of which nothing is known may
+    /// know bearer tokens only, and refuse a bound one.
+    pub(crate) fn takes_proofs(&self, challenges: &[Challenge]) -> bool {
+        let asks = |challenge: &Challenge| {
+            challenge.scheme == "dpop" && challenge.param("algs").is_none_or(|algorithms| algorithms.split(' ').any(|one| one == "ES256"))
+        };
+        match self.proofs {
+            Some(Proofs::Taken | Proofs::Required) => true,
+            Some(Proofs::Foreign) => false,
+            None => challenges.iter().any(asks),
+        }
+    }
 }
 
 /// Where the document may be: for exactly this address, and for its origin (RFC 9728 §3.1).
@@ -86,8 +114,15 @@ pub(crate) fn read(agent: &Url, reply: &Reply, now: SystemTime) -> Result<Option
     if servers.is_empty() {
         return Err(FindError::Malformed("it names no sign-in server"));
     }
+    let algorithms = list("dpop_signing_alg_values_supported");
+    let proofs = match (document.get("dpop_bound_access_tokens_required") == Some(&Value::Bool(true)), algorithms.contains(&"ES256")) {
+        (_, false) if !algorithms.is_empty() => Some(Proofs::Foreign),
+        (true, _) => Some(Proofs::Required),
+        (false, true) => Some(Proofs::Taken),
+        (false, false) => None,
+    };
     let scopes = list("scopes_supported").into_iter().filter(|scope| is_scope(scope)).map(str::to_owned).collect();
-    Ok(Some(Resource { identifier: identifier.to_owned(), wider, servers, scopes, audience: text("audience").map(str::to_owned) }))
+    Ok(Some(Resource { identifier: identifier.to_owned(), wider, servers, scopes, audience: text("audience").map(str::to_owned), proofs }))
 }
 
 /// Whether the agent is this resource (`Some(false)`), or a part of it (`Some(true)`): the same origin, and a path that begins with its path. A
@@ -214,6 +249,31 @@ mod tests {
             (resource.scopes, resource.audience.as_deref()),
             (vec!["chat".to_owned(), "openid".to_owned()], Some("https://api.example"))
         );
+    }
+
+    #[test]
+    fn an_agent_takes_proofs_if_it_says_so_and_not_otherwise() {
+        let none = "Bearer realm=x";
+        for (algorithms, required, challenge, takes, proofs) in [
+            (Value::Null, Value::Null, none, false, None),
+            (Value::Null, Value::Null, "Bearer, DPoP", true, None),
+            (Value::Null, Value::Null, "DPoP algs=\"PS256 ES256\"", true, None),
+            (Value::Null, Value::Null, "DPoP algs=\"PS256\"", false, None),
+            (Value::Null, json!(true), none, true, Some(Proofs::Required)),
+            (Value::Null, json!(false), none, false, None),
+            (Value::Null, json!("true"), none, false, None),
+            (json!(["ES256", "RS256"]), Value::Null, none, true, Some(Proofs::Taken)),
+            (json!(["ES256"]), json!(true), none, true, Some(Proofs::Required)),
+            (json!(["RS256"]), json!(true), "DPoP algs=\"ES256\"", false, Some(Proofs::Foreign)),
+            (json!([]), Value::Null, none, false, None),
+        ] {
+            let mut document = document(AGENT);
+            document["dpop_signing_alg_values_supported"] = algorithms.clone();
+            document["dpop_bound_access_tokens_required"] = required.clone();
+            let resource = read_as(AGENT, &document).unwrap().unwrap();
+            let challenges = Challenge::parse(challenge.as_bytes()).unwrap();
+            assert_eq!((resource.takes_proofs(&challenges), resource.proofs), (takes, proofs), "{algorithms} {required} {challenge}");
+        }
     }
 
     #[test]

@@ -20,11 +20,13 @@ use super::{
     refreshing::{Flight, Waiter},
     sharing::{Found, Sharing},
     sign_out::Departure,
+    stored::Stored,
 };
 use crate::{
     Account, AttemptId, DiscoveryError, Entropy, SignInError, TokenError,
     attempts::{Attempts, Wish},
     discovery::Metadata,
+    dpop::Binding,
     fetch::Reply,
     journal,
     lock::Lock,
@@ -49,11 +51,16 @@ pub(super) struct Live {
     pub(super) storage: Option<Storage>,
     /// Keeps other processes from presenting the vault's token while it is older than ours.
     pub(super) custody: Option<Arc<Lock>>,
+    /// None: a session of bearer tokens, and that it stays.
+    pub(super) binding: Option<Binding>,
+    /// That of the session before, until the vault has this one's record.
+    pub(super) before: Option<Binding>,
 }
 
 impl Live {
     /// Goes on with what another process has put into the vault.
-    pub(super) fn adopt(&mut self, record: Record) {
+    pub(super) fn adopt(&mut self, record: Record, binding: Option<Binding>) {
+        self.binding = binding;
         self.refresh = Some(record.refresh);
         self.account = record.account;
         self.generation = record.generation;
@@ -76,7 +83,7 @@ impl Written {
 /// What a flight comes back with.
 pub(super) enum Event {
     Restored {
-        answer: Result<Option<Secret<Vec<u8>>>, VaultError>,
+        answer: Result<Stored, VaultError>,
         entry: journal::Entry,
     },
     Discovered(Result<Arc<Metadata>, DiscoveryError>),
@@ -109,7 +116,7 @@ pub(super) enum Event {
     },
     Reread {
         flight: u64,
-        answer: Result<Option<Secret<Vec<u8>>>, VaultError>,
+        answer: Result<Stored, VaultError>,
     },
 }
 
@@ -187,7 +194,7 @@ pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mps
     let mut actor = Actor {
         key: record::key(&config.profile),
         sharing,
-        wings: Wings::new(config.http, config.profile, config.clock),
+        wings: Wings::new(config.http, config.profile, config.clock, config.entropy.clone()),
         vault: config.vault,
         entropy: config.entropy,
         publish,

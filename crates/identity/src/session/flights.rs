@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::{my_account::Purpose, owed::Revocation};
 use crate::{
-    Account, Clock, DiscoveryError, IdTokenError, Profile, SignInError, Trouble,
+    Account, Clock, DiscoveryError, Entropy, IdTokenError, Profile, SignInError, Trouble,
     attempts::Attempt,
     connected,
     discovery::Metadata,
+    dpop::{self, Binding, ProofKey, Prover, Servers, Unfit},
     fetch::{Form, Reply, Request, fetch},
     find,
     id_token::{Expected, IdToken, LEEWAY},
@@ -32,7 +33,10 @@ pub(super) struct Wings {
     pub(super) http: reqwest::Client,
     pub(super) profile: Arc<Profile>,
     pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     keys: Arc<Mutex<Keys>>,
+    /// For proofs.
+    servers: Arc<Servers>,
 }
 
 #[derive(Default)]
@@ -50,34 +54,70 @@ pub(super) struct Proof {
     /// Keeps other processes from storing a refreshed token over this sign-in, until it is stored itself.
     pub(super) lock: Option<Arc<Lock>>,
     pub(super) held: Held,
+    pub(super) binding: Option<Binding>,
     pub(super) granted: Vec<String>,
     pub(super) metadata: Arc<Metadata>,
 }
 
 impl Wings {
-    pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>) -> Self {
-        Self { http, profile: Arc::new(profile), clock, keys: Arc::default() }
+    pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { http, profile: Arc::new(profile), clock, entropy, keys: Arc::default(), servers: Arc::default() }
     }
 
     /// The tenant's metadata, from the tenant.
     pub(super) async fn discover(&self) -> Result<Arc<Metadata>, DiscoveryError> {
-        find::discover(&self.http, &*self.clock, &self.profile.issuer).await.map(|(_, metadata)| Arc::new(metadata))
+        let (_, metadata) = find::discover(&self.http, &*self.clock, &self.profile.issuer).await?;
+        self.servers.is_ahead(metadata.ahead);
+        Ok(Arc::new(metadata))
     }
 
-    /// Presents a refresh token (RFC 6749 §6), once.
-    pub(super) async fn refresh(&self, metadata: &Metadata, token: &Secret<String>, purpose: Purpose) -> Result<Reply, Trouble> {
+    /// A request to the tenant that needs no proof; its answer may have a nonce for those that do.
+    async fn fetch(&self, request: Request) -> Result<Reply, Trouble> {
+        let url = request.url().clone();
+        let reply = fetch(&self.http, request).await?;
+        self.servers.heard(&url, &reply.headers, self.clock.now());
+        Ok(reply)
+    }
+
+    /// Makes proofs with this key.
+    pub(super) fn prover(&self, key: ProofKey) -> Arc<Prover> {
+        Arc::new(Prover::new(key, self.servers.clone(), self.clock.clone(), self.entropy.clone()))
+    }
+
+    /// What a sign-in at this tenant is bound to: a new key, or none.
+    ///
+    /// # Errors
+    /// [`SignInError::Unbound`] if it has to be bound and cannot.
+    pub(super) fn bind(&self, metadata: &Metadata) -> Result<Option<Binding>, SignInError> {
+        if !self.profile.binds(metadata)? {
+            return Ok(None);
+        }
+        let key = ProofKey::generate().map_err(|_| SignInError::Trouble(Trouble::Crashed))?;
+        Ok(Some(Binding { prover: self.prover(key), access: self.profile.needs_bound_tokens() }))
+    }
+
+    /// Presents a refresh token (RFC 6749 §6), once, with a proof if it is bound. A tenant that asks for its nonce has not taken it yet.
+    pub(super) async fn refresh(
+        &self,
+        metadata: &Metadata,
+        token: &Secret<String>,
+        purpose: Purpose,
+        prover: Option<&Prover>,
+    ) -> Result<Reply, Trouble> {
         let Profile { client_id, audience, resource, .. } = &*self.profile;
         let tenants_own = (purpose == Purpose::MyAccount).then(|| connected::audience(&self.profile.issuer));
-        let form = Form::new(&[
-            ("grant_type", Some("refresh_token")),
-            ("client_id", Some(client_id)),
-            ("refresh_token", Some(token.expose())),
-            ("resource", resource.as_deref().filter(|_| tenants_own.is_none())),
-            // A tenant that knows both goes by the audience, and must not take the resource for another one.
-            ("audience", tenants_own.as_deref().or(audience.as_deref().filter(|_| resource.is_some()))),
-            ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),
-        ]);
-        fetch(&self.http, Request::Post(metadata.token.clone(), form)).await
+        let form = || {
+            Form::new(&[
+                ("grant_type", Some("refresh_token")),
+                ("client_id", Some(client_id)),
+                ("refresh_token", Some(token.expose())),
+                ("resource", resource.as_deref().filter(|_| tenants_own.is_none())),
+                // A tenant that knows both goes by the audience, and must not take the resource for another one.
+                ("audience", tenants_own.as_deref().or(audience.as_deref().filter(|_| resource.is_some()))),
+                ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),
+            ])
+        };
+        dpop::post(&self.http, prover, &metadata.token, form).await
     }
 
     /// Makes a refresh token worthless (RFC 7009 §2).
@@ -89,7 +129,7 @@ impl Wings {
                 ("token", Some(token.expose())),
                 ("token_type_hint", Some("refresh_token")),
             ]);
-            match fetch(&self.http, Request::Post(endpoint.clone(), form)).await {
+            match self.fetch(Request::Post(endpoint.clone(), form)).await {
                 // A network's sign-in page has status 200 too.
                 Ok(reply) if reply.status == 200 && (reply.is_blank() || reply.begins_as_json()) => return Revocation::Done,
                 Ok(reply) if reply.status != 200 && reply.trouble(self.clock.now()).is_none() => return Revocation::Refused,
@@ -111,17 +151,23 @@ impl Wings {
             Refusal::Trouble(trouble) => SignInError::Trouble(trouble),
             Refusal::InvalidGrant => SignInError::CodeRejected,
             Refusal::Interaction(error) => SignInError::Interaction(error),
+            Refusal::Proof(error) => SignInError::ProofRefused(error),
             Refusal::Configuration(error) => SignInError::Configuration(error),
         })?;
-        let believed = match tokens.rest.grant() {
-            Ok(grant) => self.believe(attempt, &grant, &reply).await.map(|account| (account, grant)),
-            Err(what) => Err(SignInError::Malformed(what)),
+        let believed = match tokens.rest.grant().map_err(SignInError::Malformed) {
+            Ok(grant) => match dpop::fits(attempt.binding.as_ref(), grant.kind) {
+                Ok(prover) => self.believe(attempt, &grant, &reply).await.map(|account| (account, grant, prover)),
+                Err(unfit) => Err(unfit.into()),
+            },
+            Err(error) => Err(error),
         };
         match believed {
-            Ok((account, grant)) => {
+            Ok((account, grant, prover)) => {
                 let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
-                let held = Held::new(grant.access, grant.lifetime, since, since_wall);
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, granted, metadata: attempt.metadata.clone() })
+                let binding = attempt.binding.clone().map(|binding| Binding { access: prover.is_some(), ..binding });
+                let held = Held::new(grant.access, grant.lifetime, since, since_wall).bound(prover);
+                let metadata = attempt.metadata.clone();
+                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, binding, granted, metadata })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.
@@ -135,17 +181,18 @@ impl Wings {
 
     /// A code is good once, so a lost reply is as bad as a refusal: trying once more can only help.
     async fn present_code(&self, attempt: &Attempt, code: &Secret<String>) -> Result<Reply, Trouble> {
-        let send = || {
-            let form = Form::new(&[
+        let form = || {
+            Form::new(&[
                 ("grant_type", Some("authorization_code")),
                 ("client_id", Some(&self.profile.client_id)),
                 ("code", Some(code.expose())),
                 ("code_verifier", Some(attempt.verifier.expose())),
                 ("redirect_uri", Some(&attempt.redirect_uri)),
                 ("resource", self.profile.resource.as_deref()),
-            ]);
-            fetch(&self.http, Request::Post(attempt.metadata.token.clone(), form))
+            ])
         };
+        let prover = attempt.binding.as_ref().map(|binding| &*binding.prover);
+        let send = || dpop::post(&self.http, prover, &attempt.metadata.token, form);
         match send().await {
             Err(Trouble::Unreachable | Trouble::ReplyLost | Trouble::TimedOut) => send().await,
             answer => answer,
@@ -178,7 +225,7 @@ impl Wings {
         let jwks = metadata.jwks.as_ref().ok_or(SignInError::IdToken(IdTokenError::UnknownKey))?;
         let mut trouble = Trouble::Unreachable;
         for _ in 0..2 {
-            match fetch(&self.http, Request::Get(jwks.clone())).await {
+            match self.fetch(Request::Get(jwks.clone())).await {
                 Ok(reply) => match (reply.trouble(self.clock.now()), KeySet::read(&reply)) {
                     (None, Some(keys)) => {
                         let keys = Arc::new(keys);
@@ -205,6 +252,15 @@ impl Wings {
             there
         } else {
             here
+        }
+    }
+}
+
+impl From<Unfit> for SignInError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Unbound => Self::Unbound,
+            Unfit::Foreign => Self::Malformed(unfit.what()),
         }
     }
 }

@@ -8,13 +8,19 @@ use super::{
     CallbackOutcome, SignedOutReason, Storage,
     actor::{Actor, Event, Live, Written},
     refreshing::Flight,
+    stored::{self, Stored},
 };
-use crate::{journal, lock::Lock, record::Record};
+use crate::{
+    dpop::ProofKey,
+    journal,
+    lock::Lock,
+    record::{Bound, Record},
+};
 
 impl Actor {
     pub(super) fn restore(&mut self) {
         self.restoring = true;
-        let (answer, sharing) = (self.vault.get(&self.key), self.sharing.clone());
+        let (answer, sharing) = (stored::read(&self.vault, &self.key, None), self.sharing.clone());
         let work = async move {
             // The journal first: what the vault is given meanwhile is newer than what it says, never older.
             let entry = match sharing {
@@ -27,21 +33,22 @@ impl Actor {
         self.fly(work, Event::Restored { answer: crashed, entry: journal::Entry::default() });
     }
 
-    pub(super) fn restored(&mut self, answer: Result<Option<Secret<Vec<u8>>>, VaultError>, entry: &journal::Entry) {
+    pub(super) fn restored(&mut self, answer: Result<Stored, VaultError>, entry: &journal::Entry) {
         self.restoring = false;
         self.unread = answer.is_err();
         if self.live.is_none() {
             // A sign-in may have failed meanwhile; then that is the news.
             let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));
-            let read = answer.map(|bytes| bytes.map(|bytes| Record::decode(&bytes)));
-            match read.and_then(|read| match read {
-                Some(None) => Ok(read),
+            match answer.and_then(|stored| match stored {
+                Stored::Unreadable => Ok(stored),
                 // A token that is known to be spent is not presented, and not removed either: another computer may go on with its successor.
-                _ => Self::is_behind(read.as_ref().and_then(Option::as_ref), entry).map_or(Ok(read), Err),
+                _ => Self::is_behind(stored.record(), entry).map_or(Ok(stored), Err),
             }) {
-                Ok(Some(Some(record))) => self.resume(record, entry),
-                Ok(Some(None)) if quiet => self.reason = Some(SignedOutReason::Unreadable),
-                Ok(None) if quiet => self.reason = None,
+                Ok(Stored::Whole(record, key)) => self.resume(record, key, entry),
+                // Left where it is: the key may come back, and a sign-in puts another in its place.
+                Ok(Stored::Keyless(record)) if quiet => self.reason = Some(SignedOutReason::KeyLost { account: record.account }),
+                Ok(Stored::Unreadable) if quiet => self.reason = Some(SignedOutReason::Unreadable),
+                Ok(Stored::Nothing) if quiet => self.reason = None,
                 Err(why) if quiet => {
                     tracing::info!(code = why.code(), "the keychain does not say who was signed in");
                     self.reason = Some(SignedOutReason::Keychain(why));
@@ -57,12 +64,13 @@ impl Actor {
     }
 
     /// Goes on with the session that the vault holds.
-    fn resume(&mut self, record: Record, entry: &journal::Entry) {
+    fn resume(&mut self, record: Record, key: Option<ProofKey>, entry: &journal::Entry) {
         let storage = match &*self.vault.state().borrow() {
             Health::SessionOnly(why) => Storage::SessionOnly(why.clone()),
             Health::Unknown | Health::Protected => Storage::Keychain,
         };
-        let Record { refresh, account, generation } = record;
+        let binding = self.binding(&record, key);
+        let Record { refresh, account, generation, .. } = record;
         let unfinished = entry.is_open_for(&refresh).then(|| refresh.clone());
         self.live = Some(Live {
             account,
@@ -73,6 +81,8 @@ impl Actor {
             refused: None,
             storage: Some(storage),
             custody: None,
+            binding,
+            before: None,
         });
         self.session += 1;
         self.reason = None;
@@ -97,16 +107,26 @@ impl Actor {
     fn record(&self) -> Option<Secret<Vec<u8>>> {
         let live = self.live.as_ref()?;
         let refresh = live.refresh.clone()?;
-        Some(Record { refresh, account: live.account.clone(), generation: live.generation }.encode())
+        let bound = live.binding.as_ref();
+        let bound = bound.map(|binding| Bound { thumbprint: binding.prover.key().thumbprint().to_owned(), access: binding.access });
+        Some(Record { refresh, account: live.account.clone(), generation: live.generation, bound }.encode())
     }
 
     /// Gives the record to the vault, and tells the journal if that has taken it; `None` if there is nothing to keep.
     pub(super) fn write(&self) -> Option<impl Future<Output = Written> + Send + use<>> {
-        let kept = self.vault.set(&self.key, self.record()?);
+        let record = self.record()?;
+        // The key first: a record without its key is worth nothing.
+        let key = self.key_to_keep().map(|key| self.vault.set(&self.key_name(), key));
+        let kept = self.vault.set(&self.key, record);
         let (generation, custody) = self.live.as_ref().map(|live| (live.generation, live.custody.clone()))?;
         let sharing = self.sharing.clone();
         Some(async move {
-            let kept = kept.await;
+            let key = match key {
+                Some(key) => key.await,
+                None => Ok(Kept::Protected),
+            };
+            let record = kept.await;
+            let kept = if matches!(key, Ok(Kept::Protected)) { record } else { key };
             let custody = match (&kept, sharing) {
                 (Ok(Kept::Protected), Some(sharing)) => {
                     sharing.note(move |journal| journal.kept(generation)).await;
@@ -139,7 +159,7 @@ impl Actor {
             }
             None => {
                 // The record of an earlier session must not come back instead. Happens in its own time.
-                drop(self.vault.delete(&self.key));
+                drop(self.erase());
                 self.unshare();
                 self.kept(session, Written { kept: Ok(Kept::SessionOnly(VaultError::NotUsed)), custody: None });
             }
@@ -157,6 +177,7 @@ impl Actor {
                 Ok(Kept::SessionOnly(why)) | Err(why) => Storage::SessionOnly(why),
             });
         }
+        self.forget_key_before();
         if self.keeping.is_empty() {
             return;
         }

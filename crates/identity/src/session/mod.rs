@@ -9,6 +9,7 @@ mod refreshing;
 mod sharing;
 mod sign_in;
 mod sign_out;
+mod stored;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -64,6 +65,9 @@ pub enum SignedOutReason {
     Ended { account: Account },
     /// The tenant answered for somebody else than before. What belongs to the account on this computer stays.
     AccountChanged { account: Account },
+    /// The key that the session is bound to is not in the keychain any more, or another one is in its place (RFC 9449): nothing can be proved
+    /// with it. What belongs to the account on this computer stays.
+    KeyLost { account: Account },
     /// The keychain could not be asked who was signed in. When it works again ([`Vault::probe`]), the session comes back by itself.
     Keychain(VaultError),
     /// What the keychain holds for this profile is not readable by this version.

@@ -12,10 +12,12 @@ use super::{
     SignedOutReason, TokenReply,
     actor::{Actor, Event, Since, Written},
     my_account::Purpose,
+    stored::{self, Stored},
 };
 use crate::{
     AccessToken, Account, TenantError, TokenError, Trouble,
     discovery::Metadata,
+    dpop::{self, Unfit},
     fetch::Reply,
     id_token::{Expected, IdToken},
     journal::Journal,
@@ -132,6 +134,7 @@ impl Actor {
         let flight = self.flights;
         let known = self.metadata.as_ref().map(|(metadata, _)| metadata.clone());
         let (wings, presented, sharing, purpose) = (self.wings.clone(), token.clone(), self.sharing.clone(), self.purpose);
+        let binding = self.live.as_ref().and_then(|live| live.binding.clone());
         let since = Since(Instant::now(), self.wings.clock.now());
         let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
         let work = async move {
@@ -150,7 +153,8 @@ impl Actor {
                         let token = token.clone();
                         sharing.note(move |journal| journal.sent(&token)).await;
                     }
-                    let answer = wings.refresh(&metadata, &token, purpose).await.map_err(TokenError::from);
+                    let prover = binding.as_ref().map(|binding| &*binding.prover);
+                    let answer = wings.refresh(&metadata, &token, purpose, prover).await.map_err(TokenError::from);
                     Event::Answered { flight, metadata: Some(metadata), since, answer }
                 }
                 Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()) },
@@ -184,7 +188,7 @@ impl Actor {
                     self.present(presented, true, adopted);
                 }
                 Next::AskVault => {
-                    let (answer, sharing) = (self.vault.get(&self.key), self.sharing.clone());
+                    let (answer, sharing) = (stored::read(&self.vault, &self.key, self.our_key()), self.sharing.clone());
                     let crashed = Event::Reread { flight, answer: Err(VaultError::Unavailable) };
                     let work = async move {
                         if let Some(sharing) = sharing {
@@ -230,13 +234,19 @@ impl Actor {
             Ok(grant) => grant,
             Err(what) => return self.over(&TokenError::Malformed(what)),
         };
+        let binding = self.live.as_ref().and_then(|live| live.binding.as_ref());
+        let prover = match dpop::fits(binding, grant.kind) {
+            Ok(prover) => prover,
+            Err(Unfit::Unbound) => return self.over(&TokenError::Unbound),
+            Err(unfit) => return self.over(&TokenError::Malformed(unfit.what())),
+        };
         match self.confirm(&grant) {
             Confirmed::Same(None) => {}
             Confirmed::Same(Some(account)) => self.remember(account),
             Confirmed::Other => return self.somebody_else(),
             Confirmed::Wrong => return self.over(&TokenError::Malformed("its ID token is not for this session")),
         }
-        let held = Held::new(grant.access.clone(), grant.lifetime, since.0, since.1);
+        let held = Held::new(grant.access.clone(), grant.lifetime, since.0, since.1).bound(prover);
         if self.purpose == Purpose::MyAccount {
             // The agent's token is as good as before, and goes with the new refresh token now.
             self.leave_spare();
@@ -278,21 +288,22 @@ impl Actor {
     }
 
     /// The refresh token was refused for good. If another process of this user has a newer one, that is ours now; else the session is over.
-    pub(super) fn reread(&mut self, flight: u64, answer: Result<Option<Secret<Vec<u8>>>, VaultError>) {
+    pub(super) fn reread(&mut self, flight: u64, answer: Result<Stored, VaultError>) {
         let Some(current) = self.flight.as_ref().filter(|current| current.id == flight) else { return };
-        let stored = answer.ok().flatten().and_then(|bytes| Record::decode(&bytes));
         let refused = |record: &Record| record.refresh.expose() == current.presented.expose();
-        match (stored, self.live.as_mut()) {
-            (Some(record), Some(live)) if !refused(&record) && !current.adopted => {
+        let is_dead = answer.as_ref().is_ok_and(|stored| stored.record().is_some_and(refused));
+        let newer = answer.ok().filter(|_| !is_dead && !current.adopted).and_then(|stored| self.whole(stored));
+        match (newer, self.live.as_mut()) {
+            (Some((record, binding)), Some(live)) => {
                 let token = record.refresh.clone();
-                live.adopt(record);
+                live.adopt(record, binding);
                 self.present(token, false, true);
             }
-            (stored, Some(live)) => {
+            (None, Some(live)) => {
                 let account = live.account.clone();
-                if stored.is_some_and(|record| refused(&record)) {
+                if is_dead {
                     // Happens in its own time; nothing depends on it.
-                    drop(self.vault.delete(&self.key));
+                    drop(self.erase());
                 }
                 self.end(SignedOutReason::Ended { account });
             }
@@ -307,7 +318,7 @@ impl Actor {
         if let Some((metadata, _)) = &self.metadata {
             self.abandon(token, metadata);
         }
-        drop(self.vault.delete(&self.key));
+        drop(self.erase());
         self.end(SignedOutReason::AccountChanged { account });
     }
 
@@ -363,6 +374,7 @@ impl From<Refusal> for TokenError {
             Refusal::Trouble(trouble) => Self::Transient(trouble),
             Refusal::InvalidGrant => Self::SignedOut,
             Refusal::Interaction(error) => Self::Interaction(error),
+            Refusal::Proof(error) => Self::ProofRefused(error),
             Refusal::Configuration(error) => Self::Configuration(error),
         }
     }

@@ -12,6 +12,7 @@ use super::{
     actor::{Actor, Event},
     my_account::Purpose,
     refreshing::Flight,
+    stored::{self, Stored},
 };
 use crate::{
     Trouble,
@@ -34,7 +35,7 @@ pub(super) struct Found {
     pub(super) taken: Taken,
     /// Another process has a newer token than the vault, which did not take it.
     pub(super) newer_elsewhere: bool,
-    pub(super) stored: Option<Secret<Vec<u8>>>,
+    pub(super) stored: Option<Stored>,
     pub(super) spare: Option<Secret<Vec<u8>>>,
     pub(super) entry: Entry,
 }
@@ -92,13 +93,14 @@ impl Actor {
         let flight = self.flights;
         let (vault, key, spare_key) = (self.vault.clone(), self.key.clone(), self.spare_key());
         let ours = self.live.as_ref().is_some_and(|live| live.custody.is_some());
+        let our_key = self.our_key();
         let work = async move {
             let taken = lock::take(sharing.folder.clone(), sharing.name.clone()).await;
             let newer_elsewhere = !ours && matches!(taken, Taken::Had(_)) && {
                 let (folder, name) = (sharing.folder.clone(), sharing.custody_name());
                 tokio::task::spawn_blocking(move || lock::is_taken(&folder, &name)).await.unwrap_or_default()
             };
-            let stored = vault.get(&key).await.ok().flatten();
+            let stored = stored::read(&vault, &key, our_key).await.ok();
             let spare = vault.get(&spare_key).await.ok().flatten();
             let entry = sharing.entry().await;
             Event::Locked { flight, found: Found { taken, newer_elsewhere, stored, spare, entry } }
@@ -119,14 +121,18 @@ impl Actor {
         if found.newer_elsewhere {
             return self.over(&Trouble::Elsewhere.into());
         }
-        let Some(live) = self.live.as_mut() else { return };
+        let Some(live) = &self.live else { return };
         // Ours is newer than what the vault holds if the vault did not take it, or has been put back to an earlier state.
-        let stored = found.stored.filter(|_| live.storage == Some(Storage::Keychain)).and_then(|bytes| Record::decode(&bytes));
         let mine = |record: &Record| (&record.account.iss, &record.account.sub) == (&live.account.iss, &live.account.sub);
-        if let Some(record) = stored.filter(|record| mine(record) && record.generation >= live.generation) {
-            live.adopt(record);
+        let newer = |record: &Record| mine(record) && record.generation >= live.generation;
+        if let Some(stored) = found.stored.filter(|stored| live.storage == Some(Storage::Keychain) && stored.record().is_some_and(newer)) {
+            match (self.whole(stored), self.live.as_mut()) {
+                (Some((record, binding)), Some(live)) => live.adopt(record, binding),
+                // Another process has signed in, and its key is not there. Ours is of the sign-in before.
+                _ => return self.over(&Trouble::Elsewhere.into()),
+            }
         }
-        let Some(token) = live.refresh.clone() else { return };
+        let Some(token) = self.live.as_ref().and_then(|live| live.refresh.clone()) else { return };
         let unfinished = found.entry.is_open_for(&token);
         if !unfinished && self.purpose == Purpose::MyAccount {
             if !self.my_account.is_wanted() {
@@ -157,9 +163,14 @@ impl Actor {
     fn fitting(&self, bytes: &Secret<Vec<u8>>, refresh: &Secret<String>) -> Option<Held> {
         let spare = Spare::decode(bytes).filter(|spare| spare.came_with(refresh))?;
         let (now, wall) = (Instant::now(), self.wings.clock.now());
-        let held = Held::found(spare.access, spare.lifetime, spare.since, now, wall)?;
-        let print = held.token.fingerprint();
         let live = self.live.as_ref()?;
+        let prover = match (&spare.thumbprint, &live.binding) {
+            (None, binding) if binding.as_ref().is_none_or(|binding| !binding.access) => None,
+            (Some(thumbprint), Some(binding)) if thumbprint == binding.prover.key().thumbprint() => Some(binding.prover.clone()),
+            _ => return None,
+        };
+        let held = Held::found(spare.access, spare.lifetime, spare.since, now, wall)?.bound(prover);
+        let print = held.token.fingerprint();
         let ours = live.held.as_ref().is_some_and(|ours| ours.token.fingerprint() == print);
         let refused = live.refused == Some(print) || self.waiters.iter().any(|waiter| waiter.rejected == Some(print));
         (!ours && !refused).then_some(held)

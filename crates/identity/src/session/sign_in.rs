@@ -10,7 +10,12 @@ use super::{
     actor::{Actor, Event, Live},
     flights::Proof,
 };
-use crate::{AttemptId, DiscoveryError, SignInError, Trouble, attempts::Wish, callback::Link, discovery::Metadata};
+use crate::{
+    AttemptId, DiscoveryError, SignInError, Trouble,
+    attempts::{Opening, Wish},
+    callback::Link,
+    discovery::Metadata,
+};
 
 /// For how long a tenant's metadata is not asked for again before a sign-in.
 const METADATA_AGE: Duration = Duration::from_secs(600);
@@ -93,8 +98,15 @@ impl Actor {
         if reply.is_closed() {
             return;
         }
-        let url = self.attempts.open(attempt, &self.wings.profile, wish, metadata, &*self.entropy, Instant::now());
-        let _ = reply.send(url.map(|url| SignInStart { attempt, url }));
+        // The key before the page: the page names it.
+        let opened = self.wings.bind(metadata).and_then(|binding| {
+            let opening = Opening { wish, metadata: metadata.clone(), binding };
+            self.attempts.open(attempt, &self.wings.profile, opening, &*self.entropy, Instant::now())
+        });
+        if let Err(error) = &opened {
+            self.failed(error);
+        }
+        let _ = reply.send(opened.map(|url| SignInStart { attempt, url }));
     }
 
     pub(super) fn open_door(&mut self, attempt: AttemptId, redirect_uri: String, open: oneshot::Sender<()>, reply: StartReply) {
@@ -156,7 +168,9 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, generation, lock, held, granted, metadata } = proof;
+        let Proof { account, refresh, generation, lock, held, binding, granted, metadata } = proof;
+        let is_bound = binding.is_some();
+        let before = self.live.as_ref().and_then(|live| live.binding.clone());
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
         self.cancel();
         self.unlasting = refresh.is_none();
@@ -169,6 +183,8 @@ impl Actor {
             refused: None,
             storage: None,
             custody: None,
+            binding,
+            before,
         });
         // A session of somebody else is not left behind at the tenant. One of the same person is: at some tenants, revoking it would end
         // the new one too.
@@ -186,6 +202,10 @@ impl Actor {
         self.unread = false;
         self.keeping.push(mine);
         self.keep_under(lock);
+        if !is_bound {
+            // That of an earlier sign-in, if there is one.
+            drop(self.vault.delete(&self.key_name()));
+        }
         self.pay_what_is_owed();
         self.serve();
     }

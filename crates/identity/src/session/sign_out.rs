@@ -30,7 +30,7 @@ impl Actor {
             let _ = reply.send(CallbackOutcome::Failed(SignInError::Cancelled));
         }
         // The vault is asked here and now, behind every write that came before.
-        let erased: Erased = Box::pin(self.vault.delete(&self.key));
+        let erased: Erased = Box::pin(self.erase());
         self.unshare();
         let token = self.live.take().and_then(|live| live.refresh);
         self.session += 1;

@@ -7,7 +7,10 @@ use callbox_sandbox::{Endpoint, Fault, SandboxConfig};
 use callbox_vault::VaultError;
 use serde_json::json;
 
-use crate::world::{World, config_for, elapse, until};
+use crate::{
+    dpop,
+    world::{World, config_for, elapse, until},
+};
 
 fn error(status: u16, error: &str) -> Fault {
     Fault::json(status, &json!({"error": error, "error_description": "because"}))
@@ -64,32 +67,53 @@ enum Way {
     Reconnect,
 }
 
+const OVERLAPS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(30)];
+
+/// A session lives through a whole table, each row by each way to it.
+async fn outlives(mut world: World, table: Vec<(Fault, &str, Retry)>, what: &str) {
+    for (fault, code, retry) in table {
+        for way in [Way::Refresh, Way::Start, Way::Reconnect] {
+            let row = format!("{way:?} {what}: {fault:?}");
+            let token = world.session.access_token().await.unwrap_or_else(|error| panic!("{row}: {error}"));
+            world.control().always(Endpoint::Token, [fault.clone()]);
+            let answer = match way {
+                Way::Refresh => world.refreshed().await,
+                Way::Start => {
+                    world.session = world.restart();
+                    world.session.access_token().await
+                }
+                Way::Reconnect => world.session.access_token_after_rejection(&token).await,
+            };
+            let error = answer.unwrap_err();
+            assert_eq!((error.code(), error.retry()), (code, retry), "{row}");
+            assert!(world.is_signed_in(), "{row}");
+            world.control().clear(Endpoint::Token);
+            elapse(Duration::from_secs(600)).await;
+        }
+    }
+    world.session.access_token().await.unwrap();
+    assert_eq!(world.control().live_families(), 1);
+}
+
 #[tokio::test]
 async fn nothing_but_invalid_grant_signs_out() {
-    for overlap in [Duration::ZERO, Duration::from_secs(30)] {
-        let mut world = World::signed_in_with(SandboxConfig { refresh_overlap: overlap, ..SandboxConfig::default() }).await;
-        for (fault, code, retry) in table() {
-            for way in [Way::Refresh, Way::Start, Way::Reconnect] {
-                let row = format!("{way:?} with an overlap of {overlap:?}: {fault:?}");
-                let token = world.session.access_token().await.unwrap_or_else(|error| panic!("{row}: {error}"));
-                world.control().always(Endpoint::Token, [fault.clone()]);
-                let answer = match way {
-                    Way::Refresh => world.refreshed().await,
-                    Way::Start => {
-                        world.session = world.restart();
-                        world.session.access_token().await
-                    }
-                    Way::Reconnect => world.session.access_token_after_rejection(&token).await,
-                };
-                let error = answer.unwrap_err();
-                assert_eq!((error.code(), error.retry()), (code, retry), "{row}");
-                assert!(world.is_signed_in(), "{row}");
-                world.control().clear(Endpoint::Token);
-                elapse(Duration::from_secs(600)).await;
-            }
-        }
-        world.session.access_token().await.unwrap();
-        assert_eq!(world.control().live_families(), 1);
+    for overlap in OVERLAPS {
+        let world = World::signed_in_with(SandboxConfig { refresh_overlap: overlap, ..SandboxConfig::default() }).await;
+        outlives(world, table(), &format!("with an overlap of {overlap:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_invalid_grant_ends_a_bound_session() {
+    for overlap in OVERLAPS {
+        let world = dpop::signed_in_with(SandboxConfig { refresh_overlap: overlap, ..SandboxConfig::default() }).await;
+        let proofs = [
+            (Fault::AskForNonce, "tenant-nonce-loop", Retry::Later(None)),
+            (Fault::RefuseProof, "token-proof-refused", Retry::SignIn),
+            (Fault::response("token_type", json!("Bearer")), "token-unbound", Retry::SignIn),
+            (Fault::response("token_type", json!("mac")), "token-malformed", Retry::Never),
+        ];
+        outlives(world, table().into_iter().chain(proofs).collect(), &format!("bound, with an overlap of {overlap:?}")).await;
     }
 }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use callbox_identity::{
-    CallbackOutcome, Config, FindError, Found, LOOPBACK, Profile, RegistrationError, Session, SessionState, Step, SystemClock,
-    SystemEntropy, TokenError, find_agent, is_client_forgotten, renew_client,
+    CallbackOutcome, Config, FindError, Found, LOOPBACK, Presentation, Profile, RegistrationError, Session, SessionState, Step,
+    SystemClock, SystemEntropy, TokenError, find_agent, is_client_forgotten, renew_client,
 };
 use callbox_sandbox::{AUDIENCE, CLIENT_ID, Endpoint, Fault, Registration, Sandbox, SandboxConfig};
 use callbox_vault::Vault;
+use http::Method;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::world::{ADA, HOUR, elapse, http, param, visit};
 
@@ -35,8 +37,9 @@ async fn works(sandbox: &Sandbox, session: &Session) {
     assert_eq!(session.handle_callback(&link).await, CallbackOutcome::Completed);
     elapse(HOUR).await;
     let token = session.access_token().await.unwrap();
-    let messages = format!("{}/a-conversation/get-messages", sandbox.agent_url());
-    let answer = http().get(messages).header("authorization", token.header_value()).send().await.unwrap();
+    let messages = Url::parse(&format!("{}/a-conversation/get-messages", sandbox.agent_url())).unwrap();
+    let fields = Presentation::new(token, Method::GET, messages.clone()).fields();
+    let answer = http().get(messages).headers(fields).send().await.unwrap();
     assert_eq!(answer.status(), 200, "the agent takes the token");
 }
 
@@ -77,7 +80,7 @@ async fn an_agents_address_alone_leads_to_a_session() {
     );
     let steps = serde_json::to_value(&profile.provenance).unwrap();
     let steps: Vec<_> = steps.as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(steps, ["challenged", "resource", "tenant", "registered"]);
+    assert_eq!(steps, ["challenged", "resource", "tenant", "bound", "registered"]);
     let again: Profile = serde_json::from_str(&serde_json::to_string(&profile).unwrap()).unwrap();
     assert_eq!(again, profile, "it can be kept as a file, and shown");
     works(&sandbox, &session(profile)).await;
@@ -221,6 +224,8 @@ async fn a_client_that_registered_itself_asks_for_consent_to_come_back_alone_and
     let given = session(found.with_client("found", CLIENT_ID));
     assert_eq!(prompt(&given).await, None);
     let Value::Object(members) = json!({"refresh_token": null}) else { unreachable!() };
+    // The first request is answered with a nonce for the proof.
+    sandbox.control().next(Endpoint::Token, []);
     sandbox.control().once(Endpoint::Token, Fault::TokenResponse { members });
     let start = given.begin_sign_in().await.unwrap();
     assert_eq!(given.handle_callback(&visit(&start.url, ADA).await).await, CallbackOutcome::Completed);

@@ -5,6 +5,7 @@ mod adversarial;
 mod beside;
 mod callback;
 mod connect;
+mod dpop;
 mod faults;
 mod find;
 mod keychain;

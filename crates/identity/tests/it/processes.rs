@@ -9,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-use callbox_identity::{Config, Issuer, Profile, Session, SessionState, SignedOutReason, SystemEntropy, TokenError};
+use callbox_identity::{Config, Dpop, Issuer, Profile, Session, SessionState, SignedOutReason, SystemEntropy, TokenError};
 use callbox_sandbox::{AUDIENCE, Endpoint, Fault, RefreshOutcome, Sandbox, SandboxConfig};
 use callbox_vault::{Backend, Secret, Vault, VaultError};
 use url::Url;
 
 use crate::world::{ADA, HOUR, Skewed, http, profile, until, visit};
+
+/// With bearer tokens, and with a key.
+const BOTH: [Dpop; 2] = [Dpop::Off, Dpop::Required];
 
 const FOLDER: &str = "CALLBOX_TEST_FOLDER";
 const ISSUER: &str = "CALLBOX_TEST_ISSUER";
@@ -137,12 +140,12 @@ impl Process {
     }
 }
 
-/// Ada signed in, by a process that has ended since.
-async fn signed_in(refresh_overlap: Duration) -> (Sandbox, tempfile::TempDir) {
+/// Ada signed in, by a process that has ended since; with a key that all of them use, or with bearer tokens.
+async fn signed_in(refresh_overlap: Duration, dpop: Dpop) -> (Sandbox, tempfile::TempDir) {
     let sandbox = Sandbox::start(SandboxConfig { agent: None, refresh_overlap, ..SandboxConfig::default() }).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = Config {
-        profile: profile(&sandbox),
+        profile: Profile { dpop, ..profile(&sandbox) },
         vault: Folder::vault(folder.path(), None),
         http: http(),
         clock: Arc::new(Skewed(0)),
@@ -161,7 +164,13 @@ fn outcomes(sandbox: &Sandbox) -> Vec<(u64, RefreshOutcome)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_at_expiry_make_one_token_request() {
-    let (sandbox, folder) = signed_in(Duration::ZERO).await;
+    for dpop in BOTH {
+        ten_processes_at_expiry(dpop).await;
+    }
+}
+
+async fn ten_processes_at_expiry(dpop: Dpop) {
+    let (sandbox, folder) = signed_in(Duration::ZERO, dpop).await;
     let mut processes: Vec<_> = (0..10).map(|_| Process::start(folder.path(), &sandbox, None)).collect();
     assert_eq!(outcomes(&sandbox), []);
     for process in &mut processes {
@@ -206,8 +215,10 @@ impl Step {
     ];
 
     /// Lets a process come this far, and kills it.
-    async fn kill(self, sandbox: &Sandbox, folder: &Path) {
+    async fn kill(self, sandbox: &Sandbox, folder: &Path, dpop: Dpop) {
         let control = sandbox.control();
+        // A new process has no nonce, and gets it for its first request.
+        let for_nonce = u64::from(dpop == Dpop::Required);
         let (stop, fault) = match self {
             Self::BeforeItIsSent => (None, Some((Endpoint::Discovery, Fault::delay(10 * HOUR)))),
             Self::BeforeItIsCarriedOut => (None, Some((Endpoint::Token, Fault::delay(10 * HOUR)))),
@@ -221,12 +232,15 @@ impl Step {
         let asked = |endpoint| control.requests(endpoint);
         let (discovered, sent) = (asked(Endpoint::Discovery), asked(Endpoint::Token));
         if let Some((endpoint, fault)) = fault {
+            if endpoint == Endpoint::Token && for_nonce > 0 {
+                control.next(endpoint, []);
+            }
             control.once(endpoint, fault);
         }
         process.go();
         match self {
             Self::BeforeItIsSent => control.until_requests(Endpoint::Discovery, discovered + 1).await,
-            Self::BeforeItIsCarriedOut => control.until_requests(Endpoint::Token, sent + 1).await,
+            Self::BeforeItIsCarriedOut => control.until_requests(Endpoint::Token, sent + 1 + for_nonce).await,
             Self::BeforeTheAnswer => control.until(|| !control.presented().is_empty()).await,
             _ => drop(process.line("stopped")),
         }
@@ -237,9 +251,9 @@ impl Step {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_at_any_step_of_a_refresh_leaves_a_usable_session() {
     use RefreshOutcome::{Overlapped, Rotated};
-    for step in Step::ALL {
-        let (sandbox, folder) = signed_in(Duration::from_secs(180)).await;
-        step.kill(&sandbox, folder.path()).await;
+    for (step, dpop) in Step::ALL.into_iter().flat_map(|step| BOTH.map(|dpop| (step, dpop))) {
+        let (sandbox, folder) = signed_in(Duration::from_secs(180), dpop).await;
+        step.kill(&sandbox, folder.path(), dpop).await;
         let next = session(folder.path(), profile(&sandbox), None);
         let wanted: &[_] = match step {
             Step::BeforeItIsSent | Step::BeforeItIsCarriedOut | Step::AtTheEnd => &[(1, Rotated)],
@@ -260,9 +274,9 @@ async fn a_process_that_is_killed_at_any_step_of_a_refresh_leaves_a_usable_sessi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_grace_period_only_a_rotated_token_that_nobody_stored_is_lost_and_softly() {
-    for step in Step::ALL {
-        let (sandbox, folder) = signed_in(Duration::ZERO).await;
-        step.kill(&sandbox, folder.path()).await;
+    for (step, dpop) in Step::ALL.into_iter().flat_map(|step| BOTH.map(|dpop| (step, dpop))) {
+        let (sandbox, folder) = signed_in(Duration::ZERO, dpop).await;
+        step.kill(&sandbox, folder.path(), dpop).await;
         let next = session(folder.path(), profile(&sandbox), None);
         let answer = next.access_token().await;
         if let Step::BeforeTheAnswer | Step::BeforeItIsStored = step {
