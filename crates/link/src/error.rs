@@ -73,6 +73,16 @@ pub enum LinkError {
     /// let it have more, by [`callbox_identity::Session::begin_step_up`].
     #[error("The agent wants more than this sign-in allows{}", listed(scopes))]
     InsufficientScope { scopes: Vec<String> },
+    /// 401 for a nonce in the proof, and again for another (RFC 9449 §9). Nothing is wrong with the token.
+    #[error("The agent asks for another proof again and again.")]
+    NonceLoop,
+    /// 401 for the proof that the token is this computer's (RFC 9449 §7.1), although its clock was put right by the agent's. Nothing is wrong
+    /// with the token.
+    #[error(
+        "The agent does not accept the proof that the sign-in belongs to this computer. Check date and time of this computer; if they are \
+         right, tell whoever runs the agent."
+    )]
+    ProofRefused,
     /// 403. The text is the agent's.
     #[error("The agent refuses this conversation{}", quoted(text))]
     Forbidden { text: String },
@@ -110,6 +120,8 @@ impl LinkError {
             Self::Unwell { .. } => "agent-unwell",
             Self::Rejected => "agent-rejected",
             Self::InsufficientScope { .. } => "agent-wants-more",
+            Self::NonceLoop => "agent-nonce-loop",
+            Self::ProofRefused => "agent-proof-refused",
             Self::Forbidden { .. } => "agent-forbidden",
             Self::NoSuchAgent { .. } => "agent-not-found",
             Self::Unexpected { .. } => "agent-unexpected",
@@ -126,10 +138,13 @@ impl LinkError {
             Self::Token(error) => error.retry(),
             Self::RateLimited { retry_in } | Self::Unwell { retry_in, .. } => Retry::Later(*retry_in),
             Self::Obstacle(obstacle) => obstacle.retry(),
-            Self::Unreachable | Self::TimedOut | Self::Broken | Self::Silent | Self::Intercepted { .. } => Retry::Later(None),
+            Self::Unreachable | Self::TimedOut | Self::Broken | Self::Silent | Self::Intercepted { .. } | Self::NonceLoop => {
+                Retry::Later(None)
+            }
             Self::Rejected => Retry::SignIn,
             Self::LoginPage { .. }
             | Self::InsufficientScope { .. }
+            | Self::ProofRefused
             | Self::Forbidden { .. }
             | Self::NoSuchAgent { .. }
             | Self::Unexpected { .. }

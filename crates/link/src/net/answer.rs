@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_identity::{Challenge, Obstacle};
+use callbox_identity::{Answered, Challenge, Obstacle, Presentation};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::{LinkError, error::quote};
@@ -84,6 +84,20 @@ fn login_page(headers: &HeaderMap) -> Option<String> {
     let host = location.host_str()?;
     let access = host.ends_with(".cloudflareaccess.com") && location.path().starts_with("/cdn-cgi/access/");
     access.then(|| quote(host))
+}
+
+/// Whether the request is to be made again, with another proof that the token is this computer's (RFC 9449 §9). Such an answer says nothing against
+/// the token.
+///
+/// # Errors
+/// The agent is content with no proof.
+pub(crate) fn again(presentation: &mut Presentation, response: &reqwest::Response) -> Result<bool, LinkError> {
+    match presentation.answered(response.status(), response.headers()) {
+        Answered::Judged => Ok(false),
+        Answered::Again => Ok(true),
+        Answered::NonceLoop => Err(LinkError::NonceLoop),
+        Answered::ProofRefused => Err(LinkError::ProofRefused),
+    }
 }
 
 /// Reads the beginning of a refusal's body and says what it all means.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use callbox_identity::AccessToken;
+use callbox_identity::{AccessToken, Presentation};
 use callbox_protocol::UiMessage;
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use tokio::time::timeout;
 use url::Url;
 
-use super::answer::{failure, is_page, looks_like_a_page, read_refusal};
+use super::answer::{again, failure, is_page, looks_like_a_page, read_refusal};
 use crate::LinkError;
 
 /// The largest history that is loaded, in bytes of JSON.
@@ -19,8 +19,14 @@ const MAX_HISTORY: usize = 64 << 20;
 /// # Errors
 /// See [`LinkError`]; an answer that is not a list of messages is never an empty list.
 pub(crate) async fn fetch(http: reqwest::Client, url: Url, token: AccessToken, patience: Duration) -> Result<Vec<UiMessage>, LinkError> {
-    let request = http.get(url.clone()).header(header::AUTHORIZATION, token.header_value()).header(header::ACCEPT, "application/json");
-    let mut response = timeout(patience, request.send()).await.map_err(|_| LinkError::TimedOut)?.map_err(|error| failure(&error))?;
+    let mut presentation = Presentation::new(token, Method::GET, url.clone());
+    let mut response = loop {
+        let request = http.get(url.clone()).headers(presentation.fields()).header(header::ACCEPT, "application/json");
+        let response = timeout(patience, request.send()).await.map_err(|_| LinkError::TimedOut)?.map_err(|error| failure(&error))?;
+        if !again(&mut presentation, &response)? {
+            break response;
+        }
+    };
     if response.status() != StatusCode::OK || is_page(response.headers()) {
         return Err(timeout(patience, read_refusal(response)).await.unwrap_or(LinkError::TimedOut));
     }

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use callbox_identity::{AccessToken, Entropy, Obstacle};
+use callbox_identity::{AccessToken, Entropy, Obstacle, Presentation};
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::Upgraded;
 use rustls::ClientConfig;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -24,7 +24,7 @@ use url::Url;
 
 use super::{
     Wire,
-    answer::{failure, read_refusal},
+    answer::{again, failure, read_refusal},
     client::builder,
     tls::tls_config,
 };
@@ -92,17 +92,23 @@ pub(super) async fn open(url: Url, token: AccessToken, road: Road) -> Result<Upg
 }
 
 async fn handshake(client: &reqwest::Client, url: Url, token: AccessToken, entropy: &dyn Entropy) -> Result<Upgraded, LinkError> {
-    let mut nonce = [0; 16];
-    entropy.fill(&mut nonce);
-    let key = STANDARD.encode(nonce);
-    let request = client
-        .get(url)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, &key)
-        .header(header::AUTHORIZATION, token.header_value());
-    let response = request.send().await.map_err(|error| failure(&error))?;
+    let mut presentation = Presentation::new(token, Method::GET, url.clone());
+    let (response, key) = loop {
+        let mut nonce = [0; 16];
+        entropy.fill(&mut nonce);
+        let key = STANDARD.encode(nonce);
+        let request = client
+            .get(url.clone())
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, &key)
+            .headers(presentation.fields());
+        let response = request.send().await.map_err(|error| failure(&error))?;
+        if !again(&mut presentation, &response)? {
+            break (response, key);
+        }
+    };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(read_refusal(response).await);
     }

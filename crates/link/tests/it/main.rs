@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "these are tests")]
 
+mod bound;
 mod connect;
 mod decide;
 mod elsewhere;
