@@ -2,6 +2,7 @@ import { routeAgentRequest } from "agents";
 import { METADATA, Refusal, challenge, plain, tenantAway } from "./challenge";
 import type { Env } from "./env";
 import { TenantAway } from "./keys";
+import { PROOF_ALGORITHMS } from "./proof";
 import { authenticate } from "./token";
 import { introduce } from "./visitor";
 
@@ -24,7 +25,7 @@ export default {
       const visitor = await authenticate(request, env);
       return (await routeAgentRequest(introduce(request, visitor), env)) ?? plain(404, "Not found");
     } catch (error) {
-      if (error instanceof Refusal) return challenge(error, origin, env.AUDIENCE ?? "");
+      if (error instanceof Refusal) return challenge(error, origin, env.AUDIENCE ?? "", PROOF_ALGORITHMS);
       if (error instanceof TenantAway) return tenantAway();
       console.error(error);
       return plain(500, "The agent failed.");
@@ -39,6 +40,7 @@ function metadata(origin: string, pathname: string, env: Env): Response {
     resource_name: "Callbox agent",
     authorization_servers: [env.ISSUER],
     bearer_methods_supported: ["header"],
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
     scopes_supported: ["openid", "profile", "email", "offline_access"],
     // What to ask the tenant for: its tokens name this, not the address.
     audience: env.AUDIENCE,

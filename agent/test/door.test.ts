@@ -16,7 +16,8 @@ after(() => pair.stop());
 test("without a token the handshake is refused, and the challenge says where to get one", async () => {
   const { status, challenge } = await refused(origin, newConversation());
   assert.equal(status, 401);
-  assert.equal(challenge, `Bearer realm="${AUDIENCE}", resource_metadata="${origin}/.well-known/oauth-protected-resource"`);
+  const metadata = `resource_metadata="${origin}/.well-known/oauth-protected-resource"`;
+  assert.equal(challenge, `Bearer realm="${AUDIENCE}", ${metadata}, DPoP algs="ES256"`);
 });
 
 test("a token that is no good is refused before the upgrade, with the reason", async () => {
@@ -113,6 +114,7 @@ test("the metadata names the tenant, with no token", async () => {
     assert.equal(metadata["resource"], origin + path);
     assert.deepEqual(metadata["authorization_servers"], [pair.tenant.issuer]);
     assert.deepEqual(metadata["bearer_methods_supported"], ["header"]);
+    assert.deepEqual(metadata["dpop_signing_alg_values_supported"], ["ES256"]);
     assert.equal(metadata["audience"], AUDIENCE);
   }
   assert.equal((await fetch(`${origin}/health`)).status, 200);

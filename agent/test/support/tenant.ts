@@ -21,6 +21,8 @@ export interface Claims {
   /** Seconds since 1970, or from now as jose writes it. */
   readonly exp?: number | string;
   readonly nbf?: number | string;
+  /** What it is bound to. */
+  readonly cnf?: unknown;
 }
 
 export async function newKey(kid: string, alg = "RS256"): Promise<Key> {
@@ -89,7 +91,8 @@ export class Tenant {
 
   async token(claims: Claims = {}, key = this.keys[0]): Promise<string> {
     if (key === undefined) throw new Error("The tenant has no key.");
-    const token = new SignJWT({}).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "at+jwt" }).setIssuedAt();
+    const bound = claims.cnf === undefined ? {} : { cnf: claims.cnf };
+    const token = new SignJWT(bound).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "at+jwt" }).setIssuedAt();
     token.setIssuer(claims.iss ?? this.issuer).setAudience(claims.aud ?? [AUDIENCE, `${this.issuer}userinfo`]);
     token.setExpirationTime(claims.exp ?? "1h").setSubject(claims.sub ?? ADA);
     if (claims.nbf !== undefined) token.setNotBefore(claims.nbf);
