@@ -56,6 +56,18 @@ pub async fn emptied() -> Result<()> {
     .await
 }
 
+/// Removes the entries whose names begin like this.
+///
+/// # Errors
+/// When there is none, or the keychain does not answer.
+pub fn remove(kind: &str) -> Result<()> {
+    let found: Vec<Entry> = entries()?.into_iter().filter(|entry| entry.user.starts_with(kind)).collect();
+    for entry in &found {
+        secret_tool(&["clear", "service", SERVICE, "username", &entry.user])?;
+    }
+    if found.is_empty() { Err(Error::unexpected(format!("the keychain has no {kind}"))) } else { Ok(()) }
+}
+
 /// Removes what an earlier test has left.
 ///
 /// # Errors

@@ -65,6 +65,15 @@ impl World {
         Ok(Self { desktop, sandbox, profile })
     }
 
+    /// Has the profile say that tokens are bound to the computer, for everything that is started from now on.
+    ///
+    /// # Errors
+    /// When the profile cannot be written.
+    pub fn bind(&self) -> Result<()> {
+        let text = fs::read_to_string(&self.profile).doing("the profile")?;
+        fs::write(&self.profile, text + "dpop = \"required\"\n").doing("the profile")
+    }
+
     /// How the app is started to talk to this tenant and agent.
     #[must_use]
     pub fn launch(&self) -> Launch {

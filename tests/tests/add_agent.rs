@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use callbox_e2e::{App, Launch, World, testids, window::named};
+use callbox_e2e::{App, Launch, World, keychain, testids, window::named};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_added_by_its_address_alone_and_is_there_after_a_restart() {
@@ -23,11 +23,13 @@ async fn an_agent_is_added_by_its_address_alone_and_is_there_after_a_restart() {
     let said = window.driver().run("return document.querySelector('[data-testid=provenance]').innerText", Vec::new()).await.unwrap();
     let said = said.as_str().unwrap();
     assert!(said.contains("oauth-protected-resource") && said.contains("dev.callbox.desktop://callback"), "{said}");
+    assert!(said.contains("bound to this computer"), "the agent takes bound tokens, and the tenant gives them: {said}");
     let page = world.begin(&app).await.unwrap();
     let link = world.callback(&page).await.unwrap();
     assert!(world.deliver(&link).await.unwrap().success());
     window.screen("main").await.unwrap();
     window.ask("stream 3").await.unwrap();
+    assert!(keychain::entries().unwrap().iter().any(|entry| entry.user.starts_with("dpop-")));
     app.close().await.unwrap();
 
     let app = App::start(&world.desktop, &bare).await.unwrap();
