@@ -272,6 +272,13 @@ async fn a_computer_whose_clock_is_two_hours_wrong_proves_by_the_clock_of_the_te
     }
 }
 
+#[tokio::test]
+async fn the_tenants_own_interface_is_asked_with_a_proof_too() {
+    let world = signed_in().await;
+    assert!(world.session.connected_accounts().await.unwrap().is_empty());
+    assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)], "by a token of its own, which is bound as well");
+}
+
 /// A clock that somebody sets.
 struct Set(AtomicI64);
 
