@@ -8,7 +8,7 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, 
 use tokio::{sync::oneshot, time::Instant};
 use url::Url;
 
-use crate::{Entropy, Ignored, Profile, SignInError, discovery::Metadata, dpop::Binding, entropy};
+use crate::{Entropy, Ignored, Profile, ScreenHint, SignInError, discovery::Metadata, dpop::Binding, entropy};
 
 /// How long a person may take at the browser.
 pub(crate) const TTL: Duration = Duration::from_secs(600);
@@ -43,6 +43,8 @@ pub(crate) struct Wish {
     pub(crate) login_hint: Option<String>,
     /// The person is to be asked whether the app may come back without them (OpenID Connect Core §11).
     pub(crate) consent: bool,
+    /// The person chooses among accounts, whoever the browser is signed in as.
+    pub(crate) somebody_else: bool,
 }
 
 /// A sign-in that can begin.
@@ -213,12 +215,27 @@ fn page(profile: &Profile, attempt: &Attempt, redirect_uri: &str, state: &Secret
     if let Some(audience) = &profile.audience {
         request = request.add_extra_param("audience", audience.clone());
     }
-    if let Some(hint) = &wish.login_hint {
-        request = request.add_extra_param("login_hint", hint.clone());
-    }
+    // Whoever adds an account is not the one who is expected here.
+    let expected = profile.login_hint.as_ref().filter(|_| !wish.somebody_else);
+    // With a session in the browser, the tenant would skip its page for newcomers.
+    let newcomer = profile.screen_hint == Some(ScreenHint::Signup);
+    let page = if newcomer { Some("login") } else { wish.somebody_else.then_some("select_account") };
     // Some tenants give no refresh token to an app that does not want the question put; to others it means nothing.
-    if wish.consent && ["openid", "offline_access"].iter().all(|scope| wish.scopes.iter().any(|asked| asked == scope)) {
-        request = request.add_extra_param("prompt", "consent");
+    let lasting = ["openid", "offline_access"].iter().all(|scope| wish.scopes.iter().any(|asked| asked == scope));
+    let consent = (wish.consent && lasting).then_some("consent");
+    let prompts: Vec<&str> = page.into_iter().chain(consent).collect();
+    let asked = [
+        ("login_hint", wish.login_hint.as_ref().or(expected).cloned()),
+        ("organization", profile.organization.clone()),
+        ("connection", profile.connection.clone()),
+        ("screen_hint", profile.screen_hint.map(|hint| hint.as_str().to_owned())),
+        ("max_age", profile.max_age.map(|seconds| seconds.to_string())),
+        ("prompt", Some(prompts.join(" ")).filter(|prompts| !prompts.is_empty())),
+    ];
+    for (name, value) in asked {
+        if let Some(value) = value {
+            request = request.add_extra_param(name, value);
+        }
     }
     if let Some(resource) = &profile.resource {
         request = request.add_extra_param("resource", resource.clone());
@@ -276,7 +293,7 @@ mod tests {
     }
 
     fn opening(binding: Option<Binding>) -> Opening {
-        let wish = Wish { scopes: profile().scopes, login_hint: None, consent: false };
+        let wish = Wish { scopes: profile().scopes, login_hint: None, consent: false, somebody_else: false };
         Opening { wish, metadata: Arc::new(metadata()), binding }
     }
 
@@ -325,6 +342,40 @@ mod tests {
             let named: Vec<_> = url.query_pairs().filter(|(name, _)| name == "dpop_jkt").map(|(_, value)| value.into_owned()).collect();
             assert_eq!(named, [thumbprint.as_str()]);
         }
+    }
+
+    #[test]
+    fn the_page_is_asked_for_what_the_profile_says_and_for_somebody_else_where_one_is_added() {
+        let with = |wish| Opening { wish, ..opening(None) };
+        let page = |change: &dyn Fn(&mut Profile), somebody_else: bool| {
+            let (mut profile, entropy) = (profile(), Counting(AtomicU8::new(0)));
+            change(&mut profile);
+            let opening = with(Wish { somebody_else, ..opening(None).wish });
+            let url = Attempts::default().open(AttemptId(0), &profile, opening, &entropy, Instant::now()).unwrap();
+            let params: HashMap<_, _> = url.query_pairs().into_owned().collect();
+            let said = |name: &str| params.get(name).cloned().unwrap_or_default();
+            ["organization", "connection", "screen_hint", "login_hint", "max_age", "prompt"].map(said)
+        };
+        let all = |profile: &mut Profile| {
+            profile.organization = Some("org_acme".to_owned());
+            profile.connection = Some("google-oauth2".to_owned());
+            profile.login_hint = Some("ada@example.com".to_owned());
+            profile.max_age = Some(600);
+        };
+        assert_eq!(page(&|_| {}, false), [""; 6]);
+        assert_eq!(page(&all, false), ["org_acme", "google-oauth2", "", "ada@example.com", "600", ""]);
+        assert_eq!(page(&all, true), ["org_acme", "google-oauth2", "", "", "600", "select_account"], "not the one who is known");
+        let both = |somebody_else| {
+            let mut attempts = Attempts::default();
+            let opening = with(Wish { somebody_else, consent: true, ..opening(None).wish });
+            let entropy = Counting(AtomicU8::new(0));
+            let url = attempts.open(AttemptId(0), &profile(), opening, &entropy, Instant::now()).unwrap();
+            url.query_pairs().find(|(name, _)| name == "prompt").map(|(_, value)| value.into_owned())
+        };
+        assert_eq!((both(false).as_deref(), both(true).as_deref()), (Some("consent"), Some("select_account consent")));
+        let hint = |hint| move |profile: &mut Profile| profile.screen_hint = Some(hint);
+        assert_eq!(page(&hint(ScreenHint::Signup), false)[2..], ["signup", "", "", "login"].map(str::to_owned));
+        assert_eq!(page(&hint(ScreenHint::Login), true)[2..], ["login", "", "", "select_account"].map(str::to_owned));
     }
 
     #[test]

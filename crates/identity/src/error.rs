@@ -218,6 +218,10 @@ pub enum IdTokenError {
     NotYet,
     #[error("it belongs to another sign-in")]
     Nonce,
+    #[error("it is for another organization than the one that was asked for")]
+    Organization,
+    #[error("it does not say that you have proved who you are as recently as was asked for")]
+    TooLongAgo,
 }
 
 impl IdTokenError {
@@ -236,6 +240,8 @@ impl IdTokenError {
             Self::Expired => "id-token-expired",
             Self::NotYet => "id-token-not-yet",
             Self::Nonce => "id-token-nonce",
+            Self::Organization => "id-token-organization",
+            Self::TooLongAgo => "id-token-too-long-ago",
         }
     }
 }

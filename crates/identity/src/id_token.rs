@@ -16,6 +16,10 @@ pub(crate) struct Expected<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) now: SystemTime,
+    /// The organization that was asked for.
+    pub(crate) organization: Option<&'a str>,
+    /// How long ago the person may have proved who they are, in seconds.
+    pub(crate) max_age: Option<u64>,
 }
 
 /// A token taken apart, nothing of it believed yet.
@@ -64,7 +68,14 @@ impl<'a> IdToken<'a> {
         if self.text("nonce") != Some(nonce) {
             return Err(IdTokenError::Nonce);
         }
+        self.check_organization(expected)?;
+        self.check_age(expected)?;
         self.account()
+    }
+
+    /// When the session is over whatever happens (IPSIE), in seconds since 1970, if the tenant says so. For a token that is believed.
+    pub(crate) fn session_expiry(&self) -> Option<u64> {
+        self.claims.get("session_expiry").and_then(Value::as_u64)
     }
 
     /// The account that a token of a refresh speaks of. It came straight from the tenant, and it only confirms what is known; so the
@@ -99,6 +110,26 @@ impl<'a> IdToken<'a> {
             _ => false,
         };
         if for_us { Ok(()) } else { Err(IdTokenError::Audience) }
+    }
+
+    /// Auth0's organizations: an id is compared as it is, a name in the lower case that the tenant keeps it in.
+    fn check_organization(&self, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+        let right = match expected.organization {
+            None => true,
+            Some(id) if id.starts_with("org_") => self.text("org_id") == Some(id),
+            Some(name) => self.text("org_name") == Some(name.to_lowercase().as_str()),
+        };
+        if right { Ok(()) } else { Err(IdTokenError::Organization) }
+    }
+
+    /// OpenID Connect Core §3.1.3.7, item 13.
+    fn check_age(&self, expected: &Expected<'_>) -> Result<(), IdTokenError> {
+        let Some(max_age) = expected.max_age else { return Ok(()) };
+        let proved = self.claims.get("auth_time").and_then(Value::as_f64).ok_or(IdTokenError::TooLongAgo)?;
+        // Ages are seconds, far from where these lose precision.
+        #[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
+        let oldest = seconds(expected.now) - max_age as f64 - LEEWAY.as_secs_f64();
+        if proved >= oldest { Ok(()) } else { Err(IdTokenError::TooLongAgo) }
     }
 
     fn check(&self, expected: &Expected<'_>) -> Result<(), IdTokenError> {
@@ -199,8 +230,13 @@ mod tests {
         claims
     }
 
+    fn expected(now: u64) -> Expected<'static> {
+        let now = UNIX_EPOCH + Duration::from_secs(now);
+        Expected { issuer: ISSUER, client_id: "the-client", now, organization: None, max_age: None }
+    }
+
     fn verify_at(token: &str, now: u64) -> Result<Account, IdTokenError> {
-        let expected = Expected { issuer: ISSUER, client_id: "the-client", now: UNIX_EPOCH + Duration::from_secs(now) };
+        let expected = expected(now);
         IdToken::parse(token)?.verify(&keys(), &expected, "the-nonce")
     }
 
@@ -317,6 +353,42 @@ mod tests {
     }
 
     #[test]
+    fn the_organization_that_was_asked_for_is_the_one_that_is_named() {
+        let of = |asked: &'static str, claim: &str, value: &str| {
+            let token = signed(&header(), &with(claim, json!(value)));
+            let expected = Expected { organization: Some(asked), ..expected(NOW) };
+            IdToken::parse(&token).unwrap().verify(&keys(), &expected, "the-nonce").map(|_| ())
+        };
+        for (asked, claim, value) in [("org_Acme1", "org_id", "org_Acme1"), ("Acme", "org_name", "acme"), ("acme", "org_name", "acme")] {
+            assert_eq!(of(asked, claim, value), Ok(()), "{asked}");
+        }
+        for (asked, claim, value) in [
+            ("org_Acme1", "org_id", "org_other"),
+            ("org_Acme1", "org_id", "org_acme1"),
+            ("org_Acme1", "org_name", "org_acme1"),
+            ("acme", "org_name", "Acme"),
+            ("acme", "org_id", "acme"),
+            ("acme", "email", "ada@example.com"),
+        ] {
+            assert_eq!(of(asked, claim, value), Err(IdTokenError::Organization), "{asked} {claim} {value}");
+        }
+    }
+
+    #[test]
+    fn a_proof_that_is_older_than_was_asked_for_is_none() {
+        let of = |auth_time: Value| {
+            let token = signed(&header(), &with("auth_time", auth_time));
+            let expected = Expected { max_age: Some(600), ..expected(NOW) };
+            IdToken::parse(&token).unwrap().verify(&keys(), &expected, "the-nonce").map(|_| ())
+        };
+        assert_eq!((of(json!(NOW)), of(json!(NOW - 660))), (Ok(()), Ok(())));
+        for old in [json!(NOW - 661), json!("now"), Value::Null] {
+            assert_eq!(of(old.clone()), Err(IdTokenError::TooLongAgo), "{old}");
+        }
+        assert!(verify_claims(&with("auth_time", json!(0))).is_ok(), "nobody has asked");
+    }
+
+    #[test]
     fn times_have_a_leeway_of_a_minute_and_must_be_there() {
         let token = signed(&header(), &claims());
         assert!(verify_at(&token, NOW - 60).is_ok());
@@ -348,7 +420,7 @@ mod tests {
 
     #[test]
     fn a_refreshed_token_confirms_the_parties_whatever_its_age() {
-        let expected = Expected { issuer: ISSUER, client_id: "the-client", now: UNIX_EPOCH };
+        let expected = expected(0);
         let confirm = |claims: &Value| IdToken::parse(&signed(&header(), claims)).unwrap().confirm(&expected).map(|account| account.sub);
         assert_eq!(confirm(&with("nonce", Value::Null)), Ok("auth0|ada".to_owned()));
         assert_eq!(confirm(&with("iss", json!("x"))), Err(IdTokenError::Issuer));

@@ -12,6 +12,7 @@
 //!   the same token once more, at once; never an older one.
 //! - **Bound to this computer** where the tenant offers it and the agent takes it (DPoP, RFC 9449): each sign-in has a key, which is made before the
 //!   browser opens and lies in the vault; a token that somebody else gets hold of is worth nothing without it ([`Presentation`]).
+//! - **Several accounts** may be signed in at one profile, each with a [`Session`] and a [`Slot`] in the vault of its own; [`accounts`] tells who.
 //! - **A restart needs no browser and no network** to know who is signed in: the vault holds the refresh token and a small account record.
 //! - **An agent's address is enough** where the agent says which tenant it trusts ([`find_agent`]); every step is kept to be shown.
 //! - **Accounts at other services** are connected at the tenant where it offers that ([`Session::begin_connect`]), by the same refresh token.
@@ -40,11 +41,13 @@ pub mod lock;
 mod loopback;
 mod obstacle;
 mod profile;
+mod profile_file;
 mod query;
 mod record;
 mod refresh;
 mod service;
 mod session;
+mod slots;
 mod token;
 
 pub use account::Account;
@@ -59,7 +62,9 @@ pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, 
 pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};
 pub use inspect::{AgentAnswer, Inspected, Offers, inspect_agent, inspect_tenant};
 pub use obstacle::Obstacle;
-pub use profile::{Dpop, Issuer, Profile};
+pub use profile::{Dpop, Issuer, Profile, ScreenHint};
+pub use profile_file::ProfileFileError;
 pub use service::{Quota, Service, ServiceConfig, TokenShelf, client_secret_key};
 pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};
+pub use slots::{Known, Slot, accounts};
 pub use token::AccessToken;

@@ -31,6 +31,21 @@ pub struct Profile {
     /// in.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
+    /// Auth0's organization to sign in to, by its id (`org_…`) or its name; the ID token has to name the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Auth0's connection: the identity provider to go to, without asking which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// Which of the tenant's pages to begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen_hint: Option<ScreenHint>,
+    /// Who is expected to sign in (OpenID Connect Core §3.1.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// How many seconds ago a person may have proved who they are, at most (OpenID Connect Core §3.1.2.1); the ID token has to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<u64>,
     /// Where the browser is sent back to; registered at the tenant, character by character. [`crate::LOOPBACK`]: to any port of this computer.
     #[serde(default = "default_redirect_uri")]
     pub redirect_uri: String,
@@ -68,6 +83,24 @@ impl Dpop {
     }
 }
 
+/// The tenant's page to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScreenHint {
+    /// For people who have no account yet. A session that the browser has is passed over, because it would skip the page.
+    Signup,
+    Login,
+}
+
+impl ScreenHint {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Signup => "signup",
+            Self::Login => "login",
+        }
+    }
+}
+
 /// What makes a session: who it is, and that it lasts.
 pub(crate) const SESSION_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
@@ -95,6 +128,11 @@ impl Profile {
             audience: None,
             resource: None,
             scopes: default_scopes(),
+            organization: None,
+            connection: None,
+            screen_hint: None,
+            login_hint: None,
+            max_age: None,
             redirect_uri: default_redirect_uri(),
             client_tools: Vec::new(),
             service_client_id: None,

@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) account: Account,
     /// One more with each refresh token that the session gets. An earlier version of this app wrote none: 0.
     pub(crate) generation: u64,
+    /// When the session is over whatever happens (IPSIE's `session_expiry`), in seconds since 1970.
+    pub(crate) ends: Option<u64>,
     /// None: a session of bearer tokens.
     pub(crate) bound: Option<Bound>,
 }
@@ -45,6 +47,8 @@ struct Stored<'a> {
     email: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     picture: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<u64>,
     /// The hash of the session's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jkt: Option<&'a str>,
@@ -68,6 +72,9 @@ fn is_zero(n: &u64) -> bool {
 pub(crate) fn key(profile: &Profile) -> String {
     let mut parts = vec![profile.issuer.as_str(), &profile.client_id, profile.audience.as_deref().unwrap_or_default()];
     parts.extend(profile.resource.as_deref());
+    // Tokens for one organization are not those for another.
+    let organization = profile.organization.as_ref().map(|name| format!("organization {name}"));
+    parts.extend(organization.as_deref());
     let hash = digest(&SHA256, parts.join("\n").as_bytes());
     let hex: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("session-{hex}")
@@ -92,6 +99,7 @@ impl Record {
             name: &account.name[..cut(&account.name)],
             email: account.email.as_deref().map(|email| &email[..cut(email)]),
             picture,
+            ends: self.ends,
             jkt: self.bound.as_ref().map(|bound| bound.thumbprint.as_str()),
             bearer: self.bound.as_ref().is_some_and(|bound| !bound.access),
         };
@@ -119,6 +127,8 @@ impl Record {
             #[serde(default)]
             picture: Option<String>,
             #[serde(default)]
+            ends: Option<u64>,
+            #[serde(default)]
             jkt: Option<String>,
             #[serde(default)]
             bearer: bool,
@@ -128,7 +138,7 @@ impl Record {
         let usable = read.v == VERSION && !refresh.expose().is_empty() && !read.sub.is_empty();
         let account = Account { iss: read.iss, sub: read.sub, name: read.name, email: read.email, picture: read.picture };
         let bound = read.jkt.map(|thumbprint| Bound { thumbprint, access: !read.bearer });
-        usable.then_some(Self { refresh, account, generation: read.n, bound })
+        usable.then_some(Self { refresh, account, generation: read.n, ends: read.ends, bound })
     }
 }
 
@@ -219,7 +229,7 @@ mod tests {
             email: Some("ada@example.com".to_owned()),
             picture: Some("https://pictures.example/ada.png".to_owned()),
         };
-        Record { refresh: refresh.into(), account, generation: 7, bound: None }
+        Record { refresh: refresh.into(), account, generation: 7, ends: None, bound: None }
     }
 
     #[test]
@@ -246,6 +256,13 @@ mod tests {
             text,
             r#"{"v":1,"n":7,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada \"the first\" Løvelace","email":"ada@example.com","picture":"https://pictures.example/ada.png"}"#
         );
+    }
+
+    #[test]
+    fn the_end_of_a_session_is_kept_with_it() {
+        let bytes = Record { ends: Some(1_900_000_000), ..record("rt") }.encode();
+        assert!(String::from_utf8(bytes.expose().clone()).unwrap().ends_with(r#","ends":1900000000}"#));
+        assert_eq!(Record::decode(&bytes).unwrap().ends, Some(1_900_000_000));
     }
 
     #[test]
@@ -299,6 +316,9 @@ mod tests {
         let one = profile("https://t.example/", "c", None);
         assert_eq!(one, profile("https://t.example/", "c", None));
         assert_eq!(one.len(), 40);
+        let mut organized = Profile::new("p", Url::parse("https://a.example").unwrap(), Issuer::parse("https://t.example/").unwrap(), "c");
+        organized.organization = Some("acme".to_owned());
+        assert_ne!(one, key(&organized));
         for other in [
             profile("https://t.example", "c", None),
             profile("https://t.example/", "d", None),

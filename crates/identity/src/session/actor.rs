@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use callbox_vault::{Kept, Secret, Vault, VaultError};
@@ -30,8 +30,9 @@ use crate::{
     fetch::Reply,
     journal,
     lock::Lock,
-    record::{self, Record},
+    record::Record,
     refresh::{Held, Pause},
+    slots::{Roll, Slot},
     token::Rest,
 };
 
@@ -47,6 +48,8 @@ pub(super) struct Live {
     pub(super) granted: Option<Vec<String>>,
     /// The fingerprint of an access token that an agent has refused: nobody gets it again.
     pub(super) refused: Option<u64>,
+    /// When the session is over whatever happens, as the tenant said at the sign-in; in seconds since 1970.
+    pub(super) ends: Option<u64>,
     /// None: the vault has not answered yet.
     pub(super) storage: Option<Storage>,
     /// Keeps other processes from presenting the vault's token while it is older than ours.
@@ -64,8 +67,24 @@ impl Live {
         self.refresh = Some(record.refresh);
         self.account = record.account;
         self.generation = record.generation;
+        self.ends = record.ends.or(self.ends);
+    }
+
+    /// How long it may go on by this clock; `None` where the tenant has set no end. A moment less than the tenant says.
+    fn time_left(&self, now: SystemTime) -> Option<Duration> {
+        let ends = UNIX_EPOCH.checked_add(Duration::from_secs(self.ends?))?;
+        Some(ends.duration_since(now).unwrap_or_default().saturating_sub(MARGIN))
+    }
+
+    pub(super) fn is_over(&self, now: SystemTime) -> bool {
+        self.time_left(now) == Some(Duration::ZERO)
     }
 }
+
+/// How long before the tenant's end a session is ended here.
+const MARGIN: Duration = Duration::from_secs(30);
+/// Sleeping longer at once is beyond what timers have to do.
+const LONGEST_SLEEP: Duration = Duration::from_secs(86_400);
 
 /// What has become of a record that was given to the vault.
 pub(super) struct Written {
@@ -143,6 +162,9 @@ pub(super) struct Actor {
     pub(super) wings: Wings,
     pub(super) vault: Vault,
     pub(super) key: String,
+    /// Whose place in the vault `key` is, and the list that it may be on.
+    pub(super) slot: Slot,
+    pub(super) roll: Roll,
     /// What is shared with other processes.
     pub(super) sharing: Option<Sharing>,
     pub(super) entropy: Arc<dyn Entropy>,
@@ -188,11 +210,19 @@ pub(super) struct Told {
 }
 
 /// Runs a session until its last handle is gone, and then until a refresh that is under way has been kept.
-pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mpsc::Receiver<Command>, Told { publish, forget }: Told) {
+pub(super) async fn run(
+    config: Config,
+    slot: Slot,
+    sharing: Option<Sharing>,
+    mut inbox: mpsc::Receiver<Command>,
+    Told { publish, forget }: Told,
+) {
     let (events, mut results) = mpsc::unbounded_channel();
     let mut health = config.vault.state();
     let mut actor = Actor {
-        key: record::key(&config.profile),
+        key: slot.name().to_owned(),
+        roll: Roll::new(&config.profile, &config.vault, sharing.as_ref().map(Sharing::folder)),
+        slot,
         sharing,
         wings: Wings::new(config.http, config.profile, config.clock, config.entropy.clone()),
         vault: config.vault,
@@ -225,6 +255,8 @@ pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mps
     actor.restore();
     loop {
         let expiry = actor.attempts.next_expiry();
+        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.clock.now()));
+        let end = end.map(|left| Instant::now() + left.min(LONGEST_SLEEP));
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(command) => actor.command(command),
@@ -233,6 +265,7 @@ pub(super) async fn run(config: Config, sharing: Option<Sharing>, mut inbox: mps
             Some(event) = results.recv() => actor.event(event),
             Ok(()) = health.changed() => actor.vault_changed(&health.borrow_and_update().clone()),
             () = sleep_until(expiry.unwrap_or_else(Instant::now)), if expiry.is_some() => actor.expire(),
+            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => actor.end_in_time(),
         }
         actor.show();
     }
@@ -248,6 +281,8 @@ impl Actor {
     fn command(&mut self, command: Command) {
         match command {
             Command::Begin(reply) => self.begin(self.usual_wish(), reply),
+            Command::BeginOther(reply) => self.begin(Wish { somebody_else: true, ..self.usual_wish() }, reply),
+            Command::Forget(reply) => self.forget(reply),
             Command::StepUp { missing, reply } => self.step_up(missing, reply),
             Command::Callback(link, reply) => self.callback(&link, reply),
             Command::Cancel => self.cancel(),

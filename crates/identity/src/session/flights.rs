@@ -56,6 +56,8 @@ pub(super) struct Proof {
     pub(super) held: Held,
     pub(super) binding: Option<Binding>,
     pub(super) granted: Vec<String>,
+    /// See [`super::actor::Live::ends`].
+    pub(super) ends: Option<u64>,
     pub(super) metadata: Arc<Metadata>,
 }
 
@@ -162,12 +164,12 @@ impl Wings {
             Err(error) => Err(error),
         };
         match believed {
-            Ok((account, grant, prover)) => {
+            Ok(((account, ends), grant, prover)) => {
                 let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
                 let binding = attempt.binding.clone().map(|binding| Binding { access: prover.is_some(), ..binding });
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall).bound(prover);
                 let metadata = attempt.metadata.clone();
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, binding, granted, metadata })
+                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, binding, granted, ends, metadata })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.
@@ -199,15 +201,25 @@ impl Wings {
         }
     }
 
-    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<Account, SignInError> {
+    /// Who has signed in, and when that session is over whatever happens.
+    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<(Account, Option<u64>), SignInError> {
         let token = match &grant.id_token {
             Some(token) => token,
             None if self.profile.asks_who() => return Err(SignInError::IdToken(IdTokenError::Missing)),
-            None => return Ok(Account::untold(&attempt.metadata.issuer, &self.profile)),
+            None => return Ok((Account::untold(&attempt.metadata.issuer, &self.profile), None)),
         };
         let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
-        let expected = Expected { issuer: &attempt.metadata.issuer, client_id: &self.profile.client_id, now: self.now(reply) };
-        let verify = |keys: &KeySet| token.verify(keys, &expected, attempt.nonce.expose());
+        let expected = Expected {
+            issuer: &attempt.metadata.issuer,
+            client_id: &self.profile.client_id,
+            now: self.now(reply),
+            organization: self.profile.organization.as_deref(),
+            max_age: self.profile.max_age,
+        };
+        let verify = |keys: &KeySet| {
+            let account = token.verify(keys, &expected, attempt.nonce.expose())?;
+            Ok((account, token.session_expiry()))
+        };
         let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).set.clone();
         let answer = match known.filter(|(_, since)| since.elapsed() < KEYS_AGE) {
             Some((keys, _)) => verify(&keys),

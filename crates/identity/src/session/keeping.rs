@@ -70,7 +70,7 @@ impl Actor {
             Health::Unknown | Health::Protected => Storage::Keychain,
         };
         let binding = self.binding(&record, key);
-        let Record { refresh, account, generation, .. } = record;
+        let Record { refresh, account, generation, ends, .. } = record;
         let unfinished = entry.is_open_for(&refresh).then(|| refresh.clone());
         self.live = Some(Live {
             account,
@@ -79,6 +79,7 @@ impl Actor {
             held: None,
             granted: None,
             refused: None,
+            ends,
             storage: Some(storage),
             custody: None,
             binding,
@@ -86,6 +87,10 @@ impl Actor {
         });
         self.session += 1;
         self.reason = None;
+        self.end_in_time();
+        if self.live.is_none() {
+            return;
+        }
         // A process died over a refresh. If the tenant gives a grace period, it runs now.
         if let Some(token) = unfinished {
             self.refresh(token);
@@ -109,7 +114,7 @@ impl Actor {
         let refresh = live.refresh.clone()?;
         let bound = live.binding.as_ref();
         let bound = bound.map(|binding| Bound { thumbprint: binding.prover.key().thumbprint().to_owned(), access: binding.access });
-        Some(Record { refresh, account: live.account.clone(), generation: live.generation, bound }.encode())
+        Some(Record { refresh, account: live.account.clone(), generation: live.generation, ends: live.ends, bound }.encode())
     }
 
     /// Gives the record to the vault, and tells the journal if that has taken it; `None` if there is nothing to keep.
@@ -120,6 +125,7 @@ impl Actor {
         let kept = self.vault.set(&self.key, record);
         let (generation, custody) = self.live.as_ref().map(|live| (live.generation, live.custody.clone()))?;
         let sharing = self.sharing.clone();
+        let (roll, slot) = (self.roll.clone(), self.slot.clone());
         Some(async move {
             let key = match key {
                 Some(key) => key.await,
@@ -127,6 +133,7 @@ impl Actor {
             };
             let record = kept.await;
             let kept = if matches!(key, Ok(Kept::Protected)) { record } else { key };
+            roll.enter(&slot).await;
             let custody = match (&kept, sharing) {
                 (Ok(Kept::Protected), Some(sharing)) => {
                     sharing.note(move |journal| journal.kept(generation)).await;

@@ -19,12 +19,11 @@ use url::Url;
 
 use self::sharing::Sharing;
 use crate::{
-    AccessToken, Account, AttemptId, Clock, ConnectError, ConnectStart, ConnectedAccount, Entropy, Ignored, Profile, SignInError,
+    AccessToken, Account, AttemptId, Clock, ConnectError, ConnectStart, ConnectedAccount, Entropy, Ignored, Profile, SignInError, Slot,
     TokenError,
     connected::{self, Connector},
     find::LOOPBACK,
     loopback::Loopback,
-    record,
 };
 
 /// What a session is made of.
@@ -128,7 +127,7 @@ pub struct SignOut {
     pub will_be_revoked: bool,
     /// Why the keychain may still hold the refresh token; `None` if it is gone.
     pub left_in_keychain: Option<VaultError>,
-    /// The page that ends the browser's own session at the tenant, to be opened if the user wants that too.
+    /// The page that ends the browser's own session at the tenant, where there is one; to be opened if the user wants that too.
     pub browser_logout: Option<Url>,
 }
 
@@ -151,6 +150,8 @@ pub(crate) type TokenReply = oneshot::Sender<Result<AccessToken, TokenError>>;
 
 pub(crate) enum Command {
     Begin(StartReply),
+    BeginOther(StartReply),
+    Forget(oneshot::Sender<()>),
     Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
     StepUp { missing: Vec<String>, reply: StartReply },
@@ -164,7 +165,8 @@ impl Session {
     /// Starts the session's actor; it restores from the vault in the background. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(config: Config) -> Self {
-        Self::start(config, None)
+        let slot = Slot::first(&config.profile);
+        Self::start(config, None, slot)
     }
 
     /// The same for a vault that other processes use too: a refresh is made under a lock in the folder `locks`, which has to be the same
@@ -176,19 +178,27 @@ impl Session {
     /// [`Trouble::Elsewhere`](crate::Trouble::Elsewhere).
     #[must_use]
     pub fn spawn_shared(config: Config, locks: PathBuf) -> Self {
-        Self::start(config, Some(locks))
+        let slot = Slot::first(&config.profile);
+        Self::start(config, Some(locks), slot)
     }
 
-    fn start(config: Config, locks: Option<PathBuf>) -> Self {
+    /// The same for another account than the profile's first: `slot` says which ([`crate::accounts`]), or is the place of one that is yet to
+    /// sign in ([`Slot::another`]).
+    #[must_use]
+    pub fn spawn_at(config: Config, locks: PathBuf, slot: Slot) -> Self {
+        Self::start(config, Some(locks), slot)
+    }
+
+    fn start(config: Config, locks: Option<PathBuf>, slot: Slot) -> Self {
         let (commands, inbox) = mpsc::channel(256);
         let (publish, state) = watch::channel(SessionState::Restoring);
         let (forget, forgotten) = watch::channel(false);
         let (publish_granted, granted) = watch::channel(config.profile.scopes.clone());
-        let sharing = locks.map(|folder| Sharing::new(folder, &record::key(&config.profile)));
+        let sharing = locks.map(|folder| Sharing::new(folder, slot.name()));
         let comes_back_here = config.profile.redirect_uri == LOOPBACK;
         let connector = Connector::new(&config, commands.downgrade(), state.clone());
         let publish = actor::Publish { state: publish, granted: publish_granted };
-        tokio::spawn(actor::run(config, sharing, inbox, actor::Told { publish, forget }));
+        tokio::spawn(actor::run(config, slot, sharing, inbox, actor::Told { publish, forget }));
         Self { commands, state, forgotten, granted, connector, comes_back_here }
     }
 
@@ -217,6 +227,16 @@ impl Session {
     /// When the tenant's metadata cannot be had, or the attempt is cancelled meanwhile.
     pub async fn begin_sign_in(&self) -> Result<SignInStart, SignInError> {
         let start = self.ask(Command::Begin).await.unwrap_or(Err(SignInError::Closed))?;
+        if self.comes_back_here { self.open_loopback(start.attempt).await } else { Ok(start) }
+    }
+
+    /// The same for one more account: the tenant is asked to let the person choose (OpenID Connect Core §3.1.2.1, `select_account`), or the browser
+    /// might silently give the account that it knows.
+    ///
+    /// # Errors
+    /// As [`Session::begin_sign_in`].
+    pub async fn begin_other_sign_in(&self) -> Result<SignInStart, SignInError> {
+        let start = self.ask(Command::BeginOther).await.unwrap_or(Err(SignInError::Closed))?;
         if self.comes_back_here { self.open_loopback(start.attempt).await } else { Ok(start) }
     }
 
@@ -336,6 +356,12 @@ impl Session {
         self.connector.forget();
         let nothing = SignOut { revoked: false, will_be_revoked: false, left_in_keychain: None, browser_logout: None };
         self.ask(Command::SignOut).await.unwrap_or(nothing)
+    }
+
+    /// Forgets the session here and tells the tenant nothing: another session of the same account goes on, and at some tenants revoking this one's
+    /// token would end that too.
+    pub async fn forget(&self) {
+        let _ = self.ask(Command::Forget).await;
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {

@@ -2,12 +2,16 @@
 //!
 //! They wait in the vault, a few of them and not for ever, and are revoked at the next start or sign-in.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use callbox_vault::{Secret, Vault};
 use serde::{Deserialize, Serialize};
 
-use super::{actor::Actor, flights::Wings};
+use super::{actor::Actor, flights::Wings, sharing::Sharing};
+use crate::{lock, record};
 
 const VERSION: u32 = 1;
 /// More than anybody signs out of while there is no network.
@@ -72,50 +76,72 @@ fn seconds(now: SystemTime) -> u64 {
     now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Keeps a token that could not be revoked. Whether it will be tried again, also after the app has ended.
-pub(super) async fn owe(vault: &Vault, key: &str, token: Secret<String>, now: SystemTime) -> bool {
-    let Ok(known) = vault.get(key).await else { return false };
-    let mut debts = known.map(|bytes| decode(&bytes)).unwrap_or_default();
-    debts.push(Debt { token, since: seconds(now) });
-    let surplus = debts.len().saturating_sub(MAX_OWED);
-    debts.drain(..surplus);
-    matches!(vault.set(key, encode(&debts)).await, Ok(callbox_vault::Kept::Protected))
+/// The list of a profile's debts, whichever of its accounts they are of. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    vault: Vault,
+    key: String,
+    /// The folder of the locks that all processes of this user share.
+    locks: Option<PathBuf>,
 }
 
-/// Revokes what is owed, as far as the tenant hears it.
-async fn pay(wings: &Wings, vault: &Vault, key: &str) {
-    let Ok(Some(bytes)) = vault.get(key).await else { return };
-    let oldest = seconds(wings.clock.now()).saturating_sub(MAX_AGE.as_secs());
-    let mut debts = decode(&bytes);
-    debts.retain(|debt| debt.since >= oldest);
-    if !debts.is_empty() {
-        let Ok(metadata) = wings.discover().await else { return };
-        let mut left = Vec::new();
-        for debt in debts {
-            if wings.revoke(&metadata, &debt.token).await == Revocation::Unheard {
-                left.push(debt);
+impl Ledger {
+    /// Changes the list, with nobody else at it. Whether the change is kept, also after the app has ended.
+    async fn change(&self, change: impl FnOnce(&mut Vec<Debt>)) -> bool {
+        let _alone = match &self.locks {
+            Some(folder) => Some(lock::take(folder.clone(), self.key.clone()).await),
+            None => None,
+        };
+        let Ok(known) = self.vault.get(&self.key).await else { return false };
+        let mut debts = known.map(|bytes| decode(&bytes)).unwrap_or_default();
+        change(&mut debts);
+        if debts.is_empty() {
+            self.vault.delete(&self.key).await.is_ok()
+        } else {
+            matches!(self.vault.set(&self.key, encode(&debts)).await, Ok(callbox_vault::Kept::Protected))
+        }
+    }
+
+    /// Keeps a token that could not be revoked. Whether it will be tried again, also after the app has ended.
+    pub(super) async fn owe(&self, token: Secret<String>, now: SystemTime) -> bool {
+        self.change(move |debts| {
+            debts.push(Debt { token, since: seconds(now) });
+            let surplus = debts.len().saturating_sub(MAX_OWED);
+            debts.drain(..surplus);
+        })
+        .await
+    }
+
+    /// Revokes what is owed, as far as the tenant hears it.
+    async fn pay(&self, wings: &Wings) {
+        let Ok(Some(bytes)) = self.vault.get(&self.key).await else { return };
+        let oldest = seconds(wings.clock.now()).saturating_sub(MAX_AGE.as_secs());
+        let (due, mut settled): (Vec<_>, Vec<_>) = decode(&bytes).into_iter().partition(|debt| debt.since >= oldest);
+        if !due.is_empty() {
+            let Ok(metadata) = wings.discover().await else { return };
+            for debt in due {
+                if wings.revoke(&metadata, &debt.token).await != Revocation::Unheard {
+                    settled.push(debt);
+                }
             }
         }
-        debts = left;
-    }
-    if debts.is_empty() {
-        // If it cannot be removed now, it is when the vault works again.
-        let _ = vault.delete(key).await;
-    } else {
-        let _ = vault.set(key, encode(&debts)).await;
+        // Somebody may have signed out meanwhile: only what is settled goes. If it cannot be removed now, it is when the vault works again.
+        let is_settled = |debt: &Debt| settled.iter().any(|settled| settled.token.expose() == debt.token.expose());
+        self.change(|debts| debts.retain(|debt| !is_settled(debt))).await;
     }
 }
 
 impl Actor {
-    /// The place of what is owed in the vault.
-    pub(super) fn owed_key(&self) -> String {
-        self.key.replacen("session", "revoke", 1)
+    /// What the profile owes.
+    pub(super) fn ledger(&self) -> Ledger {
+        let key = record::key(&self.wings.profile).replacen("session", "revoke", 1);
+        Ledger { vault: self.vault.clone(), key, locks: self.sharing.as_ref().map(Sharing::folder) }
     }
 
     /// Tries once, in its own time.
     pub(super) fn pay_what_is_owed(&self) {
-        let (wings, vault, key) = (self.wings.clone(), self.vault.clone(), self.owed_key());
-        tokio::spawn(async move { pay(&wings, &vault, &key).await });
+        let (wings, ledger) = (self.wings.clone(), self.ledger());
+        tokio::spawn(async move { ledger.pay(&wings).await });
     }
 }
 
@@ -125,14 +151,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_few_tokens_wait_and_the_oldest_make_room() {
-        let vault = Vault::memory();
+        let ledger = Ledger { vault: Vault::memory(), key: "k".to_owned(), locks: None };
         for n in 0..MAX_OWED as u64 + 3 {
-            assert!(
-                !owe(&vault, "k", Secret::new(format!("token-{n}")), UNIX_EPOCH + Duration::from_secs(n)).await,
-                "memory ends with the app"
-            );
+            assert!(!ledger.owe(Secret::new(format!("token-{n}")), UNIX_EPOCH + Duration::from_secs(n)).await, "memory ends with the app");
         }
-        let debts = decode(&vault.get("k").await.unwrap().unwrap());
+        let debts = decode(&ledger.vault.get("k").await.unwrap().unwrap());
         let shown: Vec<_> = debts.iter().map(|debt| (debt.token.expose().clone(), debt.since)).collect();
         assert_eq!(shown, (3..MAX_OWED as u64 + 3).map(|n| (format!("token-{n}"), n)).collect::<Vec<_>>());
     }

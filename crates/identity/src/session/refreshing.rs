@@ -80,6 +80,7 @@ impl Actor {
             return;
         }
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
+        self.end_in_time();
         let Some(live) = &self.live else {
             self.my_account.forget();
             return self.answer(&Err(TokenError::SignedOut));
@@ -242,7 +243,7 @@ impl Actor {
         };
         match self.confirm(&grant) {
             Confirmed::Same(None) => {}
-            Confirmed::Same(Some(account)) => self.remember(account),
+            Confirmed::Same(Some((account, ends))) => self.remember(account, ends),
             Confirmed::Other => return self.somebody_else(),
             Confirmed::Wrong => return self.over(&TokenError::Malformed("its ID token is not for this session")),
         }
@@ -263,6 +264,7 @@ impl Actor {
         self.leave_spare();
         self.flight = None;
         self.pause.succeeded();
+        self.end_in_time();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
         self.answer(&Ok(access));
         self.serve();
@@ -271,18 +273,22 @@ impl Actor {
     /// Whom the answer is about (OpenID Connect Core §12.2).
     fn confirm(&self, grant: &Grant) -> Confirmed {
         let (Some(token), Some(live)) = (&grant.id_token, &self.live) else { return Confirmed::Same(None) };
-        let expected = Expected { issuer: &live.account.iss, client_id: &self.wings.profile.client_id, now: self.wings.clock.now() };
-        match IdToken::parse(token.expose()).and_then(|token| token.confirm(&expected)) {
-            Ok(account) if account.sub == live.account.sub => Confirmed::Same(Some(account)),
+        let (client_id, now) = (&self.wings.profile.client_id, self.wings.clock.now());
+        let expected = Expected { issuer: &live.account.iss, client_id, now, organization: None, max_age: None };
+        match IdToken::parse(token.expose()).and_then(|token| Ok((token.confirm(&expected)?, token.session_expiry()))) {
+            Ok((account, ends)) if account.sub == live.account.sub => Confirmed::Same(Some((account, ends))),
             Ok(_) => Confirmed::Other,
             Err(_) => Confirmed::Wrong,
         }
     }
 
-    /// A new name or address is kept too.
-    fn remember(&mut self, account: Account) {
-        if let Some(live) = self.live.as_mut().filter(|live| live.account != account) {
+    /// A new name or address is kept too; so is an earlier end. A later one is not believed: a refresh extends no session.
+    fn remember(&mut self, account: Account, ends: Option<u64>) {
+        let Some(live) = self.live.as_mut() else { return };
+        let ends = [live.ends, ends].into_iter().flatten().min();
+        if live.account != account || live.ends != ends {
             live.account = account;
+            live.ends = ends;
             self.keep();
         }
     }
@@ -334,6 +340,14 @@ impl Actor {
         self.answer(&Err(TokenError::SignedOut));
     }
 
+    /// Ends a session that the tenant has given an end, a moment before that: whoever has a token then has one that works.
+    pub(super) fn end_in_time(&mut self) {
+        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.clock.now())) else { return };
+        let account = live.account.clone();
+        drop(self.vault.delete(&self.key));
+        self.end(SignedOutReason::Ended { account });
+    }
+
     /// The refresh under way has failed; the session stays.
     pub(super) fn over(&mut self, error: &TokenError) {
         tracing::info!(code = error.code(), "no new access token");
@@ -361,8 +375,8 @@ enum Failure {
 }
 
 enum Confirmed {
-    /// The same account, and what the tenant says about it now.
-    Same(Option<Account>),
+    /// The same account, what the tenant says about it now, and when its session is over.
+    Same(Option<(Account, Option<u64>)>),
     Other,
     /// Not a token for this session at all.
     Wrong,

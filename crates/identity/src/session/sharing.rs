@@ -46,6 +46,11 @@ impl Sharing {
         Self { folder, name: name.to_owned(), journal }
     }
 
+    /// Where the locks are.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
     /// What the journal says now.
     pub(super) async fn entry(&self) -> Entry {
         let journal = self.journal.clone();

@@ -29,7 +29,7 @@ impl Actor {
     /// What a sign-in asks for.
     pub(super) fn usual_wish(&self) -> Wish {
         let consent = self.wings.profile.registered_itself() || self.unlasting;
-        Wish { scopes: self.wings.profile.scopes.clone(), login_hint: None, consent }
+        Wish { scopes: self.wings.profile.scopes.clone(), login_hint: None, consent, somebody_else: false }
     }
 
     /// Asks for what was granted and what is missing, a few times for the same.
@@ -133,9 +133,13 @@ impl Actor {
                 self.exchanging.push((id, reply));
                 let wings = self.wings.clone();
                 let crashed = Event::Proved { attempt: id, result: Err(Trouble::Crashed.into()) };
-                let sharing = self.sharing.clone();
+                let (sharing, roll, slot) = (self.sharing.clone(), self.roll.clone(), self.slot.clone());
                 let exchange = async move {
                     let mut result = wings.exchange(&attempt, &code).await.map(Box::new);
+                    if result.is_ok() {
+                        // On the list first: a record that is not would be found by nobody.
+                        roll.enter(&slot).await;
+                    }
                     if let (Ok(proof), Some(sharing)) = (&mut result, sharing) {
                         // A refresh of another process is let end first, or its token would be stored over this sign-in.
                         proof.lock = sharing.alone().await;
@@ -168,7 +172,7 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, generation, lock, held, binding, granted, metadata } = proof;
+        let Proof { account, refresh, generation, lock, held, binding, granted, ends, metadata } = proof;
         let is_bound = binding.is_some();
         let before = self.live.as_ref().and_then(|live| live.binding.clone());
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
@@ -181,6 +185,7 @@ impl Actor {
             held: Some(held),
             granted: Some(granted),
             refused: None,
+            ends,
             storage: None,
             custody: None,
             binding,

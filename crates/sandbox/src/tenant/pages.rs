@@ -91,9 +91,9 @@ pub(super) async fn authorize(State(tenant): State<Arc<Tenant>>, RawQuery(query)
     let now = tenant.now();
     let session = browser(&tenant, &headers);
     let fresh = session.filter(|session| request.max_age.is_none_or(|age| now <= session.auth_time + age));
-    let asked_again = matches!(request.prompt.as_deref(), Some("login" | "select_account"));
+    let asked_again = request.prompts("login") || request.prompts("select_account");
     let guest = fresh.filter(|_| !asked_again).map(|session| Guest { sub: session.sub, sid: session.sid, auth_time: session.auth_time });
-    let silent = request.prompt.as_deref() == Some("none");
+    let silent = request.prompts("none");
     let visit = Visit { begun: now, guest, seen_page: false, consented: false, request };
     if silent {
         return match next(&tenant, &visit) {
@@ -128,7 +128,7 @@ fn next(tenant: &Tenant, visit: &Visit) -> Step {
     let Some(guest) = &visit.guest else { return Step::Login };
     let settings = tenant.control.settings();
     let request = &visit.request;
-    let wants = request.prompt.as_deref() == Some("consent") || request.on_localhost();
+    let wants = request.prompts("consent") || request.on_localhost();
     let lacks = settings.consent && !tenant.desk().books.consented(&guest.sub, &request.client_id, &request.scope);
     if (wants || lacks) && !visit.consented {
         return Step::Consent;

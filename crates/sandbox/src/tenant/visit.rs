@@ -95,6 +95,11 @@ impl Request {
         })
     }
 
+    /// Whether the app wants this of the tenant (OpenID Connect Core §3.1.2.1: a list).
+    pub(crate) fn prompts(&self, what: &str) -> bool {
+        self.prompt.as_deref().is_some_and(|prompt| prompt.split(' ').any(|wanted| wanted == what))
+    }
+
     /// Whether another app could take the redirect URI for itself: a private scheme, or loopback.
     pub(crate) fn unverifiable(&self) -> bool {
         Url::parse(&self.redirect_uri).map_or(true, |url| url.scheme() != "https")
