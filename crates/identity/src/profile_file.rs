@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use crate::Profile;
 
 /// What a profile may say. The order is that of the documentation.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "id",
     "name",
     "agent",
@@ -14,6 +14,7 @@ const KEYS: [&str; 16] = [
     "client_id",
     "audience",
     "resource",
+    "dpop",
     "scopes",
     "organization",
     "connection",
@@ -22,6 +23,7 @@ const KEYS: [&str; 16] = [
     "max_age",
     "redirect_uri",
     "client_tools",
+    "service_client_id",
     "provenance",
 ];
 

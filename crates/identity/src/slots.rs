@@ -41,6 +41,17 @@ impl Slot {
         Self::named(profile, &chance.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     }
 
+    /// The place of this name, if it is one of the profile's.
+    #[must_use]
+    pub fn find(profile: &Profile, name: &str) -> Option<Self> {
+        let first = Self::first(profile);
+        if first.key == name {
+            return Some(first);
+        }
+        let suffix = name.strip_prefix(&first.key)?.strip_prefix('-')?;
+        Some(Self::named(profile, suffix))
+    }
+
     fn named(profile: &Profile, suffix: &str) -> Self {
         Self { key: format!("{}-{suffix}", record::key(profile)), listed: true }
     }
@@ -255,6 +266,9 @@ mod tests {
         let mut other = profile();
         other.client_id = "d".to_owned();
         assert_ne!(Slot::first(&profile()), Slot::first(&other));
-        assert_eq!(Slot::another(&profile(), &SystemEntropy).suffix(&other), None);
+        let another = Slot::another(&profile(), &SystemEntropy);
+        assert_eq!(another.suffix(&other), None);
+        assert_eq!((Slot::find(&profile(), another.name()), Slot::find(&other, another.name())), (Some(another.clone()), None));
+        assert_eq!(Slot::find(&other, Slot::first(&other).name()), Some(Slot::first(&other)));
     }
 }

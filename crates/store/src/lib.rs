@@ -12,6 +12,7 @@
 //! Calls block for as long as the disk takes, a few milliseconds. Schema versions are SQLite's `user_version`; migrations run on opening,
 //! each in a transaction.
 
+mod adopt;
 mod error;
 mod files;
 mod outbox;

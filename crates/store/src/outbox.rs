@@ -3,7 +3,7 @@
 use crate::{Store, StoreError, seal::NAME_LEN};
 
 /// What a message is sealed to. A conversation's id has no NUL; a title's place has none after the account.
-fn place(account: &[u8; NAME_LEN], conversation: &str, message: &str) -> Vec<u8> {
+pub(crate) fn place(account: &[u8; NAME_LEN], conversation: &str, message: &str) -> Vec<u8> {
     [&account[..], b"\0", conversation.as_bytes(), b"\0", message.as_bytes()].concat()
 }
 

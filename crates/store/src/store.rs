@@ -215,7 +215,7 @@ impl fmt::Debug for Store {
 }
 
 /// What a title is sealed to: its row.
-fn place(account: &[u8; NAME_LEN], id: &str) -> Vec<u8> {
+pub(crate) fn place(account: &[u8; NAME_LEN], id: &str) -> Vec<u8> {
     [&account[..], id.as_bytes()].concat()
 }
 

@@ -155,21 +155,12 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         None => (Dpop::Required, Vec::new()),
         Some(agent) => (Dpop::Auto, introduction(agent, &issuer).await),
     };
-    let profile = Profile {
-        id: "sandbox".into(),
-        name: "Sandbox".into(),
-        agent: agent.unwrap_or_else(|| sandbox.agent_url()),
-        issuer,
-        client_id: sandbox.client_id().to_owned(),
-        audience: Some(sandbox.audience().to_owned()),
-        resource: None,
-        dpop,
-        provenance,
-        scopes: ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec(),
-        redirect_uri: format!("{}://callback", crate::cli::SCHEME),
-        client_tools: tools::NAMES.map(str::to_owned).to_vec(),
-        service_client_id: None,
-    };
+    let mut profile = Profile::new("sandbox", agent.unwrap_or_else(|| sandbox.agent_url()), issuer, sandbox.client_id());
+    "Sandbox".clone_into(&mut profile.name);
+    profile.audience = Some(sandbox.audience().to_owned());
+    profile.client_tools = tools::NAMES.map(str::to_owned).to_vec();
+    profile.dpop = dpop;
+    profile.provenance = provenance;
     Place::new(profile, vault, data, Some(sandbox))
 }
 

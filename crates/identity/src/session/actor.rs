@@ -200,6 +200,7 @@ pub(super) struct Actor {
     pub(super) pause: Pause,
     pub(super) departures: Vec<Departure>,
     pub(super) deferred: Vec<oneshot::Sender<SignOut>>,
+    pub(super) forgets: Vec<oneshot::Sender<()>>,
 }
 
 /// Where others hear of the session.
@@ -251,6 +252,7 @@ pub(super) async fn run(
         pause: Pause::default(),
         departures: Vec::new(),
         deferred: Vec::new(),
+        forgets: Vec::new(),
     };
     actor.restore();
     loop {
@@ -282,6 +284,8 @@ impl Actor {
         match command {
             Command::Begin(reply) => self.begin(self.usual_wish(), reply),
             Command::BeginOther(reply) => self.begin(Wish { somebody_else: true, ..self.usual_wish() }, reply),
+            // What the vault answers would bring it back.
+            Command::Forget(reply) if self.restoring => self.forgets.push(reply),
             Command::Forget(reply) => self.forget(reply),
             Command::StepUp { missing, reply } => self.step_up(missing, reply),
             Command::Callback(link, reply) => self.callback(&link, reply),

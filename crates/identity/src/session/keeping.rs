@@ -61,6 +61,9 @@ impl Actor {
         for reply in std::mem::take(&mut self.deferred) {
             self.sign_out(reply);
         }
+        for reply in std::mem::take(&mut self.forgets) {
+            self.forget(reply);
+        }
     }
 
     /// Goes on with the session that the vault holds.

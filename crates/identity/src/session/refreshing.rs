@@ -344,7 +344,7 @@ impl Actor {
     pub(super) fn end_in_time(&mut self) {
         let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.clock.now())) else { return };
         let account = live.account.clone();
-        drop(self.vault.delete(&self.key));
+        drop(self.erase());
         self.end(SignedOutReason::Ended { account });
     }
 

@@ -80,7 +80,7 @@ impl Actor {
     /// Gives the session up without a word to the tenant.
     pub(super) fn forget(&mut self, reply: oneshot::Sender<()>) {
         self.cancel();
-        let erased = self.vault.delete(&self.key);
+        let erased = self.erase();
         self.unshare();
         self.live = None;
         self.flight = None;
