@@ -105,6 +105,7 @@ impl Link {
             Answer::Code(code) => Ok(code),
             Answer::Error(error) => Err(match error.error.as_str() {
                 "access_denied" => SignInError::Declined,
+                "unauthorized" => SignInError::NotLetIn(error),
                 "login_required" | "consent_required" | "interaction_required" | "mfa_required" | "account_selection_required" => {
                     SignInError::Interaction(error)
                 }
@@ -216,6 +217,17 @@ mod tests {
         assert_eq!(of("access_denied"), SignInError::Declined);
         assert_eq!(of("login_required"), SignInError::Interaction(TenantError::new("login_required", Some("why?"))));
         assert_eq!(of("invalid_scope"), SignInError::Configuration(TenantError::new("invalid_scope", Some("why?"))));
+        assert_eq!(of("unauthorized"), SignInError::NotLetIn(TenantError::new("unauthorized", Some("why?"))));
+        for (error, kind) in [
+            ("consent_required", "sign-in-interaction"),
+            ("interaction_required", "sign-in-interaction"),
+            ("invalid_request", "sign-in-configuration"),
+            ("unsupported_response_type", "sign-in-configuration"),
+            ("server_error", "tenant-unwell"),
+            ("something_new", "sign-in-configuration"),
+        ] {
+            assert_eq!(of(error).code(), kind, "{error}");
+        }
         assert_eq!(of("temporarily_unavailable"), Trouble::Unwell { status: 302, retry_in: None }.into());
         let long = of(&format!("x{}", "y".repeat(2000)));
         assert!(long.to_string().len() < 600);

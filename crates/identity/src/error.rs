@@ -256,6 +256,9 @@ pub enum SignInError {
     /// `access_denied`: the person, or a rule of the tenant, said no.
     #[error("The sign-in was declined.")]
     Declined,
+    /// `unauthorized`: the tenant knows the person, and does not let them in here.
+    #[error("The sign-in server does not let this account in. {0} Sign in with another account, or ask whoever runs the agent.")]
+    NotLetIn(TenantError),
     /// The answer names another issuer, or none although this one always does (RFC 9207). Nothing of it is shown.
     #[error("The answer came from another sign-in server than the one that was asked. Sign in again.")]
     WrongIssuer,
@@ -305,6 +308,7 @@ impl SignInError {
             Self::Discovery(error) => error.code(),
             Self::Trouble(trouble) => trouble.code(),
             Self::Declined => "sign-in-declined",
+            Self::NotLetIn(_) => "sign-in-not-let-in",
             Self::WrongIssuer => "sign-in-wrong-issuer",
             Self::CodeRejected => "sign-in-code-rejected",
             Self::Interaction(_) => "sign-in-interaction",
@@ -328,6 +332,7 @@ impl SignInError {
             Self::Discovery(error) => error.retry(),
             Self::Trouble(trouble) => trouble.retry(),
             Self::Declined
+            | Self::NotLetIn(_)
             | Self::WrongIssuer
             | Self::CodeRejected
             | Self::Interaction(_)
