@@ -77,7 +77,7 @@ impl Rooms {
     }
 
     /// Whose conversation it is, if anybody's.
-    pub(super) fn owner(&self, name: &str) -> Option<String> {
+    pub(crate) fn owner(&self, name: &str) -> Option<String> {
         self.room(name)?.owner()
     }
 

@@ -147,6 +147,12 @@ impl Control {
         }
     }
 
+    /// Whose token the agent was shown first in a conversation: the person's `sub`. Nobody else gets in there.
+    #[must_use]
+    pub fn owner(&self, conversation: &str) -> Option<String> {
+        self.rooms()?.owner(conversation)
+    }
+
     /// What `get-messages` would answer.
     #[must_use]
     pub fn messages(&self, conversation: &str) -> Vec<Value> {
