@@ -133,6 +133,10 @@ fn set_up(app: &App, args: &Args) -> Result<(), StartError> {
             let handle = handle.clone();
             Arc::new(move |url| handle.opener().open_url(url.as_str(), None::<&str>).map_err(|error| error.to_string()))
         },
+        scheme: {
+            let handle = handle.clone();
+            Arc::new(move || deep_link::stranger(&handle))
+        },
         summon: {
             let handle = handle.clone();
             Arc::new(move || window::summon(&handle))

@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     /// The profile of the agent that the user has added last, a file in the folder for settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<PathBuf>,
+    /// The account in use there: the name of its place in the keychain, which says nothing about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]

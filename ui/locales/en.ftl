@@ -34,6 +34,19 @@ waiting-lead-preparing = Asking { $host } for its sign-in page.
 waiting-lead = Sign in at { $host }. Callbox comes back by itself.
 waiting-lead-exchanging = Your browser has handed over. Just a moment.
 reopen = Open the page again
+copy-link = Copy the link
+by-loopback = Open it once more, and come back another way
+waiting-help = Nothing happens?
+waiting-help-closed = You have closed the page.
+waiting-help-closed-then = Open it again, or copy the link into another browser.
+waiting-help-confirm = The page asks whether you want to go on to Callbox.
+waiting-help-confirm-then = That is the sign-in server making sure that it is you. Agree, if you have started this sign-in.
+waiting-help-declined = You said no, and the page stays where it is.
+waiting-help-declined-then = Some servers send nobody back after a no. Cancel here.
+waiting-help-error = The page says that something went wrong.
+waiting-help-error-then = The sign-in server does not know this app as it is set up. Give its words to whoever runs the agent.
+waiting-help-stuck = The page says that you are done, and your browser does not open Callbox.
+waiting-help-stuck-then = Come back another way, or paste the address that it could not open.
 paste-link = Paste the link instead
 paste-label = The address that your browser could not open
 paste-submit = Continue
@@ -59,6 +72,13 @@ age-days = { $count ->
 ## Account
 
 account = Account
+other-accounts = Go on with another account
+account-none = not signed in
+add-account = Add another account
+new-agent = Add an agent
+new-agent-lead = Type its address. You stay signed in where you are.
+remove-agent = Remove { $agent }; accounts there are signed out
+remove = Remove?
 theme = Theme
 theme-system = System
 theme-light = Light
@@ -69,6 +89,8 @@ storage-keychain = Your sign-in is kept in the system’s keychain.
 storage-session-only = Your sign-in lasts until you quit.
 retry-keychain = Try the keychain again
 sign-out = Sign out
+sign-out-question-several = Sign out? This account’s sign-in and its list of conversations leave this computer. The agent keeps its own copy, and your other accounts stay.
+sign-out-browser = End the sign-in in my browser too
 sign-out-question = Sign out? Your sign-in and the list of conversations leave this computer. The agent keeps its own copy.
 
 ## Connection

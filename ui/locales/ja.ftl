@@ -34,6 +34,19 @@ waiting-lead-preparing = { $host } にサインインページを問い合わせ
 waiting-lead = { $host } でサインインしてください。終わると Callbox に戻ります。
 waiting-lead-exchanging = ブラウザーから引き継ぎました。少しお待ちください。
 reopen = ページをもう一度開く
+copy-link = リンクをコピー
+by-loopback = もう一度開き、別の方法で戻る
+waiting-help = 何も起こりませんか？
+waiting-help-closed = ページを閉じてしまった。
+waiting-help-closed-then = もう一度開くか、リンクを別のブラウザーに貼り付けてください。
+waiting-help-confirm = ページが Callbox に進むかどうかを尋ねている。
+waiting-help-confirm-then = サインインサーバーが本人かどうかを確かめています。自分で始めたサインインであれば同意してください。
+waiting-help-declined = 「いいえ」を選んだら、ページがそのままになった。
+waiting-help-declined-then = 拒否すると戻ってこないサーバーがあります。ここでキャンセルしてください。
+waiting-help-error = ページに問題が発生したと表示されている。
+waiting-help-error-then = サインインサーバーが、設定どおりのこのアプリを知りません。表示された内容をエージェントの管理者に伝えてください。
+waiting-help-stuck = 完了したと表示されるのに、ブラウザーが Callbox を開かない。
+waiting-help-stuck-then = 別の方法で戻るか、開けなかったアドレスを貼り付けてください。
 paste-link = リンクを貼り付ける
 paste-label = ブラウザーで開けなかったアドレス
 paste-submit = 続ける
@@ -56,6 +69,13 @@ age-days = { $count } 日前
 ## Account
 
 account = アカウント
+other-accounts = 別のアカウントで続ける
+account-none = 未サインイン
+add-account = 別のアカウントを追加
+new-agent = エージェントを追加
+new-agent-lead = アドレスを入力してください。今のサインインはそのままです。
+remove-agent = { $agent } を削除（そこのアカウントはサインアウトします）
+remove = 削除？
 theme = テーマ
 theme-system = システム
 theme-light = ライト
@@ -66,6 +86,8 @@ storage-keychain = サインイン情報はシステムのキーチェーンに�
 storage-session-only = サインインは終了するまで有効です。
 retry-keychain = キーチェーンをもう一度試す
 sign-out = サインアウト
+sign-out-question-several = サインアウトしますか？このアカウントのサインインと会話の一覧がこのコンピューターから消えます。エージェント側の記録と、ほかのアカウントは残ります。
+sign-out-browser = ブラウザーでのサインインも終了する
 sign-out-question = サインアウトしますか。サインイン情報と会話の一覧がこのコンピューターから消えます。エージェント側の会話は残ります。
 
 ## Connection
@@ -191,6 +213,17 @@ live-asked = エージェントが { $tool } の使用を求めています。�
 
 ## Errors
 
+error-agent-not-removable = このエージェントはアプリに付属しているか、起動時に指定されたものです。ここでは削除できません。
+error-agent-not-removed = エージェントを削除できませんでした（{ $detail }）。
+error-no-such-account = このアカウントはサインインしていません。{ $detail }
+error-several-accounts = 複数のアカウントがサインインしています。{ $detail }
+error-no-account = このアカウントはもうここにありません。別のアカウントを選んでください。
+error-revoked-later = このコンピューターではサインアウトしました。サインインサーバーには接続できませんでした。次の起動時またはサインイン時に伝えます。
+error-scheme-taken = このコンピューターでは、Callbox のリンクを別のプログラム（{ $detail }）が開きます。代わりに、このコンピューター上のアドレスを使ってブラウザーから戻ります。
+error-scheme-unclaimed = このコンピューターでは Callbox のリンクを開けません。代わりに、このコンピューター上のアドレスを使ってブラウザーから戻ります。
+error-sign-in-not-let-in = サインインサーバーはこのアカウントの利用を許可していません。{ $detail } 別のアカウントでサインインするか、エージェントの管理者に相談してください。
+error-sign-in-not-kept = このサインインは Callbox を終了するまで有効です。{ $detail }
+error-signed-out-of = { $name } はこのコンピューターからサインアウトしました。
 error-unknown = 問題が起きました（{ $code }）。もう一度お試しください。
 error-shell-unreadable = 画面とアプリの版が合っていません。Callbox を再起動してください。直らない場合は再インストールしてください。
 error-tenant-unreachable = サインインサーバーに接続できません。ネットワーク接続を確認してください。

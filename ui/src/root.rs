@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use crate::backend::Shell;
 use crate::elements::page;
 use crate::i18n::I18n;
-use crate::screens::{LiveRegion, Main, Notices, SignIn, Starting};
+use crate::screens::{LiveRegion, Main, NewAgent, Notices, SignIn, Starting, listen_for_accounts};
 use crate::state::preferences::{data_theme, locale};
 use crate::state::{App, Demand};
 use crate::testids;
@@ -52,6 +52,7 @@ pub fn Root(shell: Shell) -> impl IntoView {
     provide_context(i18n);
     Effect::new(move |_| dress(data_theme(app.preferences.get().theme), locale.get().tag()));
     start(app, shell);
+    listen_for_accounts(app, shell);
     let screen = Memo::new(move |_| app.session.with(|session| Screen::of(session.as_ref())));
     // Waiting for the browser is a state of the sign-in screen, not another screen.
     let place = Memo::new(move |_| match screen.get() {
@@ -60,11 +61,16 @@ pub fn Root(shell: Shell) -> impl IntoView {
     });
     view! {
         <div class="window" data-testid=testids::WINDOW data-screen=move || screen.get().name()>
-            {move || match place.get() {
-                Screen::Starting => view! { <Starting /> }.into_any(),
-                Screen::SignIn | Screen::Waiting => view! { <SignIn /> }.into_any(),
-                Screen::Main => view! { <Main /> }.into_any(),
-            }}
+            <div class="screen" prop:inert=move || app.adding_agent.get()>
+                {move || match place.get() {
+                    Screen::Starting => view! { <Starting /> }.into_any(),
+                    Screen::SignIn | Screen::Waiting => view! { <SignIn /> }.into_any(),
+                    Screen::Main => view! { <Main /> }.into_any(),
+                }}
+            </div>
+            <Show when=move || app.adding_agent.get()>
+                <NewAgent />
+            </Show>
             <Notices />
             <LiveRegion />
         </div>

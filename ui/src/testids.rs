@@ -12,6 +12,7 @@
 //! | [`TOOL_CARD`] | `data-tool`: the tool's name; `data-call`: the id of the call; `data-state`: `preparing`, `waiting`, `approving`, `denying`, `running`, `done`, `failed`, `denied`, `stopped` |
 //! | [`APPROVAL_CARD`] | inside the tool card while its state is `waiting`; `data-armed`: `true` once Approve can be pressed |
 //! | [`THEME`], [`LANGUAGE`] | the value is on the inputs: `system`, `light`, `dark`; `system`, `english`, `japanese` |
+//! | [`ACCOUNT_ENTRY`] | `data-account`: its id; `aria-current="true"` on the one in use |
 //! | [`NOTICE`], [`ERROR`] | `data-code`: the code of the error |
 
 pub const WINDOW: &str = "window";
@@ -23,6 +24,9 @@ pub const PASTE_LINK: &str = "paste-link";
 pub const PASTE_FIELD: &str = "paste-field";
 pub const PASTE_SUBMIT: &str = "paste-submit";
 pub const CANCEL_SIGN_IN: &str = "cancel-sign-in";
+pub const COPY_LINK: &str = "copy-link";
+pub const BY_LOOPBACK: &str = "by-loopback";
+pub const WAITING_HELP: &str = "waiting-help";
 
 pub const SIDEBAR: &str = "sidebar";
 pub const SIDEBAR_TOGGLE: &str = "sidebar-toggle";
@@ -33,6 +37,14 @@ pub const FORGET_CONVERSATION: &str = "forget-conversation";
 pub const ACCOUNT_MENU: &str = "account-menu";
 pub const ACCOUNT_PANEL: &str = "account-panel";
 pub const ACCOUNT_NAME: &str = "account-name";
+pub const ACCOUNTS: &str = "accounts";
+pub const ACCOUNT_ENTRY: &str = "account-entry";
+pub const ADD_ACCOUNT: &str = "add-account";
+pub const NEW_AGENT_OPEN: &str = "new-agent-open";
+pub const NEW_AGENT: &str = "new-agent";
+pub const CLOSE_DIALOG: &str = "close-dialog";
+pub const REMOVE_AGENT: &str = "remove-agent";
+pub const OTHER_ACCOUNTS: &str = "other-accounts";
 pub const STORAGE: &str = "storage";
 pub const RETRY_KEYCHAIN: &str = "retry-keychain";
 pub const THEME: &str = "theme";
@@ -44,6 +56,7 @@ pub const AGENT_SUBMIT: &str = "agent-submit";
 pub const PROVENANCE: &str = "provenance";
 pub const SIGN_OUT: &str = "sign-out";
 pub const SIGN_OUT_CONFIRM: &str = "sign-out-confirm";
+pub const SIGN_OUT_BROWSER: &str = "sign-out-browser";
 pub const SIGN_OUT_CANCEL: &str = "sign-out-cancel";
 
 pub const CONVERSATION: &str = "conversation";

@@ -18,8 +18,22 @@ macro_rules! for_each_command {
             paste_callback(link: String) -> ();
             /// Gives up the waiting attempt.
             cancel_sign_in() -> ();
-            /// Revokes, forgets and closes everything of the signed-in account.
-            sign_out() -> ();
+            /// The address of the page of the waiting attempt, to be opened in another browser. It has `state` and `nonce`, and nothing that is
+            /// secret.
+            sign_in_link() -> String;
+            /// Opens the browser once more, and lets it come back by way of an address on this computer: for systems that do not open our links.
+            sign_in_by_loopback() -> ();
+            /// Revokes, forgets and closes everything of the account in use; the others stay. `browser`: the tenant's page that ends the browser's
+            /// own session is opened too, where there is one.
+            sign_out(browser: bool) -> ();
+            /// Looks again who is signed in where. What is news follows as [`crate::Event::Accounts`].
+            look_at_accounts() -> ();
+            /// Goes to another account or agent: an [`crate::Event::Bootstrap`] follows. The one before stays signed in.
+            switch_account(id: String) -> ();
+            /// Begins a sign-in for one more account at the agent in use.
+            add_account() -> ();
+            /// Forgets the agent of this account or entry, and signs out all accounts there.
+            remove_agent(id: String) -> ();
             /// Starts the built-in tenant and agent and makes them the profile in use.
             use_sandbox() -> ();
             /// Finds out what there is to know of the agent at this address, and makes it the profile in use. `client_id`: for tenants that do not

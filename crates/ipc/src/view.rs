@@ -14,6 +14,32 @@ pub struct Bootstrap {
     /// The conversation to show first, if there is one.
     pub open: Option<String>,
     pub preferences: Preferences,
+    /// Which of the accounts this is of; the drafts of another one are not shown in its conversations.
+    #[serde(default)]
+    pub seat: Option<String>,
+    /// All accounts, everywhere.
+    #[serde(default)]
+    pub accounts: Vec<AccountEntry>,
+}
+
+/// Somebody who is signed in somewhere; or an agent where nobody is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AccountEntry {
+    /// What to call it in commands.
+    pub id: String,
+    pub account: Option<AccountView>,
+    /// The agent's name.
+    pub agent: String,
+    /// Host (and port) of the agent.
+    pub agent_host: String,
+    /// Host (and port) of the tenant.
+    pub tenant_host: String,
+    /// The built-in tenant and agent on loopback.
+    pub sandbox: bool,
+    /// The one that the window shows.
+    pub current: bool,
+    /// Its agent was added in this app and can be removed.
+    pub removable: bool,
 }
 
 /// Everything that the shell tells the window on its own account.
@@ -25,6 +51,8 @@ pub enum Event {
     Session(SessionView),
     Profile(ProfileView),
     Conversations(Vec<ConversationSummary>),
+    /// All accounts, in place of what was known of them.
+    Accounts(Vec<AccountEntry>),
     Thread(ThreadEvent),
     Notice(Notice),
 }
@@ -84,7 +112,7 @@ pub enum SignInStage {
     Exchanging,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccountView {
     pub name: String,
     pub email: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use callbox_identity::{FindError, Profile, RegistrationError, Step, SystemClock, find_agent};
+use callbox_identity::{FindError, Profile, RegistrationError, Slot, Step, SystemClock, find_agent};
 use callbox_ipc::{NoticeKind, ProvenanceStep, UserError};
 use url::Url;
 
@@ -45,14 +45,15 @@ pub(super) async fn add(jobs: &Jobs, address: &str, client_id: Option<String>) -
     let (vault, data, config) = jobs.run(|desk| (desk.vault(), desk.data(), desk.config())).await?;
     let profile = find(address, client_id.as_deref()).await.map_err(|error| view::error(&error))?;
     let kept = keep(&config, &profile);
-    let place = Place::new(profile, &vault, &data, None).map_err(|error| view::error(&error))?;
+    let (slot, file) = (Slot::first(&profile), kept.as_ref().ok().cloned());
+    let place = Place::new(profile, slot, file, &vault, &data, None).map_err(|error| view::error(&error))?;
     jobs.run(move |desk| {
-        desk.leave_place();
         match kept {
             Ok(file) => desk.remember_agent(file),
             Err(error) => desk.notify(NoticeKind::Warning, view::error(&error)),
         }
-        desk.take_place(place);
+        desk.take_place(place, None);
+        desk.look_at_accounts();
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! The state of the app, owned by one task.
 
-use callbox_identity::{Session, SessionState, SignOut};
-use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
+use callbox_identity::{Session, SessionState, SignInStart};
+use callbox_ipc::{AccountEntry, Bootstrap, ConversationSummary, Event, Notice, NoticeKind, Preferences, SessionView, UserError};
 use callbox_link::Link;
 use callbox_vault::Vault;
 use url::Url;
@@ -9,28 +9,32 @@ use url::Url;
 use super::{
     Browser, Jobs, Sink, Start, Surroundings,
     place::{self, Place},
+    roster::KnownAgent,
+    seat::Seat,
     shelf::{Shelf, title},
-    sign_in, store_key,
+    store_key,
     threads::{Road, Threads},
     view,
 };
 use crate::settings::Settings;
 
 pub(super) struct Desk {
-    surroundings: Surroundings,
-    jobs: Jobs,
-    settings: Settings,
+    pub(super) surroundings: Surroundings,
+    pub(super) jobs: Jobs,
+    pub(super) settings: Settings,
     sink: Option<Sink>,
-    place: Option<Place>,
+    /// The accounts that somebody has been at since the start, and what belongs to each.
+    pub(super) seats: Vec<Seat>,
+    /// The one that the window shows.
+    pub(super) current: Option<String>,
+    /// Who is signed in where, as of the last look.
+    pub(super) agents: Vec<KnownAgent>,
+    /// The accounts as the window was last told them.
+    pub(super) told: Vec<AccountEntry>,
     /// The session as the window was last told it.
-    shown: SessionView,
-    /// The page of the waiting sign-in.
-    page: Option<Url>,
-    /// The account's conversations; there only while somebody is signed in.
-    shelf: Option<Shelf>,
-    threads: Threads,
+    pub(super) shown: SessionView,
     /// Links that came before there was a session to give them to.
-    early: Vec<String>,
+    pub(super) early: Vec<String>,
     /// What was to be said before there was a window.
     unheard: Vec<Notice>,
 }
@@ -43,11 +47,11 @@ impl Desk {
             jobs,
             settings,
             sink: None,
-            place: None,
+            seats: Vec::new(),
+            current: None,
+            agents: Vec::new(),
+            told: Vec::new(),
             shown: SessionView::SignedOut { reason: None },
-            page: None,
-            shelf: None,
-            threads: Threads::default(),
             early: Vec::new(),
             unheard: Vec::new(),
         }
@@ -66,6 +70,7 @@ impl Desk {
             (Start::Remembered, _) if self.settings.sandbox => self.begin_sandbox(None, None),
             (Start::Remembered, _) => {}
         }
+        self.look_at_accounts();
     }
 
     fn begin_sandbox(&mut self, port: Option<u16>, agent: Option<Url>) {
@@ -79,44 +84,16 @@ impl Desk {
     }
 
     fn use_profile_file(&mut self, path: &std::path::Path) {
-        match Place::from_file(path, &self.surroundings.vault, &self.surroundings.data) {
-            Ok(place) => self.take_place(place),
+        let slot = self.remembered_slot();
+        match Place::from_file(path, slot.as_deref(), &self.surroundings.vault, &self.surroundings.data) {
+            Ok(place) => self.take_place(place, None),
             Err(error) => self.show_session(SessionView::SignedOut { reason: Some(view::error(&error)) }),
         }
     }
 
-    /// Makes `place` the one in use and watches its session.
-    pub(super) fn take_place(&mut self, place: Place) {
-        self.threads.close_all();
-        self.shelf = None;
-        let sandbox = place.is_sandbox();
-        if self.settings.sandbox != sandbox {
-            self.settings.sandbox = sandbox;
-            self.save_settings();
-        }
-        let session = place.session.clone();
-        let mut states = session.state();
-        self.emit(Event::Profile(place.view()));
-        self.place = Some(place);
-        let now = states.borrow_and_update().clone();
-        self.session_changed(&now);
-        let jobs = self.jobs.clone();
-        tokio::spawn(async move {
-            while states.changed().await.is_ok() {
-                let state = states.borrow_and_update().clone();
-                jobs.post(move |desk| desk.session_changed(&state)).await;
-            }
-        });
-        for link in std::mem::take(&mut self.early) {
-            self.deliver(link);
-        }
-    }
-
-    /// Gives up the place in use: its session's actor and its sandbox end, and what they held is free for the next one.
-    pub(super) fn leave_place(&mut self) {
-        self.threads.close_all();
-        self.shelf = None;
-        self.place = None;
+    /// The account that was in use last.
+    pub(super) fn remembered_slot(&self) -> Option<String> {
+        self.settings.slot.clone()
     }
 
     pub(super) fn vault(&self) -> Vault {
@@ -152,7 +129,7 @@ impl Desk {
         Settings::file(&self.surroundings.config)
     }
 
-    fn save_settings(&mut self) {
+    pub(super) fn save_settings(&mut self) {
         if let Err(error) = self.settings.save(&self.settings_file()) {
             self.notify(NoticeKind::Warning, view::error(&error));
         }
@@ -170,10 +147,27 @@ impl Desk {
     pub(super) fn bootstrap(&self) -> Bootstrap {
         Bootstrap {
             session: self.shown.clone(),
-            profile: self.place.as_ref().map(Place::view),
+            profile: self.seat().map(|seat| seat.place.view()),
             conversations: self.conversations(),
-            open: self.threads.shown().map(str::to_owned).or_else(|| self.conversations().first().map(|first| first.id.clone())),
+            open: self.in_view(),
             preferences: self.settings.preferences,
+            seat: self.current.clone(),
+            accounts: self.accounts(),
+        }
+    }
+
+    /// The conversation that the window shows, or should show first.
+    fn in_view(&self) -> Option<String> {
+        let seat = self.seat()?;
+        let known = |id: &String| self.conversations().iter().any(|known| known.id == *id);
+        let last = seat.last.clone().filter(known);
+        seat.threads.shown().map(str::to_owned).or(last).or_else(|| self.conversations().first().map(|first| first.id.clone()))
+    }
+
+    /// Tells the window something about an account, if that is the one it shows.
+    pub(super) fn emit_of(&self, seat: &str, event: Event) {
+        if self.current.as_deref() == Some(seat) {
+            self.emit(event);
         }
     }
 
@@ -203,83 +197,106 @@ impl Desk {
     // --- The session ------------------------------------------------------------------------------------------------------------------
 
     pub(super) fn session(&self) -> Result<Session, UserError> {
-        self.place.as_ref().map(|place| place.session.clone()).ok_or_else(view::no_profile)
+        self.seat().map(Seat::session).ok_or_else(view::no_profile)
     }
 
-    pub(super) fn session_and_browser(&self) -> Result<(Session, Browser), UserError> {
-        Ok((self.session()?, self.browser()))
+    pub(super) fn signing_in_at(&mut self, seat: &str, attempt: SignInStart) {
+        if let Some(seat) = self.seat_mut(seat) {
+            seat.attempt = Some(attempt);
+        }
     }
 
-    pub(super) fn signing_in_at(&mut self, page: Url) {
-        self.page = Some(page);
+    /// The sign-in that waits for the browser, and whose it is.
+    pub(super) fn waiting(&self) -> Result<(String, SignInStart), UserError> {
+        let seat = self.seat().ok_or_else(view::no_profile)?;
+        seat.attempt.clone().map(|attempt| (seat.id.clone(), attempt)).ok_or_else(view::no_sign_in)
     }
 
     pub(super) fn waiting_page(&self) -> Result<(Browser, Url), UserError> {
-        let page = self.page.clone().ok_or_else(view::no_sign_in)?;
-        Ok((self.browser(), page))
+        Ok((self.browser(), self.waiting()?.1.url))
     }
 
-    pub(super) fn deliver(&mut self, link: String) {
-        (self.surroundings.summon)();
-        let Ok(session) = self.session() else {
-            self.early.push(link);
-            return;
-        };
-        let jobs = self.jobs.clone();
-        tokio::spawn(async move {
-            if let Err(error) = sign_in::pasted(&session, &link).await {
-                jobs.post(move |desk| desk.notify(NoticeKind::Warning, error)).await;
-            }
-        });
-    }
-
-    fn session_changed(&mut self, state: &SessionState) {
+    pub(super) fn session_changed(&mut self, id: &str, state: &SessionState) {
+        let view = view::session(state);
+        let Some(seat) = self.seat_mut(id) else { return };
         if !matches!(state, SessionState::SigningIn { .. }) {
-            self.page = None;
+            seat.attempt = None;
         }
         match state {
             SessionState::SignedIn { account, .. } => {
-                let key = place::account_key(account);
-                if self.shelf.as_ref().is_none_or(|shelf| shelf.account != key) {
+                let is_new = seat.account.as_ref() != Some(account);
+                seat.account = Some(account.clone());
+                seat.back = None;
+                let key = place::account_key(&seat.place.profile, account);
+                let earlier = place::earlier_account_key(account);
+                let has_shelf = seat.shelf.as_ref().is_some_and(|shelf| shelf.account == key);
+                if is_new {
+                    self.forget_earlier(id, account);
+                    self.look_at_accounts();
+                }
+                if !has_shelf {
                     // The window learns of the account together with its conversations, so that it need not jump twice.
-                    self.open_shelf(key, view::session(state));
+                    self.open_shelf(id.to_owned(), key, earlier, view);
                     return;
                 }
             }
             SessionState::SignedOut { .. } => {
-                self.threads.close_all();
-                self.shelf = None;
+                seat.threads.close_all();
+                seat.shelf = None;
+                seat.account = None;
             }
             SessionState::Restoring | SessionState::SigningIn { .. } => {}
         }
-        self.show_session(view::session(state));
+        self.show(id, view);
+        self.tell_accounts();
     }
 
-    fn open_shelf(&mut self, account: String, shown: SessionView) {
+    /// What the window shows of a seat's session; now, if it is the seat in use.
+    fn show(&mut self, id: &str, view: SessionView) {
+        if let Some(seat) = self.seat_mut(id) {
+            seat.view = view.clone();
+            if seat.leaving {
+                return;
+            }
+        }
+        if self.current.as_deref() == Some(id) {
+            self.show_session(view);
+        }
+    }
+
+    fn open_shelf(&mut self, seat: String, account: String, earlier: String, shown: SessionView) {
         let (jobs, vault, data) = (self.jobs.clone(), self.vault(), self.data());
         tokio::spawn(async move {
             let opened = store_key::open_store(&vault, &data).await;
-            jobs.post(move |desk| desk.shelf_opened(opened, account, shown)).await;
+            jobs.post(move |desk| desk.shelf_opened(opened, &seat, account, &earlier, shown)).await;
         });
     }
 
-    fn shelf_opened(&mut self, opened: store_key::Opened, account: String, shown: SessionView) {
+    fn shelf_opened(&mut self, opened: store_key::Opened, id: &str, account: String, earlier: &str, shown: SessionView) {
         if let Some(trouble) = opened.trouble {
             self.notify(NoticeKind::Warning, trouble);
         }
+        // Signed out meanwhile.
+        let Some(seat) = self.seat_mut(id).filter(|seat| seat.account.is_some()) else { return };
+        let adopted = opened.store.adopt(earlier, &account);
         let (shelf, unread) = Shelf::open(opened.store, account);
-        if let Some(error) = unread {
+        seat.shelf = Some(shelf);
+        if let Some(error) = unread.or(adopted.err()) {
             self.notify(NoticeKind::Error, view::error(&error));
         }
-        self.shelf = Some(shelf);
-        self.emit(Event::Conversations(self.conversations()));
-        self.show_session(shown);
-        self.deliver_what_is_left();
+        if self.current.as_deref() == Some(id) {
+            // Somebody has come for good: the next start begins here.
+            self.remember();
+            self.emit(Event::Conversations(self.conversations()));
+        }
+        self.show(id, shown);
+        self.tell_accounts();
+        self.deliver_what_is_left(id);
     }
 
     /// What could not be delivered before goes out now, whichever conversation the window shows.
-    fn deliver_what_is_left(&mut self) {
-        let Some((threads, road)) = self.road() else { return };
+    fn deliver_what_is_left(&mut self, id: &str) {
+        let Some((threads, road)) = self.road(id) else { return };
         match road.store.conversations_with_outgoing(road.account) {
             Ok(conversations) => threads.deliver(conversations, &road),
             Err(error) => self.notify(NoticeKind::Warning, view::error(&error)),
@@ -287,59 +304,48 @@ impl Desk {
     }
 
     /// A conversation that is not open has delivered what it could. `failed`: not all of it.
-    pub(super) fn delivered(&mut self, conversation: &str, failed: bool) {
+    pub(super) fn delivered(&mut self, id: &str, conversation: &str, failed: bool) {
         if failed {
-            let known = self.conversations().into_iter().find(|known| known.id == conversation);
-            self.notify(NoticeKind::Warning, view::failed_elsewhere(known.map(|known| known.title).unwrap_or_default()));
+            let shelf = self.seat_mut(id).and_then(|seat| seat.shelf.as_ref());
+            let title = shelf.and_then(|shelf| shelf.conversations.iter().find(|known| known.id == conversation));
+            let title = title.map(|known| known.title.clone()).unwrap_or_default();
+            self.notify(NoticeKind::Warning, view::failed_elsewhere(title));
         }
-        if let Some((threads, road)) = self.road() {
+        if let Some((threads, road)) = self.road(id) {
             threads.delivered(conversation, &road);
         }
     }
 
     /// Something has happened to the network: nobody should have to wait for a pause or a period to end.
     pub(super) fn look_after_links(&self) {
-        for link in self.threads.links() {
+        for link in self.seats.iter().flat_map(|seat| seat.threads.links()) {
             tokio::spawn(async move { link.wake().await });
         }
     }
 
-    /// The links, and what new ones are made of.
-    fn road(&mut self) -> Option<(&mut Threads, Road<'_>)> {
-        let (place, shelf) = (self.place.as_ref()?, self.shelf.as_ref()?);
-        Some((&mut self.threads, Road { place, store: &shelf.store, account: &shelf.account, jobs: &self.jobs }))
+    /// The links of a seat, and what new ones are made of: its own account's session, and no other.
+    fn road(&mut self, id: &str) -> Option<(&mut Threads, Road<'_>)> {
+        let seat = self.seats.iter_mut().find(|seat| seat.id == id)?;
+        let shelf = seat.shelf.as_ref()?;
+        let road = Road { place: &seat.place, store: &shelf.store, account: &shelf.account, seat: &seat.id, jobs: &self.jobs };
+        Some((&mut seat.threads, road))
     }
 
-    /// Gives up everything of the account, and gives back the session to be signed out and the links to be closed.
-    pub(super) fn leave(&mut self) -> Result<(Session, Vec<Link>), UserError> {
-        let session = self.session()?;
-        let links = self.threads.take_all();
-        if let Some(shelf) = self.shelf.take()
-            && let Err(error) = shelf.store.wipe(&shelf.account)
-        {
-            self.notify(NoticeKind::Error, view::error(&error));
-        }
-        self.emit(Event::Conversations(Vec::new()));
-        Ok((session, links))
-    }
-
-    pub(super) fn left(&mut self, left: &SignOut) {
-        if let Some(why) = &left.left_in_keychain {
-            self.notify(NoticeKind::Error, view::error(why));
-        } else if !left.revoked {
-            self.notify(NoticeKind::Warning, view::not_revoked());
-        }
+    /// The conversations of the account in use.
+    fn shelf_mut(&mut self) -> Option<&mut Shelf> {
+        let current = self.current.clone()?;
+        self.seat_mut(&current)?.shelf.as_mut()
     }
 
     // --- Conversations ----------------------------------------------------------------------------------------------------------------
 
     fn conversations(&self) -> Vec<ConversationSummary> {
-        self.shelf.as_ref().map(|shelf| shelf.conversations.clone()).unwrap_or_default()
+        self.seat().and_then(|seat| seat.shelf.as_ref()).map(|shelf| shelf.conversations.clone()).unwrap_or_default()
     }
 
     /// Another process may have put something into the list.
     pub(super) fn look_at_list(&mut self) {
-        let looked = self.shelf.as_mut().map_or(Ok(false), Shelf::look_again);
+        let looked = self.shelf_mut().map_or(Ok(false), Shelf::look_again);
         match looked {
             Ok(true) => self.emit(Event::Conversations(self.conversations())),
             Ok(false) => {}
@@ -350,7 +356,7 @@ impl Desk {
 
     /// A new conversation, or the one that is there already and in which nothing has been said.
     pub(super) fn new_conversation(&mut self) -> Result<String, UserError> {
-        let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
+        let shelf = self.shelf_mut().ok_or_else(view::signed_out)?;
         let (id, new) = shelf.begin().map_err(|error| view::error(&error))?;
         if new {
             self.emit(Event::Conversations(self.conversations()));
@@ -361,11 +367,9 @@ impl Desk {
 
     /// Opens a conversation, or shows the open one again from the start.
     pub(super) fn open(&mut self, conversation: String) -> Result<(), UserError> {
-        let known = self.shelf.as_ref().is_some_and(|shelf| shelf.knows(&conversation));
-        if self.place.is_none() {
-            return Err(view::no_profile());
-        }
-        match self.road() {
+        let id = self.current.clone().ok_or_else(view::no_profile)?;
+        let known = self.shelf_mut().is_some_and(|shelf| shelf.knows(&conversation));
+        match self.road(&id) {
             Some((threads, road)) if known => threads.show(conversation, &road),
             _ => return Err(view::no_conversation()),
         }
@@ -373,24 +377,33 @@ impl Desk {
     }
 
     pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
-        self.threads.close(conversation);
-        let shelf = self.shelf.as_mut().ok_or_else(view::signed_out)?;
+        if let Some(id) = self.current.clone()
+            && let Some(seat) = self.seat_mut(&id)
+        {
+            seat.threads.close(conversation);
+        }
+        let shelf = self.shelf_mut().ok_or_else(view::signed_out)?;
         shelf.remove(conversation).map_err(|error| view::error(&error))?;
         self.emit(Event::Conversations(self.conversations()));
         Ok(())
     }
 
+    /// The link of the conversation in view, and whose it is.
+    pub(super) fn link_of(&self, conversation: &str) -> Result<(String, Link), UserError> {
+        Ok((self.current.clone().ok_or_else(view::no_profile)?, self.link(conversation)?))
+    }
+
     pub(super) fn link(&self, conversation: &str) -> Result<Link, UserError> {
-        self.threads.link(conversation).ok_or_else(view::no_conversation)
+        self.seat().and_then(|seat| seat.threads.link(conversation)).ok_or_else(view::no_conversation)
     }
 
     /// Something was said in a conversation: it moves to the top, and is named after the first words if it had no name.
-    pub(super) fn spoke(&mut self, conversation: &str, text: &str) {
-        if self.threads.shown() != Some(conversation) {
+    pub(super) fn spoke(&mut self, seat: &str, conversation: &str, text: &str) {
+        if self.seat_mut(seat).is_some_and(|seat| seat.threads.shown() != Some(conversation)) {
             // It was left in the very moment in which the message became safe.
-            self.deliver_what_is_left();
+            self.deliver_what_is_left(seat);
         }
-        self.summarize(conversation, |summary| {
+        self.summarize(seat, conversation, |summary| {
             if summary.title.is_empty() {
                 summary.title = title(text);
             }
@@ -398,16 +411,16 @@ impl Desk {
     }
 
     /// A conversation was emptied: it has no name until something is said in it.
-    pub(super) fn cleared(&mut self, conversation: &str) {
-        self.summarize(conversation, |summary| summary.title.clear());
+    pub(super) fn cleared(&mut self, seat: &str, conversation: &str) {
+        self.summarize(seat, conversation, |summary| summary.title.clear());
     }
 
     /// Changes what the list says of a conversation, which moves to the top.
-    fn summarize(&mut self, conversation: &str, change: impl FnOnce(&mut ConversationSummary)) {
-        let Some(shelf) = &mut self.shelf else { return };
+    fn summarize(&mut self, seat: &str, conversation: &str, change: impl FnOnce(&mut ConversationSummary)) {
+        let Some(shelf) = self.seat_mut(seat).and_then(|seat| seat.shelf.as_mut()) else { return };
         if let Err(error) = shelf.summarize(conversation, change) {
             self.notify(NoticeKind::Warning, view::error(&error));
         }
-        self.emit(Event::Conversations(self.conversations()));
+        self.emit_of(seat, Event::Conversations(self.conversations()));
     }
 }

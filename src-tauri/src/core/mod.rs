@@ -7,14 +7,20 @@ mod add;
 mod desk;
 mod outbox;
 mod place;
+mod roster;
+mod seat;
 mod shelf;
 mod sign_in;
 mod store_key;
+mod switch;
 mod threads;
 mod tools;
 mod view;
 mod wake;
 mod workspace;
+
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -35,6 +41,9 @@ pub(crate) type Sink = Box<dyn Fn(Event) + Send>;
 /// Opens a web page for the user.
 pub(crate) type Browser = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
 
+/// Asks the system for the program that it starts for our links: its name, if that is not this one. May take its time.
+pub(crate) type SchemeOwner = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the core needs of its surroundings.
 pub(crate) struct Surroundings {
     /// Conversations, the sandbox's own files.
@@ -45,6 +54,8 @@ pub(crate) struct Surroundings {
     pub settings: Settings,
     pub vault: callbox_vault::Vault,
     pub browser: Browser,
+    /// Who is started for our links.
+    pub scheme: SchemeOwner,
     /// Puts the user's choice of light and dark on the window.
     pub dress: Arc<dyn Fn(Theme) + Send + Sync>,
     /// Brings the window to the front.
@@ -124,11 +135,29 @@ impl Core {
     }
 
     pub(crate) async fn sign_in(&self) -> Result<(), UserError> {
-        let (session, browser) = self.jobs.run(|desk| desk.session_and_browser()).await??;
-        let start = session.begin_sign_in().await.map_err(|error| view::error(&error))?;
+        let door = self.jobs.run(|desk| desk.door()).await??;
+        // Before the browser opens: nobody should sign in and then learn that it is not kept, or that the browser does not find its way back.
+        if let callbox_vault::Health::SessionOnly(why) = door.vault.probe().await
+            && why != callbox_vault::VaultError::NotUsed
+        {
+            self.warn(view::will_not_be_kept(&why)).await?;
+        }
+        let others = door.has_others;
+        let begun = if others { door.session.begin_other_sign_in().await } else { door.session.begin_sign_in().await };
+        let mut start = begun.map_err(|error| view::error(&error))?;
+        if door.by_scheme
+            && let Some(owner) = sign_in::stranger(&door.scheme).await
+        {
+            self.warn(view::scheme_taken(&owner)).await?;
+            start = door.session.open_loopback(start.attempt).await.map_err(|error| view::error(&error))?;
+        }
         let url = start.url.clone();
-        self.jobs.run(move |desk| desk.signing_in_at(start.url)).await?;
-        sign_in::open_browser(&browser, url).await
+        self.jobs.run(move |desk| desk.signing_in_at(&door.seat, start)).await?;
+        sign_in::open_browser(&door.browser, url).await
+    }
+
+    async fn warn(&self, message: UserError) -> Result<(), UserError> {
+        self.jobs.run(|desk| desk.notify(callbox_ipc::NoticeKind::Warning, message)).await
     }
 
     pub(crate) async fn reopen_browser(&self) -> Result<(), UserError> {
@@ -136,34 +165,89 @@ impl Core {
         sign_in::open_browser(&browser, url).await
     }
 
+    pub(crate) async fn sign_in_link(&self) -> Result<String, UserError> {
+        let (_, url) = self.jobs.run(|desk| desk.waiting_page()).await??;
+        Ok(url.into())
+    }
+
+    pub(crate) async fn sign_in_by_loopback(&self) -> Result<(), UserError> {
+        let (session, (seat, attempt)) = self.jobs.run(|desk| Ok::<_, UserError>((desk.session()?, desk.waiting()?))).await??;
+        let start = session.open_loopback(attempt.attempt).await.map_err(|error| view::error(&error))?;
+        self.jobs.run(move |desk| desk.signing_in_at(&seat, start)).await?;
+        self.reopen_browser().await
+    }
+
     pub(crate) async fn paste_callback(&self, link: String) -> Result<(), UserError> {
-        let session = self.jobs.run(|desk| desk.session()).await??;
-        sign_in::pasted(&session, link.trim()).await
+        let sessions = self.jobs.run(|desk| desk.sessions()).await?;
+        sign_in::returned(&sessions, link.trim()).await
     }
 
     pub(crate) async fn cancel_sign_in(&self) -> Result<(), UserError> {
         let session = self.jobs.run(|desk| desk.session()).await??;
         session.cancel_sign_in().await;
-        Ok(())
+        self.jobs.run(|desk| desk.retreat()).await
     }
 
-    pub(crate) async fn sign_out(&self) -> Result<(), UserError> {
-        let (session, links) = self.jobs.run(|desk| desk.leave()).await??;
-        for link in links {
+    pub(crate) async fn sign_out(&self, browser: bool) -> Result<(), UserError> {
+        let seat = self.jobs.run(|desk| desk.current.clone().ok_or_else(view::no_profile)).await??;
+        self.leave_seat(&seat, browser, false).await
+    }
+
+    /// Ends an account's sign-in with all that belongs to it, and nothing of anybody else.
+    async fn leave_seat(&self, seat: &str, browser: bool, agent_alone: bool) -> Result<(), UserError> {
+        let id = seat.to_owned();
+        let leaving = self.jobs.run(move |desk| desk.leave(&id, agent_alone)).await??;
+        for link in leaving.links {
             // After this it writes nothing any more.
             link.close().await;
         }
         // The session last: when the window shows that nobody is signed in, everything else is gone.
-        let (vault, data) = self.jobs.run(|desk| (desk.vault(), desk.data())).await?;
-        let forgotten = store_key::forget(&vault, &data).await;
-        let left = session.sign_out().await;
-        self.jobs.run(move |desk| desk.left(&left)).await?;
+        let (vault, data, opener) = self.jobs.run(|desk| (desk.vault(), desk.data(), desk.browser())).await?;
+        let forgotten = if leaving.store_is_done { store_key::forget(&vault, &data).await } else { Ok(()) };
+        if leaving.stays {
+            return forgotten;
+        }
+        let left = leaving.session.sign_out().await;
+        let (page, id) = (left.browser_logout.clone().filter(|_| browser), seat.to_owned());
+        self.jobs.run(move |desk| desk.left(&id, &left)).await?;
+        if let Some(page) = page {
+            sign_in::open_browser(&opener, page).await?;
+        }
         forgotten
     }
 
+    pub(crate) async fn look_at_accounts(&self) -> Result<(), UserError> {
+        self.jobs.run(|desk| desk.look_at_accounts()).await
+    }
+
+    pub(crate) async fn switch_account(&self, id: String) -> Result<(), UserError> {
+        self.jobs.run(move |desk| desk.switch(&id)).await?
+    }
+
+    pub(crate) async fn add_account(&self) -> Result<(), UserError> {
+        self.jobs.run(|desk| desk.another()).await??;
+        self.sign_in().await
+    }
+
+    pub(crate) async fn remove_agent(&self, id: String) -> Result<(), UserError> {
+        let agent = id.clone();
+        let (accounts, file) = self.jobs.run(move |desk| desk.removal(&agent)).await??;
+        for account in accounts {
+            let seat = account.clone();
+            self.jobs.run(move |desk| desk.seat_at(&seat)).await??;
+            self.leave_seat(&account, false, true).await?;
+        }
+        if let Err(error) = std::fs::remove_file(&file)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(view::not_removed(&file, &error));
+        }
+        self.jobs.run(move |desk| desk.removed(&id, &file)).await
+    }
+
     pub(crate) async fn use_sandbox(&self) -> Result<(), UserError> {
-        self.jobs.run(|desk| desk.leave_place()).await?;
-        place::use_sandbox(&self.jobs, None, None).await
+        let there = self.jobs.run(|desk| desk.go_to_sandbox()).await?;
+        if there { Ok(()) } else { place::use_sandbox(&self.jobs, None, None).await }
     }
 
     pub(crate) async fn add_agent(&self, address: String, client_id: Option<String>) -> Result<(), UserError> {
@@ -190,9 +274,9 @@ impl Core {
 
     pub(crate) async fn send_message(&self, conversation: String, text: String) -> Result<String, UserError> {
         let (name, title) = (conversation.clone(), text.clone());
-        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        let (seat, link) = self.jobs.run(move |desk| desk.link_of(&conversation)).await??;
         let message = link.send(text).await.map_err(|error| view::error(&error))?;
-        self.jobs.run(move |desk| desk.spoke(&name, &title)).await?;
+        self.jobs.run(move |desk| desk.spoke(&seat, &name, &title)).await?;
         Ok(message)
     }
 
@@ -213,16 +297,16 @@ impl Core {
 
     pub(crate) async fn edit_message(&self, conversation: String, message: String, text: String) -> Result<(), UserError> {
         let (name, title) = (conversation.clone(), text.clone());
-        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        let (seat, link) = self.jobs.run(move |desk| desk.link_of(&conversation)).await??;
         link.edit(message, text).await.map_err(|error| view::error(&error))?;
-        self.jobs.run(move |desk| desk.spoke(&name, &title)).await
+        self.jobs.run(move |desk| desk.spoke(&seat, &name, &title)).await
     }
 
     pub(crate) async fn clear_conversation(&self, conversation: String) -> Result<(), UserError> {
         let name = conversation.clone();
-        let link = self.jobs.run(move |desk| desk.link(&conversation)).await??;
+        let (seat, link) = self.jobs.run(move |desk| desk.link_of(&conversation)).await??;
         link.clear().await.map_err(|error| view::error(&error))?;
-        self.jobs.run(move |desk| desk.cleared(&name)).await
+        self.jobs.run(move |desk| desk.cleared(&seat, &name)).await
     }
 
     pub(crate) async fn cancel_turn(&self, conversation: String) -> Result<(), UserError> {

@@ -8,7 +8,8 @@ use std::{
 };
 
 use callbox_identity::{
-    Account, Config, Dpop, Entropy, Issuer, Profile, ProfileError, Session, Step, SystemClock, SystemEntropy, find_agent,
+    Account, Config, Dpop, Entropy, Issuer, Profile, ProfileError, ProfileFileError, Session, Slot, Step, SystemClock, SystemEntropy,
+    find_agent,
 };
 use callbox_ipc::{ProfileView, UserError};
 use callbox_link::{AgentAddress, ClientError, ClientTool};
@@ -18,6 +19,9 @@ use url::Url;
 
 use super::{Jobs, tools, view};
 use crate::settings::Settings;
+
+/// The profile of the built-in tenant and agent.
+pub(super) const SANDBOX: &str = "sandbox";
 
 /// How long the built-in tenant still takes the refresh token before the newest: a lost reply must not end a session (RFC 9700 §4.14.2).
 const REFRESH_OVERLAP: Duration = Duration::from_secs(30);
@@ -38,21 +42,25 @@ pub(super) fn remembered_profile(config: &Path, settings: &Settings) -> Option<P
 
 pub(super) struct Place {
     pub(super) profile: Profile,
+    /// Whose session it is, of those at this profile.
+    pub(super) slot: Slot,
+    /// The file that describes it, if there is one.
+    pub(super) file: Option<PathBuf>,
     pub(super) session: Session,
     pub(super) http: reqwest::Client,
     pub(super) agent: AgentAddress,
     /// What the agent may have done on this computer.
     pub(super) tools: Vec<ClientTool>,
     /// Kept alive as long as it is in use.
-    sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<Arc<Sandbox>>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlaceError {
     #[error("The profile {path} could not be read ({source}). Check that the file is there and that you may read it.")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("The profile {path} is not valid: {message}")]
-    Invalid { path: PathBuf, message: String },
+    #[error("The profile {path} is not valid: {source}")]
+    Invalid { path: PathBuf, source: ProfileFileError },
     #[error("The network could not be set up ({0}). Check the proxy settings and the certificates of this system.")]
     Network(#[source] reqwest::Error),
     #[error("Safe connections could not be set up ({0}). Install Callbox again.")]
@@ -91,16 +99,28 @@ impl PlaceError {
     }
 }
 
+/// The profile in a file.
+pub(super) fn read_profile(path: &Path) -> Result<Profile, PlaceError> {
+    let text = std::fs::read_to_string(path).map_err(|source| PlaceError::Unreadable { path: path.to_owned(), source })?;
+    Profile::from_toml(&text).map_err(|source| PlaceError::Invalid { path: path.to_owned(), source })
+}
+
 impl Place {
-    /// The place that a TOML file describes.
-    pub(super) fn from_file(path: &Path, vault: &Vault, data: &Path) -> Result<Self, PlaceError> {
-        let text = std::fs::read_to_string(path).map_err(|source| PlaceError::Unreadable { path: path.to_owned(), source })?;
-        let profile: Profile =
-            toml::from_str(&text).map_err(|error| PlaceError::Invalid { path: path.to_owned(), message: error.to_string() })?;
-        Self::new(profile, vault, data, None)
+    /// The place that a TOML file describes. `slot`: the name of the account that was in use last, if it is one of this profile's.
+    pub(super) fn from_file(path: &Path, slot: Option<&str>, vault: &Vault, data: &Path) -> Result<Self, PlaceError> {
+        let profile = read_profile(path)?;
+        let slot = slot.and_then(|slot| Slot::find(&profile, slot)).unwrap_or_else(|| Slot::first(&profile));
+        Self::new(profile, slot, Some(path.to_owned()), vault, data, None)
     }
 
-    pub(super) fn new(profile: Profile, vault: &Vault, data: &Path, sandbox: Option<Sandbox>) -> Result<Self, PlaceError> {
+    pub(super) fn new(
+        profile: Profile,
+        slot: Slot,
+        file: Option<PathBuf>,
+        vault: &Vault,
+        data: &Path,
+        sandbox: Option<Arc<Sandbox>>,
+    ) -> Result<Self, PlaceError> {
         // Two clients: one side of a sign-in can be on this computer, where no proxy is asked, and the other not.
         let http = callbox_link::http_client(&profile.agent)?;
         let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
@@ -112,8 +132,8 @@ impl Place {
             entropy: Arc::new(SystemEntropy),
         };
         let tools = tools::named(&profile.client_tools).map_err(PlaceError::Tool)?;
-        let session = Session::spawn_shared(config, super::store_key::locks(data));
-        Ok(Self { profile, session, http, agent, tools, sandbox })
+        let session = Session::spawn_at(config, super::store_key::locks(data), slot.clone());
+        Ok(Self { profile, slot, file, session, http, agent, tools, sandbox })
     }
 
     pub(super) fn is_sandbox(&self) -> bool {
@@ -133,12 +153,12 @@ impl Place {
 
 /// Starts the built-in tenant (and the built-in agent, unless another one is named) and moves there.
 pub(super) async fn use_sandbox(jobs: &Jobs, port: Option<u16>, agent: Option<Url>) -> Result<(), UserError> {
-    let (vault, data) = jobs.run(|desk| (desk.vault(), desk.data())).await?;
-    let place = sandbox(&vault, &data, port, agent).await.map_err(|error| view::error(&error))?;
-    jobs.run(move |desk| desk.take_place(place)).await
+    let (vault, data, slot) = jobs.run(|desk| (desk.vault(), desk.data(), desk.remembered_slot())).await?;
+    let place = sandbox(&vault, &data, slot.as_deref(), port, agent).await.map_err(|error| view::error(&error))?;
+    jobs.run(move |desk| desk.take_place(place, None)).await
 }
 
-async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Url>) -> Result<Place, PlaceError> {
+async fn sandbox(vault: &Vault, data: &Path, slot: Option<&str>, port: Option<u16>, agent: Option<Url>) -> Result<Place, PlaceError> {
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let sandbox = Sandbox::start(SandboxConfig {
         tenant: loopback(port.unwrap_or(0)),
@@ -155,13 +175,14 @@ async fn sandbox(vault: &Vault, data: &Path, port: Option<u16>, agent: Option<Ur
         None => (Dpop::Required, Vec::new()),
         Some(agent) => (Dpop::Auto, introduction(agent, &issuer).await),
     };
-    let mut profile = Profile::new("sandbox", agent.unwrap_or_else(|| sandbox.agent_url()), issuer, sandbox.client_id());
+    let mut profile = Profile::new(SANDBOX, agent.unwrap_or_else(|| sandbox.agent_url()), issuer, sandbox.client_id());
     "Sandbox".clone_into(&mut profile.name);
     profile.audience = Some(sandbox.audience().to_owned());
     profile.client_tools = tools::NAMES.map(str::to_owned).to_vec();
     profile.dpop = dpop;
     profile.provenance = provenance;
-    Place::new(profile, vault, data, Some(sandbox))
+    let slot = slot.and_then(|slot| Slot::find(&profile, slot)).unwrap_or_else(|| Slot::first(&profile));
+    Place::new(profile, slot, None, vault, data, Some(Arc::new(sandbox)))
 }
 
 /// What an agent says of itself, if it answers and trusts this tenant.
@@ -173,8 +194,14 @@ async fn introduction(agent: &Url, issuer: &Issuer) -> Vec<Step> {
     }
 }
 
-/// Under which name an account's conversations are kept: the tenant's and the account's identifiers (OIDC Core §5.7).
-pub(super) fn account_key(account: &Account) -> String {
+/// Under which name an account's conversations at an agent are kept: the tenant's and the account's identifiers (OIDC Core §5.7) and the
+/// profile's. One person at two agents of one tenant has two lists: what is said to one is not for the other.
+pub(super) fn account_key(profile: &Profile, account: &Account) -> String {
+    format!("{}|{}", earlier_account_key(account), profile.id)
+}
+
+/// The name that an earlier version used for all agents of a tenant.
+pub(super) fn earlier_account_key(account: &Account) -> String {
     format!("{}|{}", account.iss, account.sub)
 }
 

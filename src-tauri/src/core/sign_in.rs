@@ -1,10 +1,10 @@
 //! The ways between the app and the browser.
 
-use callbox_identity::{CallbackOutcome, Session};
+use callbox_identity::{CallbackOutcome, Ignored, Session};
 use callbox_ipc::UserError;
 use url::Url;
 
-use super::{Browser, view};
+use super::{Browser, SchemeOwner, view};
 
 /// Opens the page without holding anything up: openers start programs and wait for them.
 pub(super) async fn open_browser(browser: &Browser, url: Url) -> Result<(), UserError> {
@@ -17,14 +17,29 @@ pub(super) async fn open_browser(browser: &Browser, url: Url) -> Result<(), User
     }
 }
 
-/// Gives a link to the session. What is not for it, or was for it and failed, comes back as a sentence.
-pub(super) async fn pasted(session: &Session, link: &str) -> Result<(), UserError> {
-    match session.handle_callback(link).await {
-        // An account that was not connected is told to whoever waits for it.
-        CallbackOutcome::Completed | CallbackOutcome::Connected(_) | CallbackOutcome::NotConnected(_) => Ok(()),
-        CallbackOutcome::Ignored(reason) => Err(view::ignored_link(&reason)),
-        CallbackOutcome::Failed(error) => Err(view::error(&error)),
+/// The program that takes our links in our place, if there is one.
+pub(super) async fn stranger(scheme: &SchemeOwner) -> Option<String> {
+    let scheme = scheme.clone();
+    // Whoever cannot be asked is nobody: the person sees the waiting screen, with its other ways back.
+    tokio::task::spawn_blocking(move || scheme()).await.ok().flatten()
+}
+
+/// Gives a link to the one of these sessions that it is for; the first says why, if it is for none.
+pub(super) async fn returned(sessions: &[Session], link: &str) -> Result<(), UserError> {
+    let mut refusal = None;
+    for session in sessions {
+        match session.handle_callback(link).await {
+            // An account that was not connected is told to whoever waits for it.
+            CallbackOutcome::Completed | CallbackOutcome::Connected(_) | CallbackOutcome::NotConnected(_) => return Ok(()),
+            CallbackOutcome::Failed(error) => return Err(view::error(&error)),
+            // Another one may know it.
+            CallbackOutcome::Ignored(Ignored::Unknown) => {
+                refusal.get_or_insert_with(|| view::ignored_link(&Ignored::Unknown));
+            }
+            CallbackOutcome::Ignored(reason) => return Err(view::ignored_link(&reason)),
+        }
     }
+    refusal.map_or(Ok(()), Err)
 }
 
 /// A link from a message that may be opened outside: http, https or mailto, without credentials in it.

@@ -20,6 +20,8 @@ pub(super) struct Road<'a> {
     pub(super) place: &'a Place,
     pub(super) store: &'a Arc<Store>,
     pub(super) account: &'a str,
+    /// Where the account sits.
+    pub(super) seat: &'a str,
     pub(super) jobs: &'a Jobs,
 }
 
@@ -73,7 +75,7 @@ impl Threads {
     /// Shows a conversation in the window, from the start. The one that was shown goes on as long as it has something to deliver.
     pub(super) fn show(&mut self, conversation: String, road: &Road<'_>) {
         if self.shown() != Some(&conversation) {
-            self.put_aside(road.jobs);
+            self.put_aside(road.seat, road.jobs);
         }
         let link = match (self.shown.take(), self.delivering.remove(&conversation)) {
             (Some(shown), _) => {
@@ -87,19 +89,19 @@ impl Threads {
             (None, None) => road.link(&conversation),
         };
         self.waiting.retain(|waiting| *waiting != conversation);
-        let news = forward(&link, conversation.clone(), road.jobs);
+        let news = forward(&link, road.seat.to_owned(), conversation.clone(), road.jobs);
         self.shown = Some(Shown { conversation, link, news });
     }
 
     /// The window shows no conversation any more.
-    fn put_aside(&mut self, jobs: &Jobs) {
+    pub(super) fn put_aside(&mut self, seat: &str, jobs: &Jobs) {
         let Some(shown) = self.shown.take() else { return };
         shown.news.abort();
         let status = shown.link.status().borrow().clone();
         if !delivers(&status) {
             close(shown.link);
         } else if self.delivering.len() < MAX_DELIVERING || !status.decisions.is_empty() {
-            self.watch(shown.conversation, shown.link, jobs);
+            self.watch(shown.conversation, shown.link, seat, jobs);
         } else {
             // Messages are on the disk, and a decision is nowhere but in its link.
             close(shown.link);
@@ -131,12 +133,12 @@ impl Threads {
             && let Some(conversation) = self.waiting.pop_front()
         {
             let link = road.link(&conversation);
-            self.watch(conversation, link, road.jobs);
+            self.watch(conversation, link, road.seat, road.jobs);
         }
     }
 
-    fn watch(&mut self, conversation: String, link: Link, jobs: &Jobs) {
-        let (jobs, status, name) = (jobs.clone(), link.clone(), conversation.clone());
+    fn watch(&mut self, conversation: String, link: Link, seat: &str, jobs: &Jobs) {
+        let (jobs, status, name, seat) = (jobs.clone(), link.clone(), conversation.clone(), seat.to_owned());
         let watch = tokio::spawn(async move {
             // The snapshot, unlike the status alone, is taken after the outbox has been loaded.
             let Ok(Subscription { snapshot, .. }) = status.subscribe().await else { return };
@@ -147,7 +149,7 @@ impl Threads {
             let has_failed = |delivery: &Delivery| matches!(delivery.state, DeliveryState::Failed(_));
             let was_failed = |delivery: &Delivery| snapshot.status.deliveries.contains(delivery);
             let failed = status.status().borrow().deliveries.iter().any(|delivery| has_failed(delivery) && !was_failed(delivery));
-            jobs.post(move |desk| desk.delivered(&name, failed)).await;
+            jobs.post(move |desk| desk.delivered(&seat, &name, failed)).await;
         });
         self.delivering.insert(conversation, Delivering { link, watch: watch.abort_handle() });
     }
@@ -199,20 +201,21 @@ fn close(link: Link) {
 }
 
 /// Carries the link's news to the window. The link merges what is not taken at once, so a slow window costs no memory.
-fn forward(link: &Link, conversation: String, jobs: &Jobs) -> AbortHandle {
+fn forward(link: &Link, seat: String, conversation: String, jobs: &Jobs) -> AbortHandle {
     let (link, jobs) = (link.clone(), jobs.clone());
     let task = tokio::spawn(async move {
         let Ok(Subscription { snapshot, mut updates }) = link.subscribe().await else { return };
-        tell(&jobs, &conversation, ThreadUpdate::Opened(view::thread(snapshot))).await;
+        tell(&jobs, &seat, &conversation, ThreadUpdate::Opened(view::thread(snapshot))).await;
         while let Some(update) = updates.next().await {
-            tell(&jobs, &conversation, view::update(update)).await;
+            tell(&jobs, &seat, &conversation, view::update(update)).await;
         }
     });
     task.abort_handle()
 }
 
-async fn tell(jobs: &Jobs, conversation: &str, update: ThreadUpdate) {
+async fn tell(jobs: &Jobs, seat: &str, conversation: &str, update: ThreadUpdate) {
+    let seat = seat.to_owned();
     let event = Event::Thread(ThreadEvent { conversation: conversation.to_owned(), update });
     // Run, not post: the next update is fetched only when this one has gone out.
-    let _ = jobs.run(move |desk| desk.emit(event)).await;
+    let _ = jobs.run(move |desk| desk.emit_of(&seat, event)).await;
 }

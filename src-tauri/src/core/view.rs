@@ -12,6 +12,7 @@ use callbox_ipc::{
 };
 use callbox_link::{LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
 use callbox_protocol::Turn;
+use callbox_vault::VaultError;
 
 /// An error that names itself: a stable code beside its sentence.
 pub(super) trait Coded: Display {
@@ -44,7 +45,7 @@ coded! {
     super::add::AddError;
     super::PlaceError { super::PlaceError::Sandbox(why) => why.to_string(), super::PlaceError::Tool(name) => name.clone() };
     SignInError {
-        SignInError::Interaction(said) | SignInError::Configuration(said) | SignInError::ProofRefused(said) => said.to_string(),
+        SignInError::Interaction(said) | SignInError::Configuration(said) | SignInError::NotLetIn(said) | SignInError::ProofRefused(said) => said.to_string(),
     };
     callbox_link::CommandError;
     callbox_link::DeliveryError;
@@ -98,6 +99,52 @@ pub(super) fn signed_out() -> UserError {
 
 pub(super) fn no_conversation() -> UserError {
     UserError::new("no-conversation", "This conversation is not open any more. Choose it in the list again.")
+}
+
+/// The chosen account or agent has gone.
+pub(super) fn no_account() -> UserError {
+    UserError::new("no-account", "This account is not here any more. Choose another one.")
+}
+
+pub(super) fn not_removable() -> UserError {
+    UserError::new("agent-not-removable", "This agent came with the app or was named at its start. It cannot be removed here.")
+}
+
+pub(super) fn not_removed(path: &std::path::Path, error: &std::io::Error) -> UserError {
+    let text = format!("The agent could not be removed: {} cannot be deleted ({error}).", path.display());
+    with("detail", error.to_string(), UserError::new("agent-not-removed", text))
+}
+
+/// The keychain does not work, and somebody is about to sign in.
+pub(super) fn will_not_be_kept(why: &VaultError) -> UserError {
+    let text = format!("This sign-in will last until you quit. {why}");
+    with("detail", why.to_string(), UserError::new("sign-in-not-kept", text))
+}
+
+/// Another program takes our links.
+pub(super) fn scheme_taken(owner: &str) -> UserError {
+    if owner.is_empty() {
+        return UserError::new(
+            "scheme-unclaimed",
+            "This computer does not open links for Callbox. Your browser comes back by way of an address on this computer instead.",
+        );
+    }
+    let text = format!(
+        "Links for Callbox open another program on this computer ({owner}). Your browser comes back by way of an address on this computer instead."
+    );
+    with("detail", owner, UserError::new("scheme-taken", text))
+}
+
+pub(super) fn signed_out_of(name: String) -> UserError {
+    let text = format!("{name} is signed out on this computer.");
+    with("name", name, UserError::new("signed-out-of", text))
+}
+
+pub(super) fn revoked_later() -> UserError {
+    UserError::new(
+        "revoked-later",
+        "You are signed out on this computer. The sign-in server could not be reached; it is told at the next start or sign-in.",
+    )
 }
 
 pub(super) fn not_revoked() -> UserError {

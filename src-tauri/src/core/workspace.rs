@@ -5,8 +5,8 @@
 
 use std::{path::Path, time::Duration};
 
-use callbox_identity::{SessionState, SignOut, SignedOutReason};
-use callbox_ipc::{ProfileView, SessionView, UserError};
+use callbox_identity::{Account, Known, SessionState, SignOut, SignedOutReason, Slot, accounts};
+use callbox_ipc::{AccountEntry, AccountView, ProfileView, SessionView, UserError};
 use callbox_link::{Link, LinkConfig};
 use callbox_store::{Conversation, Store, StoreError};
 use callbox_vault::{Vault, VaultError};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{
     place::{self, Place, PlaceError},
-    shelf, store_key, view,
+    roster, seat, shelf, store_key, view,
 };
 use crate::{folders::Folders, settings::Settings};
 
@@ -33,6 +33,10 @@ pub(crate) enum WorkspaceError {
     Keychain(#[from] VaultError),
     #[error("{}Open Callbox, sign in to {agent}, then try again.", why.as_ref().map(|why| format!("{} ", why.text)).unwrap_or_default())]
     SignedOut { agent: String, why: Option<UserError> },
+    #[error("Several people are signed in to {agent}: {}. Say who is meant with --account.", who.join(", "))]
+    Several { agent: String, who: Vec<String> },
+    #[error("“{wanted}” is not signed in to {agent}.{}", if who.is_empty() { " Nobody is.".to_owned() } else { format!(" These are: {}.", who.join(", ")) })]
+    NoSuchAccount { wanted: String, agent: String, who: Vec<String> },
 }
 
 impl WorkspaceError {
@@ -43,6 +47,8 @@ impl WorkspaceError {
             Self::Place(error) => error.code(),
             Self::Keychain(error) => error.code(),
             Self::SignedOut { .. } => "signed-out",
+            Self::Several { .. } => "several-accounts",
+            Self::NoSuchAccount { .. } => "no-such-account",
         }
     }
 }
@@ -50,6 +56,7 @@ impl WorkspaceError {
 pub(crate) struct Workspace {
     place: Place,
     store: Store,
+    person: Account,
     account: String,
     /// What had to be given up for the list of conversations; the window would show it as a notice.
     pub(crate) trouble: Option<UserError>,
@@ -59,6 +66,8 @@ pub(crate) struct Workspace {
 pub(crate) struct Standing {
     pub(crate) profile: ProfileView,
     pub(crate) session: SessionView,
+    /// Everybody who is signed in, at all agents.
+    pub(crate) accounts: Vec<AccountEntry>,
 }
 
 /// What a sign-out has achieved.
@@ -69,13 +78,22 @@ pub(crate) struct Left {
 }
 
 impl Workspace {
-    /// Opens the profile in this file, else the remembered one. Returns when it is known who is signed in, within the vault's bound.
-    pub(crate) async fn open(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Self, WorkspaceError> {
-        let (place, state) = find(folders, profile, vault).await?;
+    /// Opens the profile in this file, else the remembered one, for this account: its address, name or identifier. Only where nobody else is
+    /// signed in, nobody need be named. Returns when it is known who is signed in, within the vault's bound.
+    pub(crate) async fn open(
+        folders: &Folders,
+        profile: Option<&Path>,
+        account: Option<&str>,
+        vault: &Vault,
+    ) -> Result<Self, WorkspaceError> {
+        let (place, state) = find(folders, profile, Meant { account, several: false }, vault).await?;
         let reason = match state {
             Some(SessionState::SignedIn { account, .. }) => {
                 let store_key::Opened { store, trouble } = store_key::open_store(vault, &folders.data).await;
-                return Ok(Self { place, store, account: place::account_key(&account), trouble });
+                let key = place::account_key(&place.profile, &account);
+                let adopted = store.adopt(&place::earlier_account_key(&account), &key);
+                let trouble = trouble.or(adopted.err().as_ref().map(view::error));
+                return Ok(Self { place, store, person: account, account: key, trouble });
             }
             Some(SessionState::SignedOut { reason }) => reason,
             _ => None,
@@ -84,10 +102,34 @@ impl Workspace {
     }
 
     /// Who is signed in at the profile in this file, else at the installed one. Nobody but the keychain is asked.
-    pub(crate) async fn standing(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Standing, WorkspaceError> {
-        let (place, state) = find(folders, profile, vault).await?;
+    /// Where several are and none is named, it is the one that the window showed last.
+    pub(crate) async fn standing(
+        folders: &Folders,
+        profile: Option<&Path>,
+        account: Option<&str>,
+        vault: &Vault,
+    ) -> Result<Standing, WorkspaceError> {
+        let (place, state) = find(folders, profile, Meant { account, several: true }, vault).await?;
         let session = state.as_ref().map_or(SessionView::SignedOut { reason: None }, view::session);
-        Ok(Standing { profile: place.view(), session })
+        let agents = roster::read(folders.config.clone(), folders.data.clone(), vault.clone(), vec![place.profile.clone()]).await;
+        let current = seat::id(&place.profile, &place.slot);
+        let entry = |agent: &roster::KnownAgent, known: &Known| AccountEntry {
+            id: seat::id(&agent.profile, &known.slot),
+            account: Some(AccountView { name: known.account.name.clone(), email: known.account.email.clone() }),
+            agent: agent.profile.name.clone(),
+            agent_host: place::host(&agent.profile.agent),
+            tenant_host: agent.profile.issuer.host(),
+            sandbox: false,
+            current: seat::id(&agent.profile, &known.slot) == current,
+            removable: false,
+        };
+        let accounts = agents.iter().flat_map(|agent| agent.accounts.iter().map(|known| entry(agent, known))).collect();
+        Ok(Standing { profile: place.view(), session, accounts })
+    }
+
+    /// Whom this is about.
+    pub(crate) fn who(&self) -> String {
+        called(&self.person)
     }
 
     /// The agent, as the user has named it.
@@ -129,7 +171,8 @@ impl Workspace {
     /// Ends the sign-in: forgotten here, revoked at the tenant; and the account's list goes. The key of the list stays where it is, for a window
     /// may have the list open.
     pub(crate) async fn sign_out(self) -> Left {
-        let list = self.store.wipe(&self.account).err();
+        let keys = [self.account.clone(), place::earlier_account_key(&self.person)];
+        let list = keys.iter().try_for_each(|key| self.store.wipe(key)).err();
         let out = self.place.session.sign_out().await;
         self.leave().await;
         Left { out, list }
@@ -147,14 +190,65 @@ impl Workspace {
     }
 }
 
+/// Who is meant by a command line.
+#[derive(Clone, Copy)]
+struct Meant<'a> {
+    account: Option<&'a str>,
+    /// One of several will do.
+    several: bool,
+}
+
+/// A person's name, and the address that tells two of one name apart.
+fn called(account: &Account) -> String {
+    match account.email.as_ref().filter(|email| **email != account.name) {
+        Some(email) => format!("{} ({email})", account.name),
+        None => account.name.clone(),
+    }
+}
+
+/// The place of the account that is meant; `None` if nobody is signed in.
+fn choose(known: &[Known], meant: Meant<'_>, remembered: Option<&str>, agent: &str) -> Result<Option<Slot>, WorkspaceError> {
+    let who = |known: &mut dyn Iterator<Item = &Known>| known.map(|known| called(&known.account)).collect::<Vec<_>>();
+    let agent = agent.to_owned();
+    let Some(wanted) = meant.account else {
+        let last = known.iter().find(|known| remembered == Some(known.slot.name()));
+        return match known {
+            [] => Ok(None),
+            [only] => Ok(Some(only.slot.clone())),
+            [first, ..] if meant.several => Ok(Some(last.unwrap_or(first).slot.clone())),
+            several => Err(WorkspaceError::Several { agent, who: who(&mut several.iter()) }),
+        };
+    };
+    let is = |known: &&Known| {
+        let Account { sub, name, email, .. } = &known.account;
+        sub == wanted
+            || name.to_lowercase() == wanted.to_lowercase()
+            || email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(wanted))
+    };
+    let meant: Vec<&Known> = known.iter().filter(is).collect();
+    match meant[..] {
+        [] => Err(WorkspaceError::NoSuchAccount { wanted: wanted.to_owned(), agent, who: who(&mut known.iter()) }),
+        [only] => Ok(Some(only.slot.clone())),
+        _ => Err(WorkspaceError::Several { agent, who: who(&mut meant.into_iter()) }),
+    }
+}
+
 /// The place that a profile describes, and the session there once it is known.
-async fn find(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<(Place, Option<SessionState>), WorkspaceError> {
+async fn find(
+    folders: &Folders,
+    profile: Option<&Path>,
+    meant: Meant<'_>,
+    vault: &Vault,
+) -> Result<(Place, Option<SessionState>), WorkspaceError> {
     let settings = Settings::load(&Settings::file(&folders.config));
     let remembered = || place::remembered_profile(&folders.config, &settings);
     let Some(file) = profile.map(Path::to_owned).or_else(remembered) else {
         return Err(WorkspaceError::NoProfile(place::installed_profile(&folders.config).display().to_string()));
     };
-    let place = Place::from_file(&file, vault, &folders.data)?;
+    let profile = place::read_profile(&file)?;
+    let known = accounts(vault, &profile, store_key::locks(&folders.data)).await?;
+    let slot = choose(&known, meant, settings.slot.as_deref(), &profile.name)?.unwrap_or_else(|| Slot::first(&profile));
+    let place = Place::new(profile, slot, Some(file), vault, &folders.data, None)?;
     let mut states = place.session.state();
     let state = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await.map(|state| state.clone());
     match state {
@@ -176,6 +270,40 @@ mod tests {
         file
     }
 
+    fn person(nick: &str) -> Account {
+        let iss = "https://t.example/".to_owned();
+        Account { iss, sub: format!("auth0|{nick}"), name: nick.to_owned(), email: Some(format!("{nick}@example.com")), picture: None }
+    }
+
+    #[test]
+    fn an_account_is_meant_by_address_name_or_identifier_and_nobody_is_guessed() {
+        let top = tempfile::tempdir().unwrap();
+        let profile = place::read_profile(&profile(top.path())).unwrap();
+        let slots = [Slot::first(&profile), Slot::find(&profile, &format!("{}-01", Slot::first(&profile).name())).unwrap()];
+        let of = |nick: &str, slot: &Slot| Known { slot: slot.clone(), account: person(nick) };
+        let two = [of("ada", &slots[0]), of("grace", &slots[1])];
+        let chosen = |known: &[Known], account: Option<&str>, several: bool, last: Option<&str>| {
+            choose(known, Meant { account, several }, last, "House agent").map(|slot| slot.map(|slot| slot.name().to_owned()))
+        };
+        for wanted in ["grace", "GRACE@example.com", "auth0|grace", "Grace"] {
+            assert_eq!(chosen(&two, Some(wanted), false, None).unwrap().as_deref(), Some(slots[1].name()), "{wanted}");
+        }
+        assert_eq!(chosen(&two, Some("eve"), false, None).unwrap_err().code(), "no-such-account");
+        assert_eq!(chosen(&[], Some("eve"), false, None).unwrap_err().to_string(), "“eve” is not signed in to House agent. Nobody is.");
+        let error = chosen(&two, None, false, Some(slots[1].name())).unwrap_err();
+        assert_eq!(error.code(), "several-accounts");
+        assert!(
+            error.to_string().contains("ada (ada@example.com), grace (grace@example.com). Say who is meant with --account."),
+            "{error}"
+        );
+        assert_eq!(chosen(&two, None, true, Some(slots[1].name())).unwrap().as_deref(), Some(slots[1].name()));
+        assert_eq!(chosen(&two, None, true, None).unwrap().as_deref(), Some(slots[0].name()));
+        assert_eq!(chosen(&two[1..], None, false, None).unwrap().as_deref(), Some(slots[1].name()));
+        assert_eq!(chosen(&[], None, false, None).unwrap(), None);
+        let namesakes = [of("ada", &slots[0]), of("ada", &slots[1])];
+        assert_eq!(chosen(&namesakes, Some("ada"), false, None).unwrap_err().code(), "several-accounts");
+    }
+
     fn folders(top: &Path) -> Folders {
         Folders { config: top.join("config"), data: top.join("data") }
     }
@@ -184,9 +312,9 @@ mod tests {
     async fn without_a_profile_or_a_sign_in_it_says_what_to_do() {
         let top = tempfile::tempdir().unwrap();
         let folders = folders(top.path());
-        let error = Workspace::open(&folders, None, &Vault::memory()).await.err().unwrap();
+        let error = Workspace::open(&folders, None, None, &Vault::memory()).await.err().unwrap();
         assert!(matches!(error, WorkspaceError::NoProfile(_)) && error.to_string().contains("profile.toml"), "{error}");
-        let error = Workspace::open(&folders, Some(&profile(top.path())), &Vault::memory()).await.err().unwrap();
+        let error = Workspace::open(&folders, Some(&profile(top.path())), None, &Vault::memory()).await.err().unwrap();
         assert_eq!(error.code(), "signed-out");
         assert_eq!(error.to_string(), "Open Callbox, sign in to House agent, then try again.");
     }
@@ -194,8 +322,8 @@ mod tests {
     #[tokio::test]
     async fn a_conversation_keeps_its_title_and_comes_to_the_top() {
         let top = tempfile::tempdir().unwrap();
-        let place = Place::from_file(&profile(top.path()), &Vault::memory(), top.path()).unwrap();
-        let workspace = Workspace { place, store: Store::in_memory(), account: "ada".to_owned(), trouble: None };
+        let place = Place::from_file(&profile(top.path()), None, &Vault::memory(), top.path()).unwrap();
+        let workspace = Workspace { place, store: Store::in_memory(), person: person("ada"), account: "ada".to_owned(), trouble: None };
         assert!(workspace.enter("a", "the first words").unwrap());
         assert!(workspace.enter("b", "others").unwrap());
         workspace.store.put("ada", &Conversation { id: "b".to_owned(), title: String::new(), updated_at: 1 }).unwrap();

@@ -14,6 +14,8 @@ use tauri::{AppHandle, Manager, Runtime};
 
 use crate::cli::SCHEME;
 
+/// The file of the packages.
+const PACKAGED: &str = "Callbox.desktop";
 const FILE: &str = "dev.callbox.desktop-handler.desktop";
 
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,31 @@ pub(super) fn register<R: Runtime>(app: &AppHandle<R>) -> Result<(), RegisterErr
         tracing::debug!(%error, "the cache of desktop files was not refreshed");
     }
     run("xdg-mime", &["default", FILE, &format!("x-scheme-handler/{SCHEME}")])
+}
+
+/// The handler that the system has for our scheme, if it is none of ours even after another registration.
+pub(super) fn stranger<R: Runtime>(app: &AppHandle<R>) -> Option<String> {
+    let ours = |handler: &str| {
+        handler == FILE || (handler == PACKAGED && std::env::current_exe().is_ok_and(|executable| installed_handler_is(&executable)))
+    };
+    judge(default_handler, ours, || register(app).is_ok())
+}
+
+/// Asks who it is; if it is somebody else, registers and asks once more. A system that cannot be asked names nobody.
+fn judge(ask: impl Fn() -> Option<String>, ours: impl Fn(&str) -> bool, register: impl FnOnce() -> bool) -> Option<String> {
+    let handler = ask()?;
+    if ours(&handler) {
+        return None;
+    }
+    register();
+    ask().filter(|handler| !ours(handler))
+}
+
+/// The name of the handler's file; `None` where nobody can say. None at all is an empty one.
+fn default_handler() -> Option<String> {
+    let scheme = format!("x-scheme-handler/{SCHEME}");
+    let output = Command::new("xdg-mime").args(["query", "default", &scheme]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Whether a package has registered exactly this executable for all users.
@@ -122,6 +149,27 @@ mod tests {
     fn a_path_with_reserved_characters_is_quoted_and_escaped() {
         assert_eq!(quoted("/opt/My Apps/call$box"), r#""/opt/My Apps/call\\$box""#);
         assert_eq!(quoted("/opt/100%/callbox"), "/opt/100%%/callbox");
+    }
+
+    #[test]
+    fn a_handler_that_is_not_ours_is_named_unless_registering_helps() {
+        use std::cell::Cell;
+
+        let judged = |before: Option<&str>, after: &str| {
+            let asked = Cell::new(0);
+            let registered = Cell::new(false);
+            let ask = || {
+                asked.set(asked.get() + 1);
+                if registered.get() { Some(after.to_owned()) } else { before.map(str::to_owned) }
+            };
+            let stranger = judge(ask, |handler| handler == FILE, || registered.replace(true));
+            (stranger, registered.get())
+        };
+        assert_eq!(judged(Some(FILE), FILE), (None, false), "nothing to do");
+        assert_eq!(judged(Some("evil.desktop"), FILE), (None, true), "mended");
+        assert_eq!(judged(Some(""), FILE), (None, true), "nobody had registered yet");
+        assert_eq!(judged(Some("evil.desktop"), "evil.desktop"), (Some("evil.desktop".to_owned()), true));
+        assert_eq!(judged(None, "evil.desktop"), (None, false), "a system that cannot be asked");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
-use callbox_ipc::{SessionView, StorageView};
+use callbox_ipc::{AccountEntry, AccountView, SessionView, StorageView};
 use callbox_vault::Vault;
 use clap::Args;
 use serde::Serialize;
@@ -33,10 +33,15 @@ pub(crate) struct StatusOptions {
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
 
+    /// Whom to ask for, where several are signed in: the address or the name (default: the one whom the window showed last).
+    #[arg(long, value_name = "WHO")]
+    pub account: Option<String>,
+
     /// Print one JSON object.
     ///
     /// {"agent", "agent_host", "tenant_host", "signed_in"}; if somebody is, "name", "email", and "kept": whether the sign-in outlives the app; if
-    /// nobody is, "code" and "text" of the reason, where there is one.
+    /// nobody is, "code" and "text" of the reason, where there is one. "accounts": everybody who is signed in at any agent, each with "name",
+    /// "email", "agent", "agent_host", "tenant_host", and "current": whether it is the one above.
     #[arg(long)]
     pub json: bool,
 }
@@ -57,6 +62,10 @@ pub(crate) struct LogoutOptions {
     /// The agent and tenant, as a TOML file (default: that of the agent that was added last, else the installed one).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+
+    /// Whom to sign out, where several are signed in: the address or the name.
+    #[arg(long, value_name = "WHO")]
+    pub account: Option<String>,
 }
 
 /// What `callbox status --json` prints.
@@ -76,11 +85,36 @@ struct Line<'a> {
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
+    accounts: Vec<Other<'a>>,
+}
+
+/// One of those who are signed in.
+#[derive(Serialize)]
+struct Other<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    agent: &'a str,
+    agent_host: &'a str,
+    tenant_host: &'a str,
+    current: bool,
+}
+
+fn others(accounts: &[AccountEntry]) -> Vec<Other<'_>> {
+    let mut others = Vec::new();
+    for AccountEntry { account, agent, agent_host, tenant_host, current, .. } in accounts {
+        if let Some(AccountView { name, email }) = account {
+            others.push(Other { name, email: email.as_deref(), agent, agent_host, tenant_host, current: *current });
+        }
+    }
+    others
 }
 
 /// Runs `callbox status`; the exit code comes back.
 pub(crate) fn status(options: &StatusOptions) -> u8 {
-    let standing = match with_vault(async |folders, vault| Workspace::standing(folders, options.profile.as_deref(), vault).await) {
+    let standing = match with_vault(async |folders, vault| {
+        Workspace::standing(folders, options.profile.as_deref(), options.account.as_deref(), vault).await
+    }) {
         Ok(standing) => standing,
         Err(exit) => return exit,
     };
@@ -95,8 +129,8 @@ pub(crate) fn status(options: &StatusOptions) -> u8 {
 
 /// Runs `callbox logout`; the exit code comes back.
 pub(crate) fn logout(options: &LogoutOptions) -> u8 {
-    let left = with_vault(async |folders, vault| sign_out(folders, options.profile.as_deref(), vault).await);
-    let Left { out, list } = match left {
+    let left = with_vault(async |folders, vault| sign_out(folders, options, vault).await);
+    let (who, Left { out, list }) = match left {
         Ok(Some(left)) => left,
         Ok(None) => return complain("Nobody was signed in.", 0),
         Err(exit) => return exit,
@@ -107,16 +141,25 @@ pub(crate) fn logout(options: &LogoutOptions) -> u8 {
     if let Some(why) = list {
         return complain(&format!("Signed out, but the list of conversations is still there. {why}"), FAILED);
     }
-    if !out.revoked {
-        let text = "Signed out on this computer. The sign-in server could not be told; its own sign-in ends by itself after a while.";
-        return complain(text, UNAVAILABLE);
+    let gone = if options.account.is_some() { format!("{who} is signed out") } else { "Signed out".to_owned() };
+    if out.will_be_revoked {
+        let text = format!("{gone} on this computer. The sign-in server could not be told; it is at the next start or sign-in.");
+        return complain(&text, UNAVAILABLE);
     }
-    complain("Signed out.", 0)
+    if !out.revoked {
+        let text = format!("{gone} on this computer. The sign-in server could not be told; its own sign-in ends by itself after a while.");
+        return complain(&text, UNAVAILABLE);
+    }
+    complain(&format!("{gone}."), 0)
 }
 
-async fn sign_out(folders: &Folders, profile: Option<&Path>, vault: &Vault) -> Result<Option<Left>, WorkspaceError> {
-    match Workspace::open(folders, profile, vault).await {
-        Ok(workspace) => Ok(Some(workspace.sign_out().await)),
+/// Who it was, and what the sign-out has achieved; `None` if nobody was signed in.
+async fn sign_out(folders: &Folders, options: &LogoutOptions, vault: &Vault) -> Result<Option<(String, Left)>, WorkspaceError> {
+    match Workspace::open(folders, options.profile.as_deref(), options.account.as_deref(), vault).await {
+        Ok(workspace) => {
+            let who = workspace.who();
+            Ok(Some((who, workspace.sign_out().await)))
+        }
         Err(WorkspaceError::SignedOut { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -142,7 +185,7 @@ fn complain(text: &str, exit: u8) -> u8 {
 }
 
 fn write_text(output: &mut impl Write, standing: &Standing) -> io::Result<()> {
-    let Standing { profile, session } = standing;
+    let Standing { profile, session, accounts } = standing;
     let text = match session {
         SessionView::SignedIn { account, storage } => {
             let email = account.email.as_ref().map(|email| format!(" ({email})")).unwrap_or_default();
@@ -160,11 +203,15 @@ fn write_text(output: &mut impl Write, standing: &Standing) -> io::Result<()> {
     {
         writeln!(output, "{:<11}{}", format!("{name}:"), plain::prose(&value))?;
     }
+    for Other { name, email, agent, agent_host, .. } in others(accounts).into_iter().filter(|other| !other.current) {
+        let email = email.map(|email| format!(" ({email})")).unwrap_or_default();
+        writeln!(output, "{:<11}{}", "Also:", plain::prose(&format!("{name}{email} at {agent}, {agent_host}")))?;
+    }
     output.flush()
 }
 
 fn write_json(output: &mut impl Write, standing: &Standing) -> io::Result<()> {
-    let Standing { profile, session } = standing;
+    let Standing { profile, session, accounts } = standing;
     let (account, storage, reason) = match session {
         SessionView::SignedIn { account, storage } => (Some(account), Some(storage), None),
         SessionView::SignedOut { reason } => (None, None, reason.as_ref()),
@@ -182,6 +229,7 @@ fn write_json(output: &mut impl Write, standing: &Standing) -> io::Result<()> {
             kept: storage.map(|storage| *storage == StorageView::Keychain),
             code: reason.map(|reason| reason.code.as_str()),
             text: reason.map(|reason| reason.text.as_str()),
+            accounts: others(accounts),
         },
     )
 }
@@ -201,7 +249,7 @@ mod tests {
             sandbox: false,
             provenance: Vec::new(),
         };
-        Standing { profile, session }
+        Standing { profile, session, accounts: Vec::new() }
     }
 
     fn said(standing: &Standing) -> (String, Value) {
@@ -219,9 +267,32 @@ mod tests {
                         Signed in: Ada[U+202E] (ada@example.com), kept in the keychain\n";
         assert_eq!(text, expected);
         let agent = json!({"agent": "House\u{1b}[2J", "agent_host": "agent.example", "tenant_host": "t.example:8443"});
-        let mut expected = json!({"signed_in": true, "name": "Ada\u{202e}", "email": "ada@example.com", "kept": true});
+        let mut expected = json!({"signed_in": true, "name": "Ada\u{202e}", "email": "ada@example.com", "kept": true, "accounts": []});
         expected.as_object_mut().unwrap().extend(agent.as_object().unwrap().clone());
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn status_tells_of_everybody_who_is_signed_in() {
+        let account = AccountView { name: "Ada".to_owned(), email: None };
+        let mut standing = standing(SessionView::SignedIn { account: account.clone(), storage: StorageView::Keychain });
+        let entry = |account: AccountView, current| AccountEntry {
+            id: String::new(),
+            account: Some(account),
+            agent: "Desk\u{1b}".to_owned(),
+            agent_host: "desk.example".to_owned(),
+            tenant_host: "t.example".to_owned(),
+            sandbox: false,
+            current,
+            removable: false,
+        };
+        let grace = AccountView { name: "Grace".to_owned(), email: Some("grace@example.com".to_owned()) };
+        standing.accounts = vec![entry(account, true), entry(grace, false)];
+        let (text, line) = said(&standing);
+        assert!(text.ends_with("kept in the keychain\nAlso:      Grace (grace@example.com) at Desk[U+001B], desk.example\n"), "{text}");
+        let told = json!({"name": "Grace", "email": "grace@example.com", "agent": "Desk\u{1b}", "agent_host": "desk.example",
+            "tenant_host": "t.example", "current": false});
+        assert_eq!((line["accounts"].as_array().unwrap().len(), &line["accounts"][1]), (2, &told));
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn exit_code(error: &WorkspaceError) -> u8 {
         }
         WorkspaceError::Place(_) | WorkspaceError::Keychain(_) => UNAVAILABLE,
         WorkspaceError::SignedOut { .. } => SIGN_IN,
+        WorkspaceError::Several { .. } | WorkspaceError::NoSuchAccount { .. } => USAGE,
     }
 }
 

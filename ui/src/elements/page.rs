@@ -10,6 +10,12 @@ pub fn document() -> Option<Document> {
     web_sys::window()?.document()
 }
 
+/// How this system writes the key that commands begin with, in front of another key.
+pub fn command_key() -> &'static str {
+    let platform = web_sys::window().and_then(|window| window.navigator().platform().ok()).unwrap_or_default();
+    if platform.starts_with("Mac") { "⌘" } else { "Ctrl+" }
+}
+
 /// The language that the system asks for.
 pub fn system_language() -> String {
     web_sys::window().and_then(|window| window.navigator().language()).unwrap_or_default()

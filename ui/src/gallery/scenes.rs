@@ -1,8 +1,8 @@
 //! The scenes, by name.
 
 use callbox_ipc::{
-    AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, Notice, NoticeKind, ProfileView, SessionView,
-    SignInStage, StorageView, ThreadView, TurnView, UserError,
+    AccountEntry, AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, Notice, NoticeKind, ProfileView,
+    SessionView, SignInStage, StorageView, ThreadView, TurnView, UserError,
 };
 
 use super::fixtures::{self, thread};
@@ -17,6 +17,7 @@ pub(super) struct Scene {
     pub(super) open: Option<String>,
     pub(super) thread: ThreadView,
     pub(super) notices: Vec<Notice>,
+    pub(super) accounts: Vec<AccountEntry>,
 }
 
 /// All names.
@@ -51,6 +52,8 @@ pub(super) const NAMES: &[&str] = &[
     "long",
     "stress",
     "approval-two",
+    "accounts",
+    "sign-in-accounts",
 ];
 
 /// The scene of a name.
@@ -157,6 +160,11 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
                 },
             ];
         }
+        "accounts" => scene.accounts = accounts(0),
+        "sign-in-accounts" => {
+            scene.session = SessionView::SignedOut { reason: None };
+            scene.accounts = accounts(3);
+        }
         "long" => scene.thread = thread(fixtures::long_conversation()),
         _ => return None,
     }
@@ -177,11 +185,36 @@ fn signed_in() -> Scene {
         open: Some("c1".into()),
         thread: thread(fixtures::conversation()),
         notices: vec![],
+        accounts: vec![],
     }
 }
 
 fn account() -> AccountView {
     AccountView { name: "Ada Lovelace".into(), email: Some("ada@example.com".into()) }
+}
+
+/// Several accounts at several agents; the one of this number is in use.
+fn accounts(current: usize) -> Vec<AccountEntry> {
+    let entry = |index: usize, person: Option<(&str, &str)>, agent: &str, host: &str, removable: bool| AccountEntry {
+        id: format!("seat-{index}"),
+        account: person.map(|(name, email)| AccountView { name: name.into(), email: Some(email.into()) }),
+        agent: agent.into(),
+        agent_host: host.into(),
+        tenant_host: "harbour.eu.auth.example".into(),
+        sandbox: agent == "Sandbox",
+        current: index == current,
+        removable,
+    };
+    let ada = Some(("Ada Lovelace", "ada@example.com"));
+    let grace = Some(("Grace Hopper", "grace.hopper@a-rather-long-company-name.example"));
+    let hanako = Some(("山田 花子", "hanako@example.jp"));
+    vec![
+        entry(0, ada, "Harbour Desk", "agent.harbour.example", false),
+        entry(1, grace, "Harbour Desk", "agent.harbour.example", false),
+        entry(2, hanako, "東京支店の窓口", "desk.tokyo.example", true),
+        entry(3, None, "Night shift", "night.harbour.example:8443", true),
+        entry(4, ada, "Sandbox", "127.0.0.1:41873", false),
+    ]
 }
 
 fn sandbox() -> ProfileView {

@@ -96,6 +96,8 @@ impl MadeUp {
                     conversations: scene.conversations.clone(),
                     open,
                     preferences: self.preferences,
+                    seat: scene.accounts.iter().find(|entry| entry.current).map(|entry| entry.id.clone()),
+                    accounts: scene.accounts.clone(),
                 };
                 for notice in scene.notices.clone() {
                     self.emit(Event::Notice(notice));
@@ -138,6 +140,19 @@ impl MadeUp {
             "sign_in" => {
                 self.emit(Event::Session(SessionView::SigningIn { stage: callbox_ipc::SignInStage::WaitingForBrowser }));
                 Value::Null
+            }
+            "sign_in_link" => json!("https://tenant.example.com/authorize?state=made-up"),
+            "switch_account" => {
+                let mut scene = self.scene.borrow_mut();
+                let to = arguments.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+                for entry in &mut scene.accounts {
+                    entry.current = entry.id == to;
+                }
+                if let Some(account) = scene.accounts.iter().find(|entry| entry.current).and_then(|entry| entry.account.clone()) {
+                    scene.session = SessionView::SignedIn { account, storage: callbox_ipc::StorageView::Keychain };
+                }
+                drop(scene);
+                self.run("bootstrap", &Map::new())
             }
             "cancel_sign_in" | "sign_out" => {
                 self.emit(Event::Session(SessionView::SignedOut { reason: None }));

@@ -6,6 +6,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::accounts::AccountList;
 use crate::backend::Shell;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::I18n;
@@ -46,7 +47,7 @@ pub(super) fn Account() -> impl IntoView {
             }
         >
             <Show when=move || open.get()>
-                <Panel account=account />
+                <Panel close=Callback::new(move |()| open.set(false)) />
             </Show>
             <button
                 type="button"
@@ -57,7 +58,7 @@ pub(super) fn Account() -> impl IntoView {
             >
                 <span class="avatar" aria-hidden="true">{move || account.with(initial)}</span>
                 <span class="who">
-                    <span class="name">{move || account.with(|account| spans::prose(&account.name))}</span>
+                    <span class="name" data-testid=testids::ACCOUNT_NAME>{move || account.with(|account| spans::prose(&account.name))}</span>
                     <span class="email">{move || account.with(|account| account.email.clone().map(|email| spans::prose(&email)))}</span>
                 </span>
                 <Show when=session_only>
@@ -93,15 +94,46 @@ fn initial(account: &AccountView) -> String {
 }
 
 #[component]
-fn Panel(account: Memo<AccountView>) -> impl IntoView {
+fn Panel(close: Callback<()>) -> impl IntoView {
     let i18n = expect_context::<I18n>();
+    let app = expect_context::<App>();
+    let shell = expect_context::<Shell>();
+    // Somebody may have signed in or out without this window.
+    let looked = shell.look_at_accounts();
+    spawn_local(async move {
+        if let Err(error) = looked.await {
+            app.notify(Notice { kind: NoticeKind::Warning, message: error });
+        }
+    });
+    Effect::new(move |_| page::focus(".account-panel .account-row.current > button"));
+    let add_account = move |_| {
+        close.run(());
+        let answer = shell.add_account();
+        spawn_local(async move {
+            if let Err(error) = answer.await {
+                app.notify(Notice { kind: NoticeKind::Warning, message: error });
+            }
+        });
+    };
+    let add_agent = move |_| {
+        close.run(());
+        app.adding_agent.set(true);
+    };
     let leaving = RwSignal::new(false);
     view! {
         <div class="account-panel" id="account-panel" role="dialog" aria-label=move || i18n.t("account") data-testid=testids::ACCOUNT_PANEL>
-            <div class="account-head">
-                <strong data-testid=testids::ACCOUNT_NAME>{move || account.with(|account| spans::prose(&account.name))}</strong>
-                <span>{move || account.with(|account| account.email.clone().map(|email| spans::prose(&email)))}</span>
+            <AccountList gone=close />
+            <div class="account-rows">
+                <button type="button" class="row" data-testid=testids::ADD_ACCOUNT on:click=add_account>
+                    <Icon sign=Sign::New />
+                    {move || i18n.t("add-account")}
+                </button>
+                <button type="button" class="row" data-testid=testids::NEW_AGENT_OPEN on:click=add_agent>
+                    <Icon sign=Sign::Open />
+                    {move || i18n.t("new-agent")}
+                </button>
             </div>
+            <hr />
             <Storage />
             <hr />
             <Choices />
@@ -228,12 +260,16 @@ fn Leave(leaving: RwSignal<bool>) -> impl IntoView {
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
     let busy = RwSignal::new(false);
+    let browser = RwSignal::new(false);
+    let several = move || app.accounts.with(|accounts| accounts.iter().filter(|entry| entry.account.is_some()).count() > 1);
     let leave = move |_| {
         busy.set(true);
-        let answer = shell.sign_out();
+        let seat = app.seat.get_untracked();
+        let answer = shell.sign_out(browser.get_untracked());
         spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(Notice { kind: NoticeKind::Error, message: error });
+            match answer.await {
+                Ok(()) => app.forget_drafts(&seat),
+                Err(error) => app.notify(Notice { kind: NoticeKind::Error, message: error }),
             }
             put(busy, false);
         });
@@ -241,7 +277,16 @@ fn Leave(leaving: RwSignal<bool>) -> impl IntoView {
     Effect::new(move |_| page::focus(".leave .secondary"));
     view! {
         <div class="leave" role="group" aria-label=move || i18n.t("sign-out")>
-            <p>{move || i18n.t("sign-out-question")}</p>
+            <p>{move || i18n.t(if several() { "sign-out-question-several" } else { "sign-out-question" })}</p>
+            <label>
+                <input
+                    type="checkbox"
+                    data-testid=testids::SIGN_OUT_BROWSER
+                    prop:checked=move || browser.get()
+                    on:change=move |event| browser.set(event_target_checked(&event))
+                />
+                <span>{move || i18n.t("sign-out-browser")}</span>
+            </label>
             <div class="actions">
                 <button type="button" class="secondary" data-testid=testids::SIGN_OUT_CANCEL on:click=move |_| leaving.set(false)>
                     {move || i18n.t("cancel")}

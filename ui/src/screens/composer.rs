@@ -183,14 +183,14 @@ async fn send(app: App, shell: Shell, text: String) -> Result<(), UserError> {
         None => {
             let conversation = shell.new_conversation().await?;
             // What has been typed until now belongs to the new conversation.
-            let draft = app.drafts.try_update(|drafts| drafts.remove(&None)).flatten();
+            let draft = app.take_draft(None);
             app.set_draft(Some(conversation.clone()), draft.unwrap_or_default());
             app.show(conversation.clone());
             conversation
         }
     };
     shell.send_message(conversation.clone(), text.clone()).await?;
-    let draft = app.drafts.with_untracked(|drafts| drafts.get(&Some(conversation.clone())).cloned().unwrap_or_default());
+    let draft = app.draft_of(Some(conversation.clone()));
     app.set_draft(Some(conversation), left_over(&draft, &text));
     Ok(())
 }

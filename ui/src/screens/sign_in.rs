@@ -1,18 +1,26 @@
 //! Signing in: what one signs in to, one button, and the wait for the browser with all ways out of it.
 
+use std::time::Duration;
+
 use callbox_ipc::{ProfileView, SessionView, SignInStage, UserError};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::accounts::AccountList;
 use super::add_agent::{AddAgent, Provenance};
 use crate::backend::{Answer, Shell};
 use crate::cards::ErrorCard;
-use crate::elements::{Brand, Icon, Sign, spans};
+use crate::elements::{Brand, Icon, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::put;
 use crate::testids;
+
+/// How long a button says that it has worked.
+const SAID: Duration = Duration::from_millis(1600);
+/// After so long, whoever waits begins to wonder.
+const UNEASY: Duration = Duration::from_secs(15);
 
 /// The whole screen, in each of its states.
 #[component]
@@ -52,7 +60,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { running: RwSignal::new(false), refusal: RwSignal::new(None) }
     }
 
@@ -85,6 +93,7 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
         None if in_sandbox.get() => i18n.t("sign-in-heading-sandbox"),
         None => i18n.t("sign-in-heading-none"),
     };
+    let others = move || app.accounts.with(|accounts| accounts.iter().any(|entry| !entry.current));
     let error = move || calls.refusal.get().or_else(|| reason.get());
     let sign_in = move |_| calls.start(shell.sign_in());
     let sandbox = move |_| calls.start(shell.use_sandbox());
@@ -130,6 +139,12 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
                 </button>
             </Show>
         </div>
+        <Show when=others>
+            <section class="sign-in-others" data-testid=testids::OTHER_ACCOUNTS>
+                <h2>{move || i18n.t("other-accounts")}</h2>
+                <AccountList others=true gone=Callback::new(|()| ()) />
+            </section>
+        </Show>
         <p class="sign-in-note">
             {move || if has_profile.get() { i18n.t("sign-in-note") } else { i18n.t("sandbox-note") }}
         </p>
@@ -172,11 +187,12 @@ fn Waiting(stage: SignInStage, calls: Calls) -> impl IntoView {
     let in_browser = stage == SignInStage::WaitingForBrowser;
     let browser = move || {
         view! {
-            <div class="sign-in-actions">
+            <div class="sign-in-pair">
                 <button type="button" class="secondary" data-testid=testids::REOPEN on:click=move |_| calls.start(shell.reopen_browser())>
                     <Icon sign=Sign::Open />
                     {move || i18n.t("reopen")}
                 </button>
+                <CopyLink calls=calls />
             </div>
             <Show
                 when=move || pasting.get()
@@ -201,6 +217,83 @@ fn Waiting(stage: SignInStage, calls: Calls) -> impl IntoView {
         <button type="button" class="text" data-testid=testids::CANCEL_SIGN_IN on:click=move |_| calls.start(shell.cancel_sign_in())>
             {move || i18n.t("cancel")}
         </button>
+        {in_browser.then(|| view! { <Help calls=calls /> })}
+    }
+}
+
+/// The page's address for another browser, or for one on another screen.
+#[component]
+fn CopyLink(calls: Calls) -> impl IntoView {
+    let i18n = expect_context::<I18n>();
+    let shell = expect_context::<Shell>();
+    let copied = RwSignal::new(false);
+    let copy = move |_| {
+        let link = shell.sign_in_link();
+        calls.start(async move {
+            if page::copy(&link.await?).await {
+                put(copied, true);
+                set_timeout(move || put(copied, false), SAID);
+            }
+            Ok(())
+        });
+    };
+    view! {
+        <button type="button" class="secondary" data-testid=testids::COPY_LINK on:click=copy>
+            {move || if copied.get() { view! { <Icon sign=Sign::Check /> } } else { view! { <Icon sign=Sign::Copy /> } }}
+            <span role="status">{move || i18n.t(if copied.get() { "copied" } else { "copy-link" })}</span>
+        </button>
+    }
+}
+
+/// The ways in which a sign-in ends at the tenant without coming back, once somebody has waited for a while.
+#[component]
+fn Help(calls: Calls) -> impl IntoView {
+    let i18n = expect_context::<I18n>();
+    let shell = expect_context::<Shell>();
+    let shown = RwSignal::new(false);
+    let timer = set_timeout_with_handle(move || put(shown, true), UNEASY).ok();
+    on_cleanup(move || {
+        if let Some(timer) = timer {
+            timer.clear();
+        }
+    });
+    let case = move |what: &'static str, then: &'static str| {
+        view! {
+            <li>
+                <strong>{move || i18n.t(what)}</strong>
+                " "
+                {move || i18n.t(then)}
+            </li>
+        }
+    };
+    view! {
+        <Show
+            when=move || shown.get()
+            fallback=move || view! {
+                <button type="button" class="text" data-testid=testids::WAITING_HELP on:click=move |_| shown.set(true)>
+                    {move || i18n.t("waiting-help")}
+                </button>
+            }
+        >
+            <section class="sign-in-help" aria-live="polite">
+                <h2>{move || i18n.t("waiting-help")}</h2>
+                <ul>
+                    {case("waiting-help-closed", "waiting-help-closed-then")}
+                    {case("waiting-help-confirm", "waiting-help-confirm-then")}
+                    {case("waiting-help-declined", "waiting-help-declined-then")}
+                    {case("waiting-help-error", "waiting-help-error-then")}
+                    {case("waiting-help-stuck", "waiting-help-stuck-then")}
+                </ul>
+            </section>
+            <button
+                type="button"
+                class="secondary"
+                data-testid=testids::BY_LOOPBACK
+                on:click=move |_| calls.start(shell.sign_in_by_loopback())
+            >
+                {move || i18n.t("by-loopback")}
+            </button>
+        </Show>
     }
 }
 

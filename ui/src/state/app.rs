@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use callbox_ipc::{Bootstrap, ConversationSummary, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate};
+use callbox_ipc::{
+    AccountEntry, Bootstrap, ConversationSummary, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate,
+};
 use leptos::prelude::*;
 
 use super::thread::Thread;
@@ -10,12 +12,21 @@ use super::thread::Thread;
 /// At most so many notices are kept in sight.
 const NOTICES: usize = 4;
 
+/// Whose draft it is: the account, and the conversation.
+pub type DraftOf = (Option<String>, Option<String>);
+
 /// The state of the window.
 #[derive(Clone, Copy)]
 pub struct App {
     /// None until the shell has been heard of for the first time.
     pub session: RwSignal<Option<SessionView>>,
     pub profile: RwSignal<Option<ProfileView>>,
+    /// Which account the window is at; none while the shell has none.
+    pub seat: RwSignal<Option<String>>,
+    /// All accounts, everywhere.
+    pub accounts: RwSignal<Vec<AccountEntry>>,
+    /// The dialog for one more agent is open.
+    pub adding_agent: RwSignal<bool>,
     pub conversations: RwSignal<Vec<ConversationSummary>>,
     /// The conversation in view.
     pub open: RwSignal<Option<String>>,
@@ -24,8 +35,8 @@ pub struct App {
     pub preferences: RwSignal<Preferences>,
     /// Newest last.
     pub notices: RwSignal<Vec<(u64, Notice)>>,
-    /// Unsent texts by conversation; the one under no name belongs to a conversation that is yet to begin.
-    pub drafts: RwSignal<HashMap<Option<String>, String>>,
+    /// Unsent texts by account and conversation; the one under no name belongs to a conversation that is yet to begin.
+    pub drafts: RwSignal<HashMap<DraftOf, String>>,
     /// Whether the oldest question of the conversation can be seen, down to its buttons.
     pub question_in_view: RwSignal<bool>,
     /// A conversation whose content came before the window knew that it would be opened.
@@ -54,6 +65,9 @@ impl App {
         Self {
             session: RwSignal::new(None),
             profile: RwSignal::new(None),
+            seat: RwSignal::new(None),
+            accounts: RwSignal::new(Vec::new()),
+            adding_agent: RwSignal::new(false),
             conversations: RwSignal::new(Vec::new()),
             open: RwSignal::new(None),
             thread: RwSignal::new(None),
@@ -68,6 +82,14 @@ impl App {
 
     /// Takes all that the shell knows, and gives back the conversation that has to be opened.
     fn begin(&self, bootstrap: Bootstrap) -> Option<String> {
+        if self.seat.with_untracked(|seat| *seat != bootstrap.seat) {
+            // Another account: nothing of the one before stays in sight, and its words wait for it.
+            self.show_none();
+            self.early.set_value(None);
+            self.adding_agent.set(false);
+            self.seat.set(bootstrap.seat);
+        }
+        self.take_accounts(bootstrap.accounts);
         self.session.set(Some(bootstrap.session));
         self.profile.set(bootstrap.profile);
         self.conversations.set(bootstrap.conversations);
@@ -88,6 +110,7 @@ impl App {
             Event::Session(session) => return self.take_session(session),
             Event::Profile(profile) => self.profile.set(Some(profile)),
             Event::Conversations(list) => self.take_conversations(list),
+            Event::Accounts(accounts) => self.take_accounts(accounts),
             Event::Thread(event) => return self.take_thread(event),
             Event::Notice(notice) => self.notify(notice),
         }
@@ -132,16 +155,30 @@ impl App {
 
     /// The unsent text of the conversation in view.
     pub fn draft(&self) -> String {
-        self.open.with(|open| self.drafts.with(|drafts| drafts.get(open).cloned().unwrap_or_default()))
+        let of = (self.seat.get(), self.open.get());
+        self.drafts.with(|drafts| drafts.get(&of).cloned().unwrap_or_default())
+    }
+
+    /// The unsent text of a conversation of this account, as it is now.
+    pub fn draft_of(&self, conversation: Option<String>) -> String {
+        let of = (self.seat.get_untracked(), conversation);
+        self.drafts.with_untracked(|drafts| drafts.get(&of).cloned().unwrap_or_default())
+    }
+
+    /// Takes the unsent text of a conversation away from it.
+    pub fn take_draft(&self, conversation: Option<String>) -> Option<String> {
+        let of = (self.seat.get_untracked(), conversation);
+        self.drafts.try_update(|drafts| drafts.remove(&of)).flatten()
     }
 
     /// Keeps the unsent text of a conversation.
     pub fn set_draft(&self, conversation: Option<String>, text: String) {
+        let of = (self.seat.get_untracked(), conversation);
         self.drafts.update(|drafts| {
             if text.is_empty() {
-                drafts.remove(&conversation)
+                drafts.remove(&of)
             } else {
-                drafts.insert(conversation, text)
+                drafts.insert(of, text)
             };
         });
     }
@@ -165,11 +202,22 @@ impl App {
                 self.conversations.set(Vec::new());
                 // Whoever signs out on purpose leaves nothing behind; whoever is thrown out finds their words again.
                 if self.session.with_untracked(|session| matches!(session, Some(SessionView::SignedOut { reason: None }))) {
-                    self.drafts.update(HashMap::clear);
+                    self.forget_drafts(&self.seat.get_untracked());
                 }
                 None
             }
             _ => None,
+        }
+    }
+
+    /// An account has been signed out on purpose: its words go with it.
+    pub fn forget_drafts(&self, seat: &Option<String>) {
+        self.drafts.update(|drafts| drafts.retain(|(of, _), _| of != seat));
+    }
+
+    fn take_accounts(&self, accounts: Vec<AccountEntry>) {
+        if self.accounts.with_untracked(|before| *before != accounts) {
+            self.accounts.set(accounts);
         }
     }
 

@@ -25,6 +25,8 @@ fn bootstrap(conversations: &[&str], open: Option<&str>) -> Bootstrap {
         conversations: conversations.iter().map(|id| summary(id)).collect(),
         open: open.map(Into::into),
         preferences: Preferences::default(),
+        seat: None,
+        accounts: Vec::new(),
     }
 }
 
@@ -85,7 +87,25 @@ fn a_session_that_ends_by_itself_keeps_what_was_typed() {
     app.begin(bootstrap(&["a"], Some("a")));
     app.set_draft(Some("a".into()), "half a sentence".into());
     app.receive(Event::Session(SessionView::SignedOut { reason: Some(UserError::new("session-ended", "x")) }));
-    assert_eq!(app.drafts.get_untracked().get(&Some("a".into())).map(String::as_str), Some("half a sentence"));
+    assert_eq!(app.draft_of(Some("a".into())), "half a sentence");
+}
+
+#[test]
+fn another_account_shows_nothing_of_the_one_before_and_has_words_of_its_own() {
+    let (_owner, app) = app();
+    let of = |seat: &str| Bootstrap { seat: Some(seat.into()), ..bootstrap(&["a"], Some("a")) };
+    app.begin(of("ada"));
+    app.receive(opened("a", &["for Ada"]));
+    app.set_draft(Some("a".into()), "half a sentence".into());
+    // Both have a conversation of this name.
+    assert_eq!(app.begin(of("grace")), Some("a".into()), "it is asked for again");
+    assert_eq!((texts(app), app.draft_of(Some("a".into()))), (None, String::new()));
+    app.set_draft(None, "hers".into());
+    app.receive(Event::Session(SessionView::SignedOut { reason: None }));
+    app.begin(of("ada"));
+    assert_eq!(app.draft_of(Some("a".into())), "half a sentence", "whoever signs out takes nobody else's words along");
+    app.begin(of("grace"));
+    assert_eq!(app.draft_of(None), "");
 }
 
 #[test]

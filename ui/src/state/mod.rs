@@ -3,6 +3,7 @@
 //! Signals all the way, one per thing that changes on its own: a message, a part, a block of a text. A delta touches the block it
 //! belongs to and nothing else. No module here knows the document; all of it is tested natively.
 
+pub mod accounts;
 pub mod app;
 pub mod composing;
 pub mod content;

@@ -1,9 +1,9 @@
-use callbox_ipc::{Bootstrap, Event, SessionView, SignInStage, UserError};
+use callbox_ipc::{Bootstrap, Event, SessionView, SignInStage, ThreadUpdate, ThreadView, UserError};
 use serde_json::json;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::stage::{Stage, document, signed_in};
+use crate::stage::{Stage, document, entry, press, signed_in, status};
 
 async fn out(reason: Option<UserError>) -> Stage {
     let stage =
@@ -101,8 +101,11 @@ async fn signing_out_asks_first() {
     stage.click("sign-out");
     stage.until("it asks", || stage.find("sign-out-confirm").is_some()).await;
     assert_eq!(stage.count("sign_out"), 0);
+    let browser: web_sys::HtmlInputElement = stage.get("sign-out-browser").dyn_into().unwrap();
+    assert!(!browser.checked(), "the browser's own session is a thing of its own");
+    browser.click();
     stage.click("sign-out-confirm");
-    assert_eq!(stage.count("sign_out"), 1);
+    assert_eq!(stage.calls("sign_out"), [json!({ "browser": true })]);
     stage.emit(Event::Session(SessionView::SignedOut { reason: None }));
     stage.until("the door is shown", || stage.find("sign-in").is_some()).await;
 }
@@ -125,4 +128,106 @@ async fn theme_and_language_hold_at_once_and_are_kept() {
 
 fn root(attribute: &str) -> Option<String> {
     document().document_element().unwrap().get_attribute(attribute)
+}
+
+#[wasm_bindgen_test]
+async fn whoever_waits_can_copy_the_link_and_come_back_another_way() {
+    let stage = out(None).await;
+    stage.emit(stage_of(SignInStage::WaitingForBrowser));
+    stage.until("it waits", || stage.find("copy-link").is_some()).await;
+    stage.click("copy-link");
+    assert_eq!(stage.count("sign_in_link"), 1);
+    stage.until("it can be asked", || stage.find("waiting-help").is_some()).await;
+    stage.click("waiting-help");
+    stage.until("there is another way", || stage.find("by-loopback").is_some()).await;
+    assert!(stage.page.inner_text().contains("You said no"), "the dead ends are explained");
+    stage.click("by-loopback");
+    assert_eq!(stage.count("sign_in_by_loopback"), 1);
+}
+
+/// A key press somewhere in the window, with Ctrl or without.
+fn key(stage: &Stage, key: &str, control: bool) {
+    press(&stage.page, key, |init| init.set_ctrl_key(control));
+}
+
+/// Two accounts; the second one is in use where `grace` is true.
+fn two(grace: bool) -> Bootstrap {
+    let accounts =
+        vec![entry("seat-ada", "Ada Lovelace", "ada@example.com", !grace), entry("seat-grace", "Grace Hopper", "grace@example.com", grace)];
+    let seat = accounts.iter().find(|entry| entry.current).map(|entry| entry.id.clone());
+    Bootstrap { seat, accounts, ..signed_in() }
+}
+
+#[wasm_bindgen_test]
+async fn the_menu_lists_all_accounts_and_goes_to_the_chosen_one() {
+    let stage = Stage::open(vec![]).await;
+    *stage.played.bootstrap() = Some(two(false));
+    stage.emit(Event::Bootstrap(two(false)));
+    stage.click("account-menu");
+    stage.until("both are listed", || stage.all("[data-testid='account-entry']").len() == 2).await;
+    assert_eq!(stage.count("look_at_accounts"), 1, "who is signed in is asked again");
+    let entries = stage.all("[data-testid='account-entry']");
+    assert_eq!(entries[0].get_attribute("aria-current").as_deref(), Some("true"));
+    let text = entries[1].text_content().unwrap_or_default();
+    assert!(text.contains("Grace Hopper") && text.contains("grace@example.com") && text.contains("agent.example"), "{text}");
+    entries[1].clone().dyn_into::<web_sys::HtmlElement>().unwrap().click();
+    assert_eq!(stage.calls("switch_account"), [json!({ "id": "seat-grace" })]);
+}
+
+#[wasm_bindgen_test]
+async fn a_key_goes_to_an_account_and_what_was_typed_waits_for_its_owner() {
+    let stage = Stage::open(vec![]).await;
+    stage.emit(Event::Bootstrap(two(false)));
+    stage.thread(ThreadUpdate::Opened(ThreadView { messages: vec![], status: status() }));
+    stage.until("it can be written", || stage.find("composer").is_some()).await;
+    stage.type_text("half a sentence");
+    key(&stage, "2", true);
+    stage.until("the shell is asked", || stage.count("switch_account") == 1).await;
+    assert_eq!(stage.calls("switch_account"), [json!({ "id": "seat-grace" })]);
+    key(&stage, "9", true);
+    key(&stage, "2", false);
+    stage.emit(Event::Bootstrap(two(true)));
+    stage.until("nothing of Ada's is in sight", || stage.composer().value().is_empty()).await;
+    key(&stage, "2", true);
+    assert_eq!(stage.count("switch_account"), 1, "nobody is there, no key, or there already");
+    stage.emit(Event::Bootstrap(two(false)));
+    stage.until("her words are back", || stage.composer().value() == "half a sentence").await;
+}
+
+#[wasm_bindgen_test]
+async fn one_more_agent_is_added_over_what_the_window_shows() {
+    let stage = Stage::open(vec![]).await;
+    stage.click("account-menu");
+    stage.until("the menu is open", || stage.find("new-agent-open").is_some()).await;
+    stage.click("new-agent-open");
+    stage.until("the dialog is open", || stage.find("agent-address").is_some()).await;
+    assert!(stage.find("account-panel").is_none());
+    let field: web_sys::HtmlInputElement = stage.get("agent-address").dyn_into().unwrap();
+    field.set_value("agent.other.example/agents/chat");
+    stage.click("agent-submit");
+    assert_eq!(stage.calls("add_agent"), [json!({ "address": "agent.other.example/agents/chat", "client_id": null })]);
+    stage.emit(Event::Bootstrap(two(true)));
+    stage.until("it has gone", || stage.find("new-agent").is_none()).await;
+}
+
+#[wasm_bindgen_test]
+async fn an_agent_is_removed_with_the_second_click() {
+    let stage = Stage::open(vec![]).await;
+    stage.click("account-menu");
+    stage.until("the menu is open", || stage.find("remove-agent").is_some()).await;
+    stage.click("remove-agent");
+    assert_eq!(stage.count("remove_agent"), 0);
+    stage.click("remove-agent");
+    assert_eq!(stage.calls("remove_agent"), [json!({ "id": "seat-ada" })]);
+}
+
+#[wasm_bindgen_test]
+async fn whoever_is_signed_out_at_one_agent_goes_on_at_another() {
+    let mut bootstrap = two(false);
+    bootstrap.session = SessionView::SignedOut { reason: None };
+    let stage = Stage::with(bootstrap).await;
+    stage.until("the other one is offered", || stage.find("other-accounts").is_some()).await;
+    assert_eq!(stage.all("[data-testid='account-entry']").len(), 1);
+    stage.click("account-entry");
+    assert_eq!(stage.calls("switch_account"), [json!({ "id": "seat-grace" })]);
 }

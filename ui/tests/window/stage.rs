@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use callbox_ipc::{
-    AccountView, Bootstrap, ConversationSummary, Event, LinkView, Preferences, ProfileView, SessionView, StorageView, ThreadEvent,
-    ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
+    AccountEntry, AccountView, Bootstrap, ConversationSummary, Event, LinkView, Preferences, ProfileView, SessionView, StorageView,
+    ThreadEvent, ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
 };
 use callbox_protocol::{MessageOp, UiMessage};
 use callbox_ui::backend::{Answer, Backend, Shell};
@@ -233,6 +233,20 @@ pub async fn frames() {
     }
 }
 
+/// One of several accounts.
+pub fn entry(id: &str, name: &str, email: &str, current: bool) -> AccountEntry {
+    AccountEntry {
+        id: id.into(),
+        account: Some(AccountView { name: name.into(), email: Some(email.into()) }),
+        agent: "Desk".into(),
+        agent_host: "agent.example".into(),
+        tenant_host: "tenant.example".into(),
+        sandbox: false,
+        current,
+        removable: true,
+    }
+}
+
 pub fn signed_in() -> Bootstrap {
     Bootstrap {
         session: SessionView::SignedIn {
@@ -243,6 +257,8 @@ pub fn signed_in() -> Bootstrap {
         conversations: vec![ConversationSummary { id: "c".into(), title: "Hello".into(), updated_at: 0 }],
         open: Some("c".into()),
         preferences: Preferences { language: callbox_ipc::Language::English, ..Preferences::default() },
+        seat: Some("seat-ada".into()),
+        accounts: vec![entry("seat-ada", "Ada Lovelace", "ada@example.com", true)],
     }
 }
 
@@ -273,6 +289,7 @@ const STYLES: &str = concat!(
     include_str!("../../styles/10-base.css"),
     include_str!("../../styles/20-sign-in.css"),
     include_str!("../../styles/30-main.css"),
+    include_str!("../../styles/35-accounts.css"),
     include_str!("../../styles/40-messages.css"),
     include_str!("../../styles/50-cards.css"),
     include_str!("../../styles/60-composer.css"),

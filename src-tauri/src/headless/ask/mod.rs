@@ -43,7 +43,7 @@ use crate::{
 Exit codes:
    0  the agent has answered
    1  the agent could not answer, or did not take the message
-   2  the command line is wrong, or there is nothing to send
+   2  the command line is wrong, there is nothing to send, or several are signed in and nobody is named
    3  the agent has answered, and something was denied because there is no terminal to ask on
   65  the profile or the text is not what it should be
   66  the profile or the text cannot be read
@@ -59,6 +59,10 @@ pub(crate) struct Options {
     /// The agent and tenant to use, as a TOML file (default: that of the agent that was added last, else the installed one).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+
+    /// Whose message it is, where several are signed in: the address or the name.
+    #[arg(long, value_name = "WHO")]
+    pub account: Option<String>,
 
     /// The conversation to go on with, or to begin under this name: letters, digits and -._~ (default: a new one).
     #[arg(long, value_name = "NAME", value_parser = conversation)]
@@ -240,7 +244,7 @@ async fn ask<O: Write, E: Write>(options: &Options, text: &str, report: &mut Rep
     let vault = Vault::system(IDENTIFIER);
     let opened = async {
         let folders = Folders::find().ok_or(Failure::Homeless)?;
-        Ok(Workspace::open(&folders, options.profile.as_deref(), &vault).await?)
+        Ok(Workspace::open(&folders, options.profile.as_deref(), options.account.as_deref(), &vault).await?)
     };
     let opened = tokio::select! {
         biased;
