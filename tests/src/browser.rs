@@ -61,6 +61,14 @@ impl Browser {
         Driver::start(server, port, capabilities, &desktop.outside().join("browser.log")).await
     }
 
+    /// Goes to another page.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn go(&self, page: &Url) -> Result<()> {
+        self.driver.session()?.goto(page.as_str()).await.doing("another page")
+    }
+
     /// Waits for a page with `css` on it.
     ///
     /// # Errors

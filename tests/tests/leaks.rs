@@ -203,7 +203,7 @@ async fn no_secret_is_among_the_events_that_the_web_view_is_sent() {
     world.control().drop_sockets();
     world.control().until(|| world.control().handshakes().0 > accepted).await;
     ask("bootstrap", json!({})).await;
-    ask("sign_out", json!({})).await;
+    ask("sign_out", json!({"browser": false})).await;
     until_event(&|event| event.contains("signed-out") && !event.contains("bootstrap")).await;
 
     let events = heard().await;
