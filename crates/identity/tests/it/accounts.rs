@@ -181,10 +181,13 @@ async fn a_refresh_extends_no_session_and_a_restart_does_not_either() {
     session.access_token().await.unwrap();
     drop(session);
     world.settled().await;
-    let again = Session::spawn(Config { clock: clock.clone(), ..config_for(&world.sandbox, world.keychain.vault()) });
+    let vault = world.keychain.vault();
+    let again = Session::spawn(Config { clock: clock.clone(), ..config_for(&world.sandbox, vault.clone()) });
     again.access_token().await.unwrap();
     elapse(HOUR).await;
     until(&again, is_ended).await;
+    // What it still has to say to the keychain has been said.
+    vault.probe().await;
     // And whoever starts later finds it over, without having asked anybody.
     let record = json!({"v": 1, "rt": "rt", "iss": world.sandbox.issuer(), "sub": "sandbox|ada", "name": "Ada Lovelace", "ends": 1});
     let key = Slot::first(&profile(&world.sandbox)).name().to_owned();
