@@ -54,11 +54,13 @@ impl Loopback {
         format!("http://127.0.0.1:{}{PATH}", self.port)
     }
 
-    /// Hands every link to `take` and shows in the browser what became of it; until the sender of `over` is gone.
-    pub(crate) async fn serve<T, F>(self, mut over: oneshot::Receiver<()>, take: T)
+    /// Hands every link to `take` and shows in the browser what became of it; until the sender of `over` is gone. What `take` gives beside the
+    /// outcome is held until the browser has its answer.
+    pub(crate) async fn serve<T, F, G>(self, mut over: oneshot::Receiver<()>, take: T)
     where
         T: Fn(Secret<String>) -> F + Send + Sync + 'static,
-        F: Future<Output = CallbackOutcome> + Send + 'static,
+        F: Future<Output = (CallbackOutcome, G)> + Send + 'static,
+        G: Send + 'static,
     {
         let take = Arc::new(take);
         let mut silent: VecDeque<oneshot::Sender<()>> = VecDeque::new();
@@ -83,23 +85,27 @@ impl Loopback {
 }
 
 /// One connection: a request, an answer, the end.
-async fn converse<T, F>(mut stream: TcpStream, port: u16, mut sent_away: oneshot::Receiver<()>, take: Arc<T>)
+async fn converse<T, F, G>(mut stream: TcpStream, port: u16, mut sent_away: oneshot::Receiver<()>, take: Arc<T>)
 where
     T: Fn(Secret<String>) -> F,
-    F: Future<Output = CallbackOutcome>,
+    F: Future<Output = (CallbackOutcome, G)>,
 {
     let request = tokio::select! {
         request = timeout(PATIENCE, read(&mut stream, port)) => request,
         _ = &mut sent_away => return,
     };
     drop(sent_away);
-    let answer = match request {
-        Ok(Ok(Request::Link { link, japanese })) => match take(link).await {
-            CallbackOutcome::Completed | CallbackOutcome::Connected(_) => Page::Done.answer(japanese),
-            CallbackOutcome::Failed(_) | CallbackOutcome::NotConnected(_) => Page::Failed.answer(japanese),
-            CallbackOutcome::Ignored(_) => Page::Stray.answer(japanese),
-        },
-        Ok(Ok(Request::Refused(status))) => bare(status),
+    let (answer, _held) = match request {
+        Ok(Ok(Request::Link { link, japanese })) => {
+            let (outcome, held) = take(link).await;
+            let page = match outcome {
+                CallbackOutcome::Completed | CallbackOutcome::Connected(_) => Page::Done,
+                CallbackOutcome::Failed(_) | CallbackOutcome::NotConnected(_) => Page::Failed,
+                CallbackOutcome::Ignored(_) => Page::Stray,
+            };
+            (page.answer(japanese), Some(held))
+        }
+        Ok(Ok(Request::Refused(status))) => (bare(status), None),
         // Nobody is there who wants an answer.
         Ok(Err(_)) | Err(_) => return,
     };

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use crate::Profile;
 
 /// What a profile may say. The order is that of the documentation.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "id",
     "name",
     "agent",
@@ -23,6 +23,7 @@ const KEYS: [&str; 18] = [
     "max_age",
     "redirect_uri",
     "client_tools",
+    "service_client_id",
     "service_client_id",
     "provenance",
 ];

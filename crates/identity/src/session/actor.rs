@@ -105,6 +105,7 @@ pub(super) enum Event {
         answer: Result<Stored, VaultError>,
         entry: journal::Entry,
     },
+    Looked(journal::Entry),
     Discovered(Result<Arc<Metadata>, DiscoveryError>),
     Proved {
         attempt: AttemptId,
@@ -174,6 +175,8 @@ pub(super) struct Actor {
     pub(super) restoring: bool,
     /// The vault could not be read, and may hold a session that nobody has ended.
     pub(super) unread: bool,
+    /// The generation that the journal named last, of what is not this session any more.
+    pub(super) seen: u64,
     pub(super) live: Option<Live>,
     /// Counts sessions: what comes back for an earlier one is recognised.
     pub(super) session: u64,
@@ -233,6 +236,7 @@ pub(super) async fn run(
         events,
         restoring: true,
         unread: false,
+        seen: 0,
         live: None,
         session: 0,
         reason: None,
@@ -290,6 +294,7 @@ impl Actor {
             Command::StepUp { missing, reply } => self.step_up(missing, reply),
             Command::Callback(link, reply) => self.callback(&link, reply),
             Command::Cancel => self.cancel(),
+            Command::Look => self.look(),
             Command::Loopback { attempt, redirect_uri, open, reply } => self.open_door(attempt, redirect_uri, open, reply),
             Command::Token { rejected, reply } => {
                 if let (Some(live), Some(_)) = (self.live.as_mut(), rejected) {
@@ -308,6 +313,7 @@ impl Actor {
     fn event(&mut self, event: Event) {
         match event {
             Event::Restored { answer, entry } => self.restored(answer, &entry),
+            Event::Looked(entry) => self.looked(&entry),
             Event::Discovered(answer) => self.discovered(&answer),
             Event::Proved { attempt, result } => self.proved(attempt, result),
             Event::Kept { session, written } => self.kept(session, written),

@@ -36,6 +36,7 @@ impl Actor {
     pub(super) fn restored(&mut self, answer: Result<Stored, VaultError>, entry: &journal::Entry) {
         self.restoring = false;
         self.unread = answer.is_err();
+        self.seen = entry.generation;
         if self.live.is_none() {
             // A sign-in may have failed meanwhile; then that is the news.
             let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));

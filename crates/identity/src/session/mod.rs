@@ -154,6 +154,7 @@ pub(crate) enum Command {
     Forget(oneshot::Sender<()>),
     Callback(Secret<String>, oneshot::Sender<CallbackOutcome>),
     Cancel,
+    Look,
     StepUp { missing: Vec<String>, reply: StartReply },
     Loopback { attempt: AttemptId, redirect_uri: String, open: oneshot::Sender<()>, reply: StartReply },
     Token { rejected: Option<u64>, reply: TokenReply },
@@ -275,10 +276,10 @@ impl Session {
         tokio::spawn(loopback.serve(over, move |link| {
             let (commands, connector) = (commands.upgrade(), connector.clone());
             async move {
-                match commands {
-                    Some(commands) => connected::route(&connector, &commands, link).await,
-                    None => CallbackOutcome::Ignored(Ignored::Closed),
-                }
+                let Some(commands) = commands else { return (CallbackOutcome::Ignored(Ignored::Closed), None) };
+                let outcome = connected::route(&connector, &commands, link).await;
+                // The session lives on until the browser has been told, or a program that ends with it would leave a broken page.
+                (outcome, Some(commands))
             }
         }));
     }
@@ -331,6 +332,12 @@ impl Session {
     /// Gives up every attempt that waits for the browser. An exchange that has begun goes on.
     pub async fn cancel_sign_in(&self) {
         let _ = self.commands.send(Command::Cancel).await;
+    }
+
+    /// Has the session look whether another process has signed somebody in meanwhile, if nobody is here: then it is this one's sign-in too. Without
+    /// a sign-in by another process only a note on the disk is read, so this can be asked often.
+    pub async fn look_again(&self) {
+        let _ = self.commands.send(Command::Look).await;
     }
 
     /// An access token that is good for a while: for 60 seconds at least, or a tenth of its life if that is less. Refreshed if need be;

@@ -332,7 +332,7 @@ impl Actor {
     pub(super) fn end(&mut self, reason: SignedOutReason) {
         tracing::info!("the session has ended");
         self.unshare();
-        self.live = None;
+        self.seen = self.live.take().map_or(self.seen, |live| live.generation);
         self.flight = None;
         self.session += 1;
         self.reason = Some(reason);

@@ -87,6 +87,20 @@ impl Sharing {
 }
 
 impl Actor {
+    /// Looks into the journal, if nobody is signed in here.
+    pub(super) fn look(&self) {
+        let (None, false, Some(sharing)) = (&self.live, self.restoring, self.sharing.clone()) else { return };
+        self.fly(async move { Event::Looked(sharing.entry().await) }, Event::Looked(Entry::default()));
+    }
+
+    /// Another process has stored a sign-in if the journal names another generation than before.
+    pub(super) fn looked(&mut self, entry: &Entry) {
+        let known = std::mem::replace(&mut self.seen, entry.generation);
+        if self.live.is_none() && !self.restoring && entry.generation > 0 && entry.generation != known {
+            self.restore();
+        }
+    }
+
     /// The access token's place in the vault.
     pub(super) fn spare_key(&self) -> String {
         self.key.replacen("session", "access", 1)

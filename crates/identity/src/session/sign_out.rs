@@ -28,7 +28,10 @@ impl Actor {
         // The vault is asked here and now, behind every write that came before.
         let erased: Erased = Box::pin(self.erase());
         self.unshare();
-        let token = self.live.take().and_then(|live| live.refresh);
+        let live = self.live.take();
+        // What the journal says until it is forgotten is no news.
+        self.seen = live.as_ref().map_or(self.seen, |live| live.generation);
+        let token = live.and_then(|live| live.refresh);
         self.session += 1;
         self.reason = None;
         self.unread = false;

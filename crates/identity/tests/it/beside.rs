@@ -89,3 +89,27 @@ async fn two_sign_ins_at_once_leave_one_session_for_all() {
     assert_eq!(prints.len(), 1, "all of them go on with one of the sign-ins");
     assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)]);
 }
+
+#[tokio::test]
+async fn who_looks_finds_the_sign_in_of_another_process_and_none_that_is_over() {
+    let world = World::new().await;
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Following::new()));
+    let (first, second) = (shared(&world, folder.path(), &clock), shared(&world, folder.path(), &clock));
+    let signed_out = SessionState::SignedOut { reason: None };
+    assert_eq!(until(&first, |state| *state != SessionState::Restoring).await, signed_out);
+    first.look_again().await;
+    let start = second.begin_sign_in().await.unwrap();
+    assert_eq!(second.handle_callback(&visit(&start.url, ADA).await).await, CallbackOutcome::Completed);
+    first.look_again().await;
+    until(&first, |state| matches!(state, SessionState::SignedIn { .. })).await;
+    assert_eq!(subject(&first).await, "sandbox|ada");
+    assert_eq!(first.access_token().await.unwrap().fingerprint(), second.access_token().await.unwrap().fingerprint());
+
+    // What is over does not come back, however often somebody looks.
+    first.sign_out().await;
+    for _ in 0..3 {
+        first.look_again().await;
+        first.access_token().await.unwrap_err();
+    }
+    assert_eq!(*first.state().borrow(), signed_out);
+}
