@@ -39,7 +39,7 @@ mod updates;
 pub use address::{AddressError, AgentAddress};
 pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
-pub use net::{ClientError, Network, Wire, http_client, tls_config};
+pub use net::{Authorities, ClientError, Network, Wire, authorities, http_client, proxy_of, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
 pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Reply, Status, ThreadSnapshot};
 pub use timing::Timing;

@@ -36,19 +36,14 @@ impl LinkConfig {
     /// With the usual timing, the usual TLS, the system's randomness, no tools, and nothing that keeps messages.
     #[must_use]
     pub fn new(address: AgentAddress, conversation: String, session: Session, http: reqwest::Client) -> Self {
+        Self::with_tokens(address, conversation, Arc::new(session), http)
+    }
+
+    /// The same with tokens from anywhere.
+    #[must_use]
+    pub fn with_tokens(address: AgentAddress, conversation: String, session: Arc<dyn TokenSource>, http: reqwest::Client) -> Self {
         let (entropy, timing) = (Arc::new(SystemEntropy), Timing::default());
-        Self {
-            address,
-            conversation,
-            session: Arc::new(session),
-            http,
-            tls: None,
-            network: None,
-            outbox: None,
-            tools: Vec::new(),
-            entropy,
-            timing,
-        }
+        Self { address, conversation, session, http, tls: None, network: None, outbox: None, tools: Vec::new(), entropy, timing }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod history;
+mod route;
 mod socket;
 mod tls;
 
@@ -17,7 +18,8 @@ use url::Url;
 pub(crate) use self::socket::{Road, Socket, SocketEvent};
 pub use self::{
     client::{ClientError, http_client},
-    tls::tls_config,
+    route::proxy_of,
+    tls::{Authorities, authorities, tls_config},
 };
 use crate::LinkError;
 

@@ -4,6 +4,24 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
+/// How many authorities are trusted, by where they come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authorities {
+    /// Of the system, or of the list that `SSL_CERT_FILE` names.
+    pub system: usize,
+    /// Of these, and their lists, so many could not be read.
+    pub unreadable: usize,
+    /// Of Mozilla's list, which is compiled in.
+    pub mozilla: usize,
+}
+
+/// Looks at the system's list anew. Reads the disk.
+#[must_use]
+pub fn authorities() -> Authorities {
+    let system = rustls_native_certs::load_native_certs();
+    Authorities { system: system.certs.len(), unreadable: system.errors.len(), mozilla: webpki_roots::TLS_SERVER_ROOTS.len() }
+}
+
 /// How this app speaks TLS, for HTTP and sockets alike: certificates are trusted that the system trusts (a company's own authority included) or
 /// that Mozilla's list has, so that a sign-in that works means a socket that works. TLS 1.2 and 1.3 by aws-lc-rs, no client certificate.
 ///
