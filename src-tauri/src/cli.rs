@@ -41,8 +41,11 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     Ask(crate::headless::ask::Options),
+    Login(crate::headless::login::Options),
     Status(crate::headless::account::StatusOptions),
     Logout(crate::headless::account::LogoutOptions),
+    Doctor(crate::headless::doctor::Options),
+    ClientSecret(crate::headless::secret::Options),
     Replay(crate::headless::replay::Options),
 }
 

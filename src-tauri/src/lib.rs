@@ -7,6 +7,7 @@ mod deep_link;
 mod folders;
 mod handover;
 mod headless;
+mod letterbox;
 mod settings;
 mod window;
 
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
     if let Some(command) = args.command {
         return headless::run(command);
     }
+    let Some(args) = hand_over(args) else { return ExitCode::SUCCESS };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,6 +82,14 @@ fn start_logging() {
     let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     // Fails only if a subscriber is there already, which then does the same.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Hands links to the sign-ins in terminals that wait for them. `None`: links were all that this process was started for, and they are gone.
+fn hand_over(mut args: Args) -> Option<Args> {
+    let before = args.links.len();
+    args.links.retain(|link| cli::links([link.as_str()]).is_empty() || !letterbox::hand_over(link));
+    let is_done = before > 0 && args.links.is_empty();
+    (!is_done).then_some(args)
 }
 
 fn run(args: Args) -> Result<(), StartError> {

@@ -18,7 +18,7 @@ const NAME: &str = "Callbox";
 
 /// Why an agent could not be added.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AddError {
+pub(crate) enum AddError {
     #[error("This is no address of an agent. It looks like https://agent.example.com/agents/chat-agent.")]
     Address,
     #[error(transparent)]
@@ -30,7 +30,7 @@ pub(super) enum AddError {
 }
 
 impl AddError {
-    pub(super) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Address => "agent-no-address",
             Self::Find(error) => error.code(),
@@ -58,7 +58,8 @@ pub(super) async fn add(jobs: &Jobs, address: &str, client_id: Option<String>) -
     .await
 }
 
-async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
+/// The profile of the agent at this address. What its tenant registers is an installation of its own each time.
+pub(super) async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
     let agent = parse(address).ok_or(AddError::Address)?;
     let http = callbox_link::http_client(&agent).map_err(PlaceError::from)?;
     let found = find_agent(&http, &SystemClock, &agent).await?;
@@ -73,7 +74,7 @@ async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddErro
 }
 
 /// As people write addresses: with or without the scheme.
-fn parse(address: &str) -> Option<Url> {
+pub(super) fn parse(address: &str) -> Option<Url> {
     let address = address.trim();
     let url = if address.contains("://") { Url::parse(address) } else { Url::parse(&format!("https://{address}")) };
     url.ok().filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host() && !url.path().trim_matches('/').is_empty())
@@ -86,9 +87,19 @@ fn id(agent: &Url) -> String {
     dashed.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
+/// Where the profile of the agent with this name is kept.
+fn file(config: &std::path::Path, id: &str) -> PathBuf {
+    config.join("agents").join(format!("{id}.toml"))
+}
+
+/// Where the profile of the agent at this address is, if it was added before.
+pub(super) fn kept(config: &std::path::Path, agent: &Url) -> Option<PathBuf> {
+    Some(file(config, &id(agent))).filter(|file| file.exists())
+}
+
 /// Writes the profile down, as a whole or not at all.
-fn keep(config: &std::path::Path, profile: &Profile) -> Result<PathBuf, SettingsError> {
-    let file = config.join("agents").join(format!("{}.toml", profile.id));
+pub(super) fn keep(config: &std::path::Path, profile: &Profile) -> Result<PathBuf, SettingsError> {
+    let file = file(config, &profile.id);
     let failed = |source| SettingsError::Write { path: file.clone(), source };
     let text = toml::to_string_pretty(profile).map_err(|error| failed(io::Error::other(error)))?;
     fs::create_dir_all(config.join("agents")).map_err(failed)?;

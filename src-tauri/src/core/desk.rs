@@ -343,8 +343,12 @@ impl Desk {
         self.seat().and_then(|seat| seat.shelf.as_ref()).map(|shelf| shelf.conversations.clone()).unwrap_or_default()
     }
 
-    /// Another process may have put something into the list.
+    /// Another process may have put something into the list, or have signed somebody in.
     pub(super) fn look_at_list(&mut self) {
+        if let Some(seat) = self.seat().filter(|seat| seat.shelf.is_none()) {
+            let session = seat.place.session.clone();
+            tokio::spawn(async move { session.look_again().await });
+        }
         let looked = self.shelf_mut().map_or(Ok(false), Shelf::look_again);
         match looked {
             Ok(true) => self.emit(Event::Conversations(self.conversations())),

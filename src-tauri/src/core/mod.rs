@@ -4,7 +4,10 @@
 //! nothing is locked across an await. Jobs never wait: whatever takes time runs beside the task and comes back as another job.
 
 mod add;
+pub(crate) mod checkup;
 mod desk;
+mod entrance;
+mod machine;
 mod outbox;
 mod place;
 mod roster;
@@ -30,6 +33,9 @@ use url::Url;
 
 use self::desk::Desk;
 pub(crate) use self::{
+    add::AddError,
+    entrance::{Entrance, EntranceError},
+    machine::{Client, Machine, MachineError},
     place::PlaceError,
     workspace::{Left, Standing, Workspace, WorkspaceError},
 };

@@ -3,7 +3,10 @@
 //! Session, keychain entries, store and locks are those of the window, which may run at the same time. A command keeps no message on the disk:
 //! what it sends is its own until the agent has it, and what the window has on its way stays the window's. So no message is sent by two.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use callbox_identity::{Account, Known, SessionState, SignOut, SignedOutReason, Slot, accounts};
 use callbox_ipc::{AccountEntry, AccountView, ProfileView, SessionView, UserError};
@@ -31,7 +34,7 @@ pub(crate) enum WorkspaceError {
     /// The keychain does not say who is signed in.
     #[error(transparent)]
     Keychain(#[from] VaultError),
-    #[error("{}Open Callbox, sign in to {agent}, then try again.", why.as_ref().map(|why| format!("{} ", why.text)).unwrap_or_default())]
+    #[error("{}Sign in to {agent} with “callbox login” or in the window, then try again.", why.as_ref().map(|why| format!("{} ", why.text)).unwrap_or_default())]
     SignedOut { agent: String, why: Option<UserError> },
     #[error("Several people are signed in to {agent}: {}. Say who is meant with --account.", who.join(", "))]
     Several { agent: String, who: Vec<String> },
@@ -180,14 +183,34 @@ impl Workspace {
 
     /// Gives everything up. Returns when a refresh that was under way has been kept. All links must have been closed.
     pub(crate) async fn leave(self) {
-        let mut states = self.place.session.state();
-        drop(self);
-        // The session's actor ends when its last handle has gone and nothing is under way.
-        let ended = timeout(LAST_REFRESH, async { while states.changed().await.is_ok() {} }).await;
-        if ended.is_err() {
-            tracing::warn!("a refresh was still under way at the end");
-        }
+        leave(self.place).await;
     }
+}
+
+/// Gives a place up. Returns when a refresh that was under way has been kept.
+pub(super) async fn leave(place: Place) {
+    let mut states = place.session.state();
+    drop(place);
+    // The session's actor ends when its last handle has gone and nothing is under way.
+    let ended = timeout(LAST_REFRESH, async { while states.changed().await.is_ok() {} }).await;
+    if ended.is_err() {
+        tracing::warn!("a refresh was still under way at the end");
+    }
+}
+
+/// The file of the profile to work with: this one, else the remembered one.
+pub(super) fn chosen(folders: &Folders, profile: Option<&Path>) -> Result<PathBuf, WorkspaceError> {
+    let settings = Settings::load(&Settings::file(&folders.config));
+    let remembered = || place::remembered_profile(&folders.config, &settings);
+    let nothing = || WorkspaceError::NoProfile(place::installed_profile(&folders.config).display().to_string());
+    profile.map(Path::to_owned).or_else(remembered).ok_or_else(nothing)
+}
+
+/// What the session at a place is, once it is known. `None`: it has ended.
+pub(super) async fn known_at(place: &Place) -> Option<SessionState> {
+    let mut states = place.session.state();
+    let known = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await;
+    known.map(|state| state.clone()).ok()
 }
 
 /// Who is meant by a command line.
@@ -240,20 +263,15 @@ async fn find(
     meant: Meant<'_>,
     vault: &Vault,
 ) -> Result<(Place, Option<SessionState>), WorkspaceError> {
-    let settings = Settings::load(&Settings::file(&folders.config));
-    let remembered = || place::remembered_profile(&folders.config, &settings);
-    let Some(file) = profile.map(Path::to_owned).or_else(remembered) else {
-        return Err(WorkspaceError::NoProfile(place::installed_profile(&folders.config).display().to_string()));
-    };
+    let file = chosen(folders, profile)?;
     let profile = place::read_profile(&file)?;
     let known = accounts(vault, &profile, store_key::locks(&folders.data)).await?;
+    let settings = Settings::load(&Settings::file(&folders.config));
     let slot = choose(&known, meant, settings.slot.as_deref(), &profile.name)?.unwrap_or_else(|| Slot::first(&profile));
     let place = Place::new(profile, slot, Some(file), vault, &folders.data, None)?;
-    let mut states = place.session.state();
-    let state = states.wait_for(|state| !matches!(state, SessionState::Restoring)).await.map(|state| state.clone());
-    match state {
-        Ok(SessionState::SignedOut { reason: Some(SignedOutReason::Keychain(why)) }) => Err(why.into()),
-        state => Ok((place, state.ok())),
+    match known_at(&place).await {
+        Some(SessionState::SignedOut { reason: Some(SignedOutReason::Keychain(why)) }) => Err(why.into()),
+        state => Ok((place, state)),
     }
 }
 
@@ -316,7 +334,7 @@ mod tests {
         assert!(matches!(error, WorkspaceError::NoProfile(_)) && error.to_string().contains("profile.toml"), "{error}");
         let error = Workspace::open(&folders, Some(&profile(top.path())), None, &Vault::memory()).await.err().unwrap();
         assert_eq!(error.code(), "signed-out");
-        assert_eq!(error.to_string(), "Open Callbox, sign in to House agent, then try again.");
+        assert_eq!(error.to_string(), "Sign in to House agent with “callbox login” or in the window, then try again.");
     }
 
     #[tokio::test]

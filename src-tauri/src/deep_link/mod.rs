@@ -4,6 +4,9 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+mod owner;
+
+pub(crate) use self::owner::{Owner, owner};
 
 use tauri::{AppHandle, Runtime};
 

@@ -166,7 +166,7 @@ async fn sign_out(folders: &Folders, options: &LogoutOptions, vault: &Vault) -> 
 }
 
 /// Does something with this user's folders and keychain. What goes wrong is said, and its exit code comes back.
-fn with_vault<T>(work: impl AsyncFnOnce(&Folders, &Vault) -> Result<T, WorkspaceError>) -> Result<T, u8> {
+pub(super) fn with_vault<T>(work: impl AsyncFnOnce(&Folders, &Vault) -> Result<T, WorkspaceError>) -> Result<T, u8> {
     let Some(folders) = Folders::find() else {
         return Err(complain("Callbox does not know where its files are. Set HOME to your home folder, then try again.", FAILED));
     };
@@ -179,7 +179,7 @@ fn with_vault<T>(work: impl AsyncFnOnce(&Folders, &Vault) -> Result<T, Workspace
 }
 
 /// Says something on stderr; the exit code is passed on.
-fn complain(text: &str, exit: u8) -> u8 {
+pub(super) fn complain(text: &str, exit: u8) -> u8 {
     let _ = writeln!(io::stderr(), "{}", plain::prose(text));
     exit
 }

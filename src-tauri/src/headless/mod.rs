@@ -5,10 +5,13 @@
 
 pub(crate) mod account;
 pub(crate) mod ask;
+pub(crate) mod doctor;
 mod interrupts;
+pub(crate) mod login;
 mod plain;
 mod readable;
 pub(crate) mod replay;
+pub(crate) mod secret;
 mod terminal;
 
 use std::io::{self, Write as _};
@@ -42,6 +45,9 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(command: Command) -> ExitCode {
     match command {
         Command::Ask(options) => ExitCode::from(ask::run(&options)),
+        Command::Login(options) => ExitCode::from(login::run(&options)),
+        Command::Doctor(options) => ExitCode::from(doctor::run(&options)),
+        Command::ClientSecret(options) => ExitCode::from(secret::run(&options)),
         Command::Status(options) => ExitCode::from(account::status(&options)),
         Command::Logout(options) => ExitCode::from(account::logout(&options)),
         Command::Replay(options) => finish(replay::run(&options, &mut io::stdout().lock())),

@@ -3,6 +3,7 @@
 mod answer;
 mod question;
 mod report;
+mod side;
 mod talk;
 
 use std::{
@@ -17,21 +18,25 @@ use clap::Args;
 
 use self::{
     report::{Event, Report},
+    side::Side,
     talk::Talk,
 };
 use super::{
-    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, exit_code, interrupts::Interrupts,
+    DATA_ERROR, DENIED, FAILED, INTERRUPTED, IO_ERROR, NO_INPUT, SIGN_IN, UNAVAILABLE, USAGE, exit_code,
+    interrupts::Interrupts,
+    secret::{machine_code, machine_exit_code},
     terminal::Terminal,
 };
 use crate::{
     IDENTIFIER,
-    core::{Workspace, WorkspaceError},
+    core::{MachineError, Workspace, WorkspaceError},
     folders::Folders,
 };
 
 /// Send one message to an agent and print its answer as it comes.
 ///
-/// You must have signed in, in the window; the sign-in is the same. The answer is on stdout. What is beside it is on stderr: the name of a
+/// You must have signed in, with “callbox login” or in the window; the sign-in is the same. A machine that has a client of its own at the tenant
+/// needs none: see --client-credentials. The answer is on stdout. What is beside it is on stderr: the name of a
 /// new conversation, what the agent thinks, what its tools do. What would steer the terminal is spelt out.
 ///
 /// If a tool needs your approval, you are asked on the terminal, with every argument in full. Where there is no terminal it is denied,
@@ -49,7 +54,7 @@ Exit codes:
   66  the profile or the text cannot be read
   69  the agent or the keychain cannot be reached, or the agent refuses; stderr says which and whether the message was sent
   74  the output cannot be written
-  77  nobody is signed in
+  77  nobody is signed in, or the machine's client is not known or not taken
  130  interrupted")]
 pub(crate) struct Options {
     /// What to say. A single - reads it from stdin.
@@ -76,6 +81,14 @@ pub(crate) struct Options {
     /// if not); "warning" and "error" (code, text); and last "end" (exit: the exit code; messages: the answer's messages, whole).
     #[arg(long, verbatim_doc_comment)]
     pub json: bool,
+
+    /// Speak for a machine, as a confidential client of the tenant (OAuth 2.0 client credentials): no sign-in, no window.
+    ///
+    /// The client's id is the profile's service_client_id, or in CALLBOX_CLIENT_ID. Its secret is in CALLBOX_CLIENT_SECRET, and then no keychain is
+    /// needed; or “callbox client-secret” has put it into the keychain, where the token is kept, too, for the next run. CALLBOX_ORGANIZATION names
+    /// the organization that the machine acts in.
+    #[arg(long, conflicts_with = "account")]
+    pub client_credentials: bool,
 
     /// Approve this tool without asking, by its exact name, with whatever arguments. May be given several times.
     #[arg(long, value_name = "TOOL")]
@@ -123,9 +136,11 @@ pub(super) enum Failure {
     Runtime(io::Error),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     #[error("{why} {}", if *sent { "The message may have been sent: look into the conversation before you send it again." } else { "Nothing was sent." })]
     Unavailable { why: LinkError, sent: bool },
-    #[error("The sign-in has ended. Open Callbox, sign in, then try again.")]
+    #[error("The sign-in has ended. Sign in with “callbox login” or in the window, then try again.")]
     SignInNeeded,
     #[error("The connection was closed because somebody else has signed in.")]
     Closed,
@@ -150,6 +165,7 @@ impl Failure {
             Self::NotText | Self::Command(CommandError::TooLong { .. }) => DATA_ERROR,
             Self::Input(_) => NO_INPUT,
             Self::Workspace(error) => exit_code(error),
+            Self::Machine(error) => machine_exit_code(error),
             Self::Unavailable { .. } => UNAVAILABLE,
             Self::SignInNeeded | Self::Closed => SIGN_IN,
             // Whoever reads has seen enough, which is no failure: `callbox ask … | head`.
@@ -167,6 +183,7 @@ impl Failure {
             Self::Input(_) => "input",
             Self::Homeless | Self::Runtime(_) => "start",
             Self::Workspace(error) => error.code(),
+            Self::Machine(error) => machine_code(error),
             Self::Unavailable { why, .. } => why.code(),
             Self::SignInNeeded => "signed-out",
             Self::Closed => "conversation-closed",
@@ -244,43 +261,44 @@ async fn ask<O: Write, E: Write>(options: &Options, text: &str, report: &mut Rep
     let vault = Vault::system(IDENTIFIER);
     let opened = async {
         let folders = Folders::find().ok_or(Failure::Homeless)?;
-        Ok(Workspace::open(&folders, options.profile.as_deref(), options.account.as_deref(), &vault).await?)
+        Side::open(options, &folders, &vault).await
     };
     let opened = tokio::select! {
         biased;
         () = interrupts.first() => Err(Failure::Interrupted),
         opened = opened => opened,
     };
-    let workspace = match opened {
-        Ok(workspace) => workspace,
+    let side = match opened {
+        Ok(side) => side,
         Err(failure) => return (Err(failure), Vec::new()),
     };
     let conversation = options.conversation.clone().unwrap_or_else(Workspace::new_conversation);
-    let link = workspace.link(&conversation);
-    let ended = match enter(&workspace, &link, &conversation, text, &mut interrupts, report).await {
+    let link = side.link(&conversation);
+    let place = (conversation.as_str(), options.conversation.is_some());
+    let ended = match enter(&side, &link, place, text, &mut interrupts, report).await {
         Ok(()) => {
-            let (agent, host, terminal) = (workspace.agent(), workspace.agent_host(), Terminal::open());
-            let (allowed, own_tools) = (&options.allow, workspace.tools());
+            let (agent, host, terminal) = (side.agent(), side.agent_host(), Terminal::open());
+            let (allowed, own_tools) = (&options.allow, side.tools());
             Talk { link: &link, agent, host, allowed, own_tools, terminal, interrupts }.run(text, report).await
         }
         Err(failure) => (Err(failure), Vec::new()),
     };
     link.close().await;
     drop(link);
-    workspace.leave().await;
+    side.leave().await;
     ended
 }
 
 /// Comes to the conversation: when the agent takes us, it is in the list, also if nothing more came of it.
 async fn enter<O: Write, E: Write>(
-    workspace: &Workspace,
+    side: &Side,
     link: &Link,
-    conversation: &str,
+    (conversation, named): (&str, bool),
     text: &str,
     interrupts: &mut Interrupts,
     report: &mut Report<O, E>,
 ) -> Result<(), Failure> {
-    if let Some(trouble) = &workspace.trouble {
+    if let Some(trouble) = side.trouble() {
         report.event(&Event::Warning { code: &trouble.code, text: &trouble.text })?;
     }
     tokio::select! {
@@ -288,7 +306,7 @@ async fn enter<O: Write, E: Write>(
         () = interrupts.first() => return Err(Failure::Interrupted),
         online = talk::online(link) => online?,
     }
-    let new = match workspace.enter(conversation, text) {
+    let new = match side.enter(conversation, named, text) {
         Ok(new) => new,
         Err(error) => {
             // The answer does not depend on the list.

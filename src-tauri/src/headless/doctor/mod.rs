@@ -1,0 +1,243 @@
+//! `callbox doctor`: looks at everything that a sign-in and a conversation need, and says what is wrong and what to do about it.
+//!
+//! All of it is looked at at once, and nothing is waited for longer than its bound. Nothing that is said contains a secret or says who is signed in.
+
+mod disk;
+mod display;
+mod network;
+mod scheme;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use callbox_vault::Vault;
+use clap::Args;
+use serde::Serialize;
+use tokio::{task::spawn_blocking, time::timeout};
+
+use super::{FAILED, IO_ERROR, account::complain, plain};
+use crate::{
+    IDENTIFIER,
+    core::checkup::{self, Holding},
+    folders::Folders,
+};
+
+/// How long a look at this computer may take.
+const BOUND: Duration = Duration::from_secs(8);
+
+/// Look at keychain, links, sign-in server, agent, clock, certificates, proxy, display and disk, and say what is wrong and what to do about it.
+///
+/// Nobody is signed in or out by it, and nothing that it says is a secret. It takes ten seconds at most.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Exit codes:
+   0  nothing is wrong
+   1  something is wrong or may be; the output says what
+   2  the command line is wrong
+  74  the output cannot be written")]
+pub(crate) struct Options {
+    /// The agent and tenant, as a TOML file (default: that of the agent that was added last, else the installed one).
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+
+    /// Print one JSON object.
+    ///
+    /// {"ok", "version", "checks"}; each check is {"check", "state", "code", "text"}: its name, "ok", "warning" or "problem", a code that stays the
+    /// same when the words change, and a sentence.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// It works, or may work, with less than it could.
+    Warning,
+    /// It does not work.
+    Problem,
+}
+
+/// What came of one look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    code: &'static str,
+    text: String,
+}
+
+impl Finding {
+    fn ok(check: &'static str, text: impl Into<String>) -> Self {
+        Self { check, state: State::Ok, code: "ok", text: text.into() }
+    }
+
+    fn warning(check: &'static str, code: &'static str, text: impl Into<String>) -> Self {
+        Self { check, state: State::Warning, code, text: text.into() }
+    }
+
+    fn problem(check: &'static str, code: &'static str, text: impl Into<String>) -> Self {
+        Self { check, state: State::Problem, code, text: text.into() }
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    version: &'a str,
+    checks: &'a [Finding],
+}
+
+/// Runs `callbox doctor`; the exit code comes back.
+pub(crate) fn run(options: &Options) -> u8 {
+    let Some(folders) = Folders::find() else {
+        return complain("Callbox does not know where its files are. Set HOME to your home folder, then try again.", FAILED);
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("core").build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("Callbox could not start ({error})."), FAILED),
+    };
+    let findings = runtime.block_on(examine(options, &folders));
+    // Whatever hangs holds nobody up.
+    runtime.shutdown_background();
+    let written = if options.json { write_json(&mut io::stdout(), &findings) } else { write_text(&mut io::stdout(), &findings) };
+    match written {
+        Ok(()) if is_well(&findings) => 0,
+        Ok(()) => FAILED,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => FAILED * u8::from(!is_well(&findings)),
+        Err(error) => complain(&format!("The output cannot be written ({error})."), IO_ERROR),
+    }
+}
+
+async fn examine(options: &Options, folders: &Folders) -> Vec<Finding> {
+    let profile = checkup::profile(folders, options.profile.as_deref());
+    let known = profile.as_ref().ok();
+    let vault = Vault::system(IDENTIFIER);
+    let (first, second) = (folders.clone(), folders.clone());
+    let (holding, owner, network, screen, folders) = tokio::join!(
+        checkup::keychain(folders, known, &vault),
+        bounded(BOUND, crate::deep_link::owner),
+        async {
+            match known {
+                Some(profile) => network::look(profile).await,
+                None => Vec::new(),
+            }
+        },
+        bounded(BOUND, display::look),
+        bounded(BOUND, move || [disk::look("settings", &first.config), disk::look("data", &second.data)]),
+    );
+    let has_display = display::is_wanted();
+    let mut findings = vec![match &profile {
+        Ok(profile) => {
+            Finding::ok("profile", format!("The agent is {}, at {}.", profile.name, profile.agent.host_str().unwrap_or_default()))
+        }
+        Err(error) => Finding::problem("profile", error.code(), error.to_string()),
+    }];
+    findings.push(keychain(&holding));
+    findings.push(owner.map_or_else(|| late("scheme"), |owner| scheme::judge(&owner, has_display)));
+    findings.extend(network);
+    findings.push(screen.unwrap_or_else(|| late("display")));
+    findings.extend(folders.map_or_else(|| vec![late("data")], |folders| folders.to_vec()));
+    findings
+}
+
+/// Looks on a thread that may block, and waits for it no longer than this.
+async fn bounded<T: Send + 'static>(bound: Duration, look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    timeout(bound, spawn_blocking(look)).await.ok()?.ok()
+}
+
+fn late(check: &'static str) -> Finding {
+    let text = format!(
+        "The system did not answer within {} seconds. Look for what holds it up, a disk on the network for example.",
+        BOUND.as_secs()
+    );
+    Finding::problem(check, "not-answered", text)
+}
+
+fn keychain(holding: &Holding) -> Finding {
+    const CHECK: &str = "keychain";
+    match holding {
+        Holding::SignIn => Finding::ok(CHECK, "The keychain keeps what it is given, and holds a sign-in for this profile."),
+        Holding::Nothing => Finding::ok(CHECK, "The keychain keeps what it is given. It holds no sign-in for this profile."),
+        Holding::Unreadable => {
+            let text = "The sign-in in the keychain was written by another version of Callbox and cannot be read. Sign in again.";
+            Finding::warning(CHECK, "session-unreadable", text)
+        }
+        Holding::Failing(why) => Finding::problem(CHECK, why.code(), why.to_string()),
+    }
+}
+
+fn is_well(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.state == State::Ok)
+}
+
+fn write_text(output: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    for Finding { check, state, text, .. } in findings {
+        let state = match state {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Problem => "PROBLEM",
+        };
+        writeln!(output, "{state:<8} {check:<13} {}", plain::prose(text))?;
+    }
+    output.flush()
+}
+
+fn write_json(output: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    let report = Report { ok: is_well(findings), version: env!("CARGO_PKG_VERSION"), checks: findings };
+    plain::write_json(output, &report)?;
+    output.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use callbox_vault::VaultError;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_keychain_is_well_only_if_it_keeps_what_it_is_given() {
+        for (holding, state, code) in [
+            (Holding::SignIn, State::Ok, "ok"),
+            (Holding::Nothing, State::Ok, "ok"),
+            (Holding::Unreadable, State::Warning, "session-unreadable"),
+            (Holding::Failing(VaultError::Denied), State::Problem, "keychain-denied"),
+            (Holding::Failing(VaultError::Locked), State::Problem, "keychain-locked"),
+            (Holding::Failing(VaultError::Unavailable), State::Problem, "keychain-unavailable"),
+            (Holding::Failing(VaultError::TimedOut(BOUND)), State::Problem, "keychain-timed-out"),
+            (Holding::Failing(VaultError::Changed), State::Problem, "keychain-changed"),
+        ] {
+            let finding = keychain(&holding);
+            assert_eq!((finding.state, finding.code), (state, code), "{holding:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_wrong_only_if_nothing_may_be() {
+        let (ok, warning) = (Finding::ok("a", "Fine.\u{1b}[2J"), Finding::warning("b", "b-c", "Hm."));
+        assert!(is_well(std::slice::from_ref(&ok)) && !is_well(&[ok.clone(), warning.clone()]));
+        assert!(!is_well(&[Finding::problem("c", "d", "No.")]));
+        let (mut text, mut line) = (Vec::new(), Vec::new());
+        write_text(&mut text, &[ok.clone(), warning.clone()]).unwrap();
+        write_json(&mut line, &[ok, warning]).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), "ok       a             Fine.[U+001B][2J\nwarning  b             Hm.\n");
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(
+            (&line["ok"], &line["checks"][1]),
+            (&json!(false), &json!({"check": "b", "state": "warning", "code": "b-c", "text": "Hm."}))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_never_answers_is_waited_for_no_longer_than_its_bound() {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        assert_eq!(bounded(Duration::ZERO, move || ended.recv()).await, None);
+        assert_eq!(late("data").state, State::Problem);
+        drop(end);
+        assert_eq!(bounded(BOUND, || 7).await, Some(7));
+    }
+}

@@ -1,0 +1,239 @@
+//! The tenant and the agent of a profile, and what shows at them: clock, certificates, proxy.
+
+use std::{env, time::Duration};
+
+use callbox_identity::{
+    AgentAnswer, DiscoveryError, Inspected, Obstacle, Offers, Profile, SystemClock, Trouble, inspect_agent, inspect_tenant,
+};
+use callbox_link::{Authorities, LinkError, authorities, http_client, proxy_of};
+use tokio::{task::spawn_blocking, time::timeout};
+use url::Url;
+
+use super::Finding;
+
+/// How long a server may take.
+const BOUND: Duration = Duration::from_secs(8);
+/// A clock that is wrong by less is right: tokens allow for it.
+const LEEWAY: i64 = 60;
+/// By how much a clock may be wrong before certificates and tokens are judged by a time that is not.
+const TOLERABLE: i64 = 300;
+
+/// What the two of them said.
+struct Answers {
+    tenant: Inspected<Result<Offers, DiscoveryError>>,
+    agent: Inspected<AgentAnswer>,
+}
+
+pub(super) async fn look(profile: &Profile) -> Vec<Finding> {
+    let (issuer, agent) = (profile.issuer.clone(), profile.agent.clone());
+    // The system's certificates are read from the disk.
+    let clients = spawn_blocking(move || Some((http_client(issuer.url()).ok()?, http_client(&agent).ok()?, authorities()))).await;
+    let Ok(Some((tenant_http, agent_http, authorities))) = clients else {
+        let text = "Connections could not be set up. Check the proxy settings and the certificates of this system.";
+        return vec![Finding::problem("proxy", "network-setup", text)];
+    };
+    let (tenant, agent) = tokio::join!(
+        timeout(BOUND, inspect_tenant(&tenant_http, &SystemClock, &profile.issuer)),
+        timeout(BOUND, inspect_agent(&agent_http, &SystemClock, &profile.agent)),
+    );
+    let answers = Answers {
+        tenant: tenant.unwrap_or(Inspected { found: Err(Trouble::TimedOut.into()), ahead: None }),
+        agent: agent.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None }),
+    };
+    vec![
+        judge_tenant(&profile.issuer.host(), &answers.tenant.found),
+        judge_agent(&answers.agent.found),
+        judge_clock(answers.tenant.ahead.or(answers.agent.ahead)),
+        judge_certificates(profile, &answers, authorities, env::var("SSL_CERT_FILE").ok()),
+        judge_proxy(profile, &answers),
+    ]
+}
+
+fn judge_tenant(host: &str, found: &Result<Offers, DiscoveryError>) -> Finding {
+    const CHECK: &str = "tenant";
+    let offers = match found {
+        Ok(offers) => offers,
+        Err(error) => return Finding::problem(CHECK, error.code(), error.to_string()),
+    };
+    if !offers.s256 {
+        let text = format!("The sign-in server at {host} does not say that it supports PKCE with S256. Ask whoever runs it to turn it on.");
+        return Finding::warning(CHECK, "tenant-without-pkce", text);
+    }
+    let list: Vec<&str> = [
+        (true, "PKCE with S256"),
+        (offers.identity, "ID tokens"),
+        (offers.names_issuer, "its name in every answer"),
+        (offers.registration, "registration of apps"),
+        (offers.revocation, "revocation"),
+        (offers.logout, "a sign-out page"),
+    ]
+    .into_iter()
+    .filter_map(|(offered, name)| offered.then_some(name))
+    .collect();
+    Finding::ok(CHECK, format!("The sign-in server at {host} answers, calls itself {}, and offers {}.", offers.issuer, list.join(", ")))
+}
+
+fn judge_agent(found: &AgentAnswer) -> Finding {
+    const CHECK: &str = "agent";
+    let problem = |error: &LinkError| Finding::problem(CHECK, error.code(), error.to_string());
+    match found {
+        AgentAnswer::WantsToken { schemes } if schemes.is_empty() => Finding::ok(CHECK, "The agent answers and asks for a sign-in."),
+        AgentAnswer::WantsToken { schemes } => {
+            Finding::ok(CHECK, format!("The agent answers and asks for a token ({}).", schemes.join(", ")))
+        }
+        AgentAnswer::Open => {
+            let text = "The agent answers everybody, signed in or not. If that is not meant, tell whoever runs it.";
+            Finding::warning(CHECK, "agent-without-sign-in", text)
+        }
+        AgentAnswer::LoginPage { host } => problem(&LinkError::LoginPage { host: host.clone() }),
+        AgentAnswer::Forbidden => {
+            let text = "The agent refuses this computer before it knows who asks (status 403). Ask whoever runs it who may reach it.";
+            Finding::problem(CHECK, "agent-forbidden", text)
+        }
+        AgentAnswer::NotThere { status } => problem(&LinkError::NoSuchAgent { status: *status, text: String::new() }),
+        AgentAnswer::Trouble(trouble) => problem(&match trouble {
+            Trouble::Obstacle(obstacle) => LinkError::Obstacle(*obstacle),
+            Trouble::TimedOut => LinkError::TimedOut,
+            Trouble::RateLimited { retry_in } => LinkError::RateLimited { retry_in: *retry_in },
+            Trouble::Unwell { status, retry_in } => LinkError::Unwell { status: *status, retry_in: *retry_in },
+            Trouble::Intercepted { status } => LinkError::Intercepted { status: *status },
+            Trouble::ReplyLost => LinkError::Broken,
+            _ => LinkError::Unreachable,
+        }),
+    }
+}
+
+fn judge_clock(ahead: Option<i64>) -> Finding {
+    const CHECK: &str = "clock";
+    let Some(ahead) = ahead else {
+        let text = "Nobody could be asked what time it is. Get the sign-in server or the agent to answer first.";
+        return Finding::warning(CHECK, "clock-unknown", text);
+    };
+    let (apart, side) = (ahead.unsigned_abs(), if ahead < 0 { "behind" } else { "ahead of" });
+    let text = format!(
+        "This computer's clock is {} {side} the server's. Set it, and have the system keep it right.",
+        if apart < 120 { format!("{apart} seconds") } else { format!("{} minutes", apart / 60) }
+    );
+    match i64::try_from(apart).unwrap_or(i64::MAX) {
+        0..=LEEWAY => Finding::ok(CHECK, "This computer's clock agrees with the server's."),
+        apart if apart <= TOLERABLE => Finding::warning(CHECK, "clock-off", text),
+        _ => Finding::problem(CHECK, "clock-wrong", text),
+    }
+}
+
+/// What stopped a request before its server had heard of it, and which server that was.
+fn obstacles<'a>(profile: &'a Profile, answers: &Answers) -> Vec<(&'a Url, Obstacle)> {
+    let tenant = match &answers.tenant.found {
+        Err(DiscoveryError::Trouble(Trouble::Obstacle(obstacle))) => Some((profile.issuer.url(), *obstacle)),
+        _ => None,
+    };
+    let agent = match &answers.agent.found {
+        AgentAnswer::Trouble(Trouble::Obstacle(obstacle)) => Some((&profile.agent, *obstacle)),
+        _ => None,
+    };
+    tenant.into_iter().chain(agent).collect()
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+fn is_proxys(obstacle: Obstacle) -> bool {
+    matches!(obstacle, Obstacle::ProxyWantsPassword | Obstacle::ProxyUnreachable | Obstacle::ProxyRefused)
+}
+
+fn judge_certificates(profile: &Profile, answers: &Answers, known: Authorities, file: Option<String>) -> Finding {
+    const CHECK: &str = "certificates";
+    if let Some((url, obstacle)) = obstacles(profile, answers).into_iter().find(|(_, obstacle)| !is_proxys(*obstacle)) {
+        return Finding::problem(CHECK, obstacle.code(), format!("At {}: {obstacle}", host(url)));
+    }
+    let Authorities { system, mozilla, .. } = known;
+    match file {
+        Some(file) if system == 0 => {
+            let text = format!(
+                "SSL_CERT_FILE names {file}, in which there is no certificate. Correct it, or take it away: only Mozilla's list is trusted now."
+            );
+            Finding::warning(CHECK, "certificates-unreadable", text)
+        }
+        file => {
+            let place = file.map(|file| format!(" in {file}")).unwrap_or_else(|| " of this system".to_owned());
+            Finding::ok(CHECK, format!("{system} authorities{place} and {mozilla} of Mozilla's list are trusted."))
+        }
+    }
+}
+
+fn judge_proxy(profile: &Profile, answers: &Answers) -> Finding {
+    const CHECK: &str = "proxy";
+    if let Some((url, obstacle)) = obstacles(profile, answers).into_iter().find(|(_, obstacle)| is_proxys(*obstacle)) {
+        let proxy = proxy_of(url).unwrap_or_default();
+        return Finding::problem(CHECK, obstacle.code(), format!("For {}, by {proxy}: {obstacle}", host(url)));
+    }
+    let ways: Vec<String> = [profile.issuer.url(), &profile.agent]
+        .into_iter()
+        .filter_map(|url| Some(format!("{} is reached through {}", host(url), proxy_of(url)?)))
+        .collect();
+    if ways.is_empty() { Finding::ok(CHECK, "No proxy is in use.") } else { Finding::ok(CHECK, format!("{}.", ways.join("; "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headless::doctor::State;
+
+    fn profile() -> Profile {
+        let agent = Url::parse("https://agent.example/agents/a").unwrap();
+        Profile::new("p", agent, "https://t.example/".parse().unwrap(), "c")
+    }
+
+    #[test]
+    fn a_clock_is_right_within_a_minute_and_told_by_how_much_it_is_not() {
+        for (ahead, state, code, said) in [
+            (Some(60), State::Ok, "ok", "agrees"),
+            (Some(-60), State::Ok, "ok", "agrees"),
+            (Some(-90), State::Warning, "clock-off", "90 seconds behind"),
+            (Some(7200), State::Problem, "clock-wrong", "120 minutes ahead of"),
+            (Some(i64::MIN), State::Problem, "clock-wrong", "behind"),
+            (None, State::Warning, "clock-unknown", "Nobody"),
+        ] {
+            let finding = judge_clock(ahead);
+            assert!(finding.state == state && finding.code == code && finding.text.contains(said), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_stops_a_connection_is_named_where_it_belongs() {
+        let profile = profile();
+        let known = Authorities { system: 3, unreadable: 0, mozilla: 100 };
+        let answers = |obstacle: Option<Obstacle>| Answers {
+            tenant: Inspected { found: Err(obstacle.map_or(Trouble::Unreachable, Trouble::Obstacle).into()), ahead: None },
+            agent: Inspected { found: AgentAnswer::WantsToken { schemes: Vec::new() }, ahead: None },
+        };
+        let expired = judge_certificates(&profile, &answers(Some(Obstacle::CertificateExpired)), known, None);
+        assert!(expired.code == "certificate-expired" && expired.text.starts_with("At t.example: "), "{expired:?}");
+        assert_eq!(judge_proxy(&profile, &answers(Some(Obstacle::CertificateExpired))).state, State::Ok);
+        let refused = judge_proxy(&profile, &answers(Some(Obstacle::ProxyRefused)));
+        assert_eq!((refused.state, refused.code), (State::Problem, "proxy-refused"));
+        assert_eq!(judge_certificates(&profile, &answers(Some(Obstacle::ProxyRefused)), known, None).state, State::Ok);
+        let empty = Authorities { system: 0, ..known };
+        assert_eq!(judge_certificates(&profile, &answers(None), empty, Some("/x".to_owned())).code, "certificates-unreadable");
+        assert_eq!(judge_certificates(&profile, &answers(None), empty, None).state, State::Ok, "Mozilla's list is enough");
+    }
+
+    #[test]
+    fn an_agent_that_asks_for_a_token_is_well_and_everything_else_is_named() {
+        let trouble = |trouble| AgentAnswer::Trouble(trouble);
+        for (answer, state, code) in [
+            (AgentAnswer::WantsToken { schemes: vec!["bearer".to_owned()] }, State::Ok, "ok"),
+            (AgentAnswer::Open, State::Warning, "agent-without-sign-in"),
+            (AgentAnswer::LoginPage { host: "team.cloudflareaccess.com".to_owned() }, State::Problem, "agent-login-page"),
+            (AgentAnswer::Forbidden, State::Problem, "agent-forbidden"),
+            (AgentAnswer::NotThere { status: 404 }, State::Problem, "agent-not-found"),
+            (trouble(Trouble::Intercepted { status: 302 }), State::Problem, "agent-intercepted"),
+            (trouble(Trouble::Unreachable), State::Problem, "agent-unreachable"),
+            (trouble(Trouble::TimedOut), State::Problem, "agent-timed-out"),
+        ] {
+            let finding = judge_agent(&answer);
+            assert_eq!((finding.state, finding.code), (state, code), "{answer:?}");
+        }
+    }
+}
