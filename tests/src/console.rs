@@ -66,6 +66,30 @@ impl Console {
         .await
     }
 
+    /// Its process id, as long as it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// What it has written to its output so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.text()
+    }
+
+    /// Returns when its errors satisfy `condition`.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with what is there.
+    pub async fn until_said(&self, what: &str, condition: impl Fn(&str) -> bool) -> Result<()> {
+        wait::until(what, async || {
+            let errors = self.errors.text();
+            Ok(Look::when(condition(&errors).then_some(()), format!("{}\n{errors}", self.output.text())))
+        })
+        .await
+    }
+
     /// Reads its output no more, and lets it notice.
     pub fn close_output(&mut self) {
         self.output.task.abort();

@@ -26,6 +26,8 @@ const BROWSER: &str = "noting-browser.desktop";
 pub struct Desktop {
     top: TempDir,
     app: PathBuf,
+    /// The address of the message bus, where it is not the one around the test.
+    bus: Option<String>,
 }
 
 impl Desktop {
@@ -47,7 +49,7 @@ impl Desktop {
             return Err(Error::NoDesktop(missing));
         }
         let top = tempfile::Builder::new().prefix("desktop-").tempdir().doing("folders for a desktop")?;
-        let desktop = Self { app: top.path().join("outside/callbox"), top };
+        let desktop = Self { app: top.path().join("outside/callbox"), top, bus: None };
         for name in ["home", "config", "data/applications", "cache", "state", "tmp", "outside"] {
             fs::create_dir_all(desktop.top.path().join(name)).doing("folders for a desktop")?;
         }
@@ -69,6 +71,11 @@ impl Desktop {
         fs::write(self.top.path().join("data/applications").join(BROWSER), entry).doing("the system browser")?;
         let schemes: String = ["http", "https"].map(|scheme| format!("x-scheme-handler/{scheme}={BROWSER}\n")).concat();
         fs::write(self.top.path().join("config/mimeapps.list"), format!("[Default Applications]\n{schemes}")).doing("the system browser")
+    }
+
+    /// From now on everything on this desktop is on the message bus at this address.
+    pub fn move_to_bus(&mut self, address: &str) {
+        self.bus = Some(address.to_owned());
     }
 
     /// The app.
@@ -109,6 +116,9 @@ impl Desktop {
         command.envs(variables.map(|(name, folder)| (name, self.top.path().join(folder))));
         for name in HIDDEN {
             command.env_remove(name);
+        }
+        if let Some(bus) = &self.bus {
+            command.env("DBUS_SESSION_BUS_ADDRESS", bus);
         }
         command.env("LANG", "C.UTF-8").current_dir(self.top.path().join("home"));
         command

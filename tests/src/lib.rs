@@ -7,6 +7,7 @@
 
 pub mod app;
 mod browser;
+pub mod bus;
 mod console;
 mod desktop;
 mod driver;
@@ -17,6 +18,7 @@ pub mod leaks;
 mod memory;
 pub mod process;
 pub mod screen;
+pub mod servers;
 /// The names of the things in the window, from the window's own sources.
 #[path = "../../ui/src/testids.rs"]
 pub mod testids;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
-use callbox_sandbox::{Control, Sandbox, SandboxConfig, Visitor};
+use callbox_sandbox::{Control, SERVICE_CLIENT_ID, Sandbox, SandboxConfig, Visitor};
 use callbox_vault::Vault;
 use url::Url;
 
@@ -55,7 +55,8 @@ impl World {
         let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
         let profile = desktop.outside().join("profile.toml");
         let text = format!(
-            "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nclient_tools = [\"time-zone\"]\n",
+            "id = \"house\"\nname = \"House agent\"\nagent = \"{}\"\nissuer = \"{}\"\nclient_id = \"{}\"\naudience = \"{}\"\nclient_tools = [\"time-zone\"]\n\
+             service_client_id = \"{SERVICE_CLIENT_ID}\"\n",
             agent.unwrap_or_else(|| sandbox.agent_url()),
             sandbox.issuer(),
             sandbox.client_id(),
@@ -159,9 +160,16 @@ impl World {
 
     /// A command of the app (the first argument), with the profile of this world, as from a terminal without a desktop.
     pub fn commanding<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = self.desktop.command(self.desktop.app());
         let mut arguments = arguments.into_iter();
-        command.args(arguments.by_ref().take(1)).arg("--profile").arg(&self.profile).args(arguments);
+        let mut command = self.bare(arguments.by_ref().take(1));
+        command.arg("--profile").arg(&self.profile).args(arguments);
+        command
+    }
+
+    /// The same without a profile.
+    pub fn bare<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.desktop.command(self.desktop.app());
+        command.args(arguments);
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("CALLBOX_LOG", "warn");
         command
     }

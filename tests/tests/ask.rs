@@ -220,7 +220,7 @@ async fn a_reader_that_has_seen_enough_stops_the_answer_and_is_no_failure() {
 async fn what_is_missing_is_said_and_has_an_exit_code_of_its_own() {
     let world = World::new().await.unwrap();
     let ended = ask(&world, &["hello"]).await;
-    let sentence = "Open Callbox, sign in to House agent, then try again.\n";
+    let sentence = "Sign in to House agent with “callbox login” or in the window, then try again.\n";
     assert_eq!(ended, Ended { exit: Some(77), output: String::new(), errors: sentence.to_owned() });
     let ended = ask(&world, &["--json", "hello"]).await;
     let lines: Vec<Value> = ended.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
