@@ -239,3 +239,18 @@ async fn an_agents_address_is_enough_and_how_it_was_found_is_told_before_anybody
     let ended = run(world.bare(["login", "--agent", "http://127.0.0.1:1/agents/none"])).await;
     assert_eq!(ended.exit, Some(69), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_is_let_in_beside_who_is_there_if_that_is_wanted() {
+    let world = World::new().await.unwrap();
+    world.sign_in().await.unwrap();
+    let login = login(&world, &["--another", "--browser", &browser(&world)]);
+    let page = world.desktop.opened_page(0).await.unwrap();
+    let link = Visitor::new().unwrap().sign_in(&page, "grace@example.com").await.unwrap();
+    come_back(&link).await;
+    let ended = login.ended().await.unwrap();
+    assert!(ended.exit == Some(0) && ended.errors.contains("as Grace Hopper (grace@example.com), kept in the keychain"), "{ended:?}");
+    assert_eq!((sessions(), world.control().live_families()), (2, 2), "nobody is signed out for it");
+    assert_eq!(world.ask(["hello"]).unwrap().ended().await.unwrap().exit, Some(2), "who is meant has to be said");
+    assert_eq!(world.ask(["--account", "grace@example.com", "stream 3"]).unwrap().ended().await.unwrap().exit, Some(0));
+}
