@@ -269,6 +269,10 @@ pub(crate) async fn route(connector: &Connector, commands: &mpsc::Sender<Command
     if let Some(outcome) = connector.claim(link.expose()) {
         return outcome.await;
     }
+    if link::is_of_an_account(link.expose()) {
+        // It may be another session's.
+        return CallbackOutcome::Ignored(Ignored::Unknown);
+    }
     let (reply, answer) = oneshot::channel();
     let closed = CallbackOutcome::Ignored(Ignored::Closed);
     match commands.send(Command::Callback(link, reply)).await {

@@ -51,6 +51,11 @@ pub(super) fn states(link: &str) -> Vec<String> {
     params.into_iter().filter(|(name, _)| name == "state").map(|(_, value)| value).collect()
 }
 
+/// Whether it is a link of an account that is being connected, whoever's: it has what no sign-in's has.
+pub(super) fn is_of_an_account(link: &str) -> bool {
+    Link::parse(link).is_ok_and(|parsed| parsed.answer.is_ok() || link.contains('#'))
+}
+
 impl Link {
     /// Takes a link apart.
     ///
@@ -128,6 +133,8 @@ mod tests {
         for text in ["", "?", "#", "x", BASE] {
             assert!(states(text).is_empty(), "{text}");
         }
+        assert!(is_of_an_account(&format!("{BASE}?connect_code=c&state=a")) && is_of_an_account(&format!("{BASE}#error=e&state=a")));
+        assert!(!is_of_an_account(&format!("{BASE}?code=c&state=a")) && !is_of_an_account(&format!("{BASE}?error=e&state=a")));
         let text = format!("{:?}", Link::parse(&format!("{BASE}?connect_code=the-code&state=the-state")).unwrap());
         assert!(!text.contains("the-"), "{text}");
     }

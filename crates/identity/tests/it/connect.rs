@@ -86,7 +86,7 @@ async fn a_link_with_another_state_changes_nothing() {
     let link = answer(&start, "accept").await;
     let state = param(&link, "state");
     for (forged, why) in [
-        (link.replacen(&state, "another-state", 1), Ignored::Malformed),
+        (link.replacen(&state, "another-state", 1), Ignored::Unknown),
         (link.replacen("dev.callbox.desktop://callback", "dev.callbox.desktop://callback/x", 1), Ignored::NotOurs),
         (over_connect_code(&link), Ignored::Malformed),
     ] {
@@ -100,7 +100,7 @@ async fn a_link_with_another_state_changes_nothing() {
     let link = visit(&sign_in.url, GRACE).await;
     assert_eq!(
         world.session.handle_callback(&link.replacen("code=", "connect_code=", 1)).await,
-        CallbackOutcome::Ignored(Ignored::Malformed)
+        CallbackOutcome::Ignored(Ignored::Unknown)
     );
     assert_eq!(world.session.handle_callback(&link).await, CallbackOutcome::Completed);
 }
