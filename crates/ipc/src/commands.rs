@@ -64,6 +64,19 @@ macro_rules! for_each_command {
             cancel_turn(conversation: String) -> ();
             /// Decides on one tool call.
             decide(conversation: String, tool_call: String, approved: bool) -> ();
+            /// Connects the account that a stopped tool call needs: opens the page in the system browser, waits for the person, and has the call go on.
+            /// Comes back when it goes on, or when that has come to nothing.
+            connect_account(conversation: String, tool_call: String) -> ();
+            /// Gives up every account that is being connected.
+            cancel_connect() -> ();
+            /// Has a stopped tool call go on, because the person has done what it waits for.
+            resume_call(conversation: String, tool_call: String) -> ();
+            /// The accounts that are connected at the tenant.
+            connected_accounts() -> Vec<$crate::ConnectedAccount>;
+            /// Disconnects one of them.
+            disconnect_account(account: $crate::ConnectedAccount) -> ();
+            /// Opens the system browser to let the agent of this conversation have what it asks for beyond what was granted.
+            step_up(conversation: String) -> ();
             /// Connects at once instead of waiting for the next try.
             reconnect(conversation: String) -> ();
             /// Opens a link from a message in the system browser, if its scheme is http, https or mailto.

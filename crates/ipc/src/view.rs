@@ -191,6 +191,9 @@ pub struct ThreadStatus {
     pub decisions: Vec<DecisionView>,
     /// Why the last turn failed.
     pub error: Option<UserError>,
+    /// Why it stopped, where that is a tool call that needs the person somewhere else first: the text of an interrupt, of which nothing is secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupt: Option<String>,
 }
 
 /// The connection, as a user understands it.
@@ -206,6 +209,11 @@ pub enum LinkView {
     },
     /// The session is over: only a new sign-in helps.
     SignInNeeded,
+    /// The agent wants more than this sign-in allows; the person can grant it.
+    MoreWanted {
+        /// What is missing; the agent's words. Empty: it does not say.
+        scopes: Vec<String>,
+    },
     /// The agent does not want us; trying again changes nothing.
     Refused {
         reason: UserError,
@@ -238,6 +246,15 @@ pub enum DeliveryState {
     Queued,
     Sending,
     Failed { reason: UserError },
+}
+
+/// An account at another service that agents may use. All texts are the tenant's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectedAccount {
+    pub id: String,
+    /// The tenant's name for the service.
+    pub connection: String,
+    pub scopes: Vec<String>,
 }
 
 /// A decision that has been taken and not yet been confirmed.

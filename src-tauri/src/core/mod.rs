@@ -6,6 +6,7 @@
 mod add;
 pub(crate) mod checkup;
 mod desk;
+mod elsewhere;
 mod entrance;
 mod machine;
 mod outbox;

@@ -8,7 +8,7 @@ use std::{
 use callbox_ipc::{Event, ThreadEvent, ThreadUpdate};
 use callbox_link::{Delivery, DeliveryState, Link, LinkConfig, LinkState, Status, Subscription};
 use callbox_store::Store;
-use tokio::task::AbortHandle;
+use tokio::{sync::watch, task::AbortHandle};
 
 use super::{Jobs, outbox::StoredOutbox, place::Place, view};
 
@@ -89,7 +89,7 @@ impl Threads {
             (None, None) => road.link(&conversation),
         };
         self.waiting.retain(|waiting| *waiting != conversation);
-        let news = forward(&link, road.seat.to_owned(), conversation.clone(), road.jobs);
+        let news = forward(&link, road.seat.to_owned(), conversation.clone(), road.place.session.granted(), road.jobs);
         self.shown = Some(Shown { conversation, link, news });
     }
 
@@ -201,13 +201,15 @@ fn close(link: Link) {
 }
 
 /// Carries the link's news to the window. The link merges what is not taken at once, so a slow window costs no memory.
-fn forward(link: &Link, seat: String, conversation: String, jobs: &Jobs) -> AbortHandle {
+fn forward(link: &Link, seat: String, conversation: String, granted: watch::Receiver<Vec<String>>, jobs: &Jobs) -> AbortHandle {
     let (link, jobs) = (link.clone(), jobs.clone());
     let task = tokio::spawn(async move {
         let Ok(Subscription { snapshot, mut updates }) = link.subscribe().await else { return };
-        tell(&jobs, &seat, &conversation, ThreadUpdate::Opened(view::thread(snapshot))).await;
+        let opened = ThreadUpdate::Opened(view::thread(snapshot, &granted.borrow()));
+        tell(&jobs, &seat, &conversation, opened).await;
         while let Some(update) = updates.next().await {
-            tell(&jobs, &seat, &conversation, view::update(update)).await;
+            let update = view::update(update, &granted.borrow());
+            tell(&jobs, &seat, &conversation, update).await;
         }
     });
     task.abort_handle()

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use callbox_identity::{Account, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
+use callbox_identity::{Account, ConnectError, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
 use callbox_ipc::{
     AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadChange,
     ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
@@ -44,6 +44,10 @@ coded! {
     crate::settings::SettingsError;
     super::add::AddError;
     super::PlaceError { super::PlaceError::Sandbox(why) => why.to_string(), super::PlaceError::Tool(name) => name.clone() };
+    ConnectError {
+        ConnectError::Interaction(said) | ConnectError::Failed(said) => said.to_string(),
+        ConnectError::Refused(problem) => problem.to_string(),
+    };
     SignInError {
         SignInError::Interaction(said) | SignInError::Configuration(said) | SignInError::NotLetIn(said) | SignInError::ProofRefused(said) => said.to_string(),
     };
@@ -228,17 +232,18 @@ pub(super) fn summary(conversation: callbox_store::Conversation) -> Conversation
     ConversationSummary { id: conversation.id, title: conversation.title, updated_at: conversation.updated_at }
 }
 
-pub(super) fn thread(snapshot: ThreadSnapshot) -> ThreadView {
-    ThreadView { messages: snapshot.messages, status: status(snapshot.status) }
+/// `granted`: the scopes of the session, so that only what is new in what an agent wants is shown.
+pub(super) fn thread(snapshot: ThreadSnapshot, granted: &[String]) -> ThreadView {
+    ThreadView { messages: snapshot.messages, status: status(snapshot.status, granted) }
 }
 
-pub(super) fn update(update: Update) -> ThreadUpdate {
-    ThreadUpdate::Changed(ThreadChange { ops: update.ops, status: update.status.map(status) })
+pub(super) fn update(update: Update, granted: &[String]) -> ThreadUpdate {
+    ThreadUpdate::Changed(ThreadChange { ops: update.ops, status: update.status.map(|told| status(told, granted)) })
 }
 
-fn status(status: Status) -> ThreadStatus {
+fn status(status: Status, granted: &[String]) -> ThreadStatus {
     ThreadStatus {
-        link: link(&status.link),
+        link: link(&status.link, granted),
         turn: match status.turn {
             Turn::Idle => TurnView::Idle,
             Turn::Waiting { .. } => TurnView::Waiting,
@@ -252,11 +257,15 @@ fn status(status: Status) -> ThreadStatus {
             .into_iter()
             .map(|decision| DecisionView { tool_call: decision.tool_call_id, approved: decision.approved })
             .collect(),
+        interrupt: match &status.error {
+            Some(TurnError::Interrupted(interrupt)) => Some(interrupt.to_text()),
+            _ => None,
+        },
         error: status.error.as_ref().map(error),
     }
 }
 
-fn link(state: &LinkState) -> LinkView {
+fn link(state: &LinkState, granted: &[String]) -> LinkView {
     match state {
         LinkState::Connecting => LinkView::Connecting,
         LinkState::Online => LinkView::Online,
@@ -264,6 +273,11 @@ fn link(state: &LinkState) -> LinkView {
             LinkView::Offline { retry_in: retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)), reason: error(why) }
         }
         LinkState::SignInNeeded => LinkView::SignInNeeded,
+        LinkState::Refused(LinkError::InsufficientScope { scopes }) => {
+            // If it has all that it asks for, no browser helps; it is told as what the agent has said.
+            let new: Vec<String> = scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect();
+            LinkView::MoreWanted { scopes: new }
+        }
         LinkState::Refused(why) => LinkView::Refused { reason: error(why) },
         LinkState::Closed => LinkView::Closed,
     }

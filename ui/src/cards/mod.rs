@@ -2,12 +2,14 @@
 
 pub mod approval;
 pub mod attachment;
+pub mod elsewhere;
 pub mod error;
 pub mod reasoning;
 pub mod tool;
 mod values;
 
 pub use approval::ApprovalCard;
+pub use elsewhere::ElsewhereCard;
 pub use error::ErrorCard;
 pub use reasoning::Reasoning;
 pub use tool::ToolCard;

@@ -1,12 +1,14 @@
 //! A tool call in the conversation, from its first words to its result.
 
 use callbox_protocol::ToolPart;
+use callbox_protocol::interrupt::Interrupt;
 use leptos::prelude::*;
 
-use super::{ApprovalCard, values};
+use super::{ApprovalCard, ElsewhereCard, values};
 use crate::elements::{Icon, Sign, spans};
 use crate::i18n::I18n;
 use crate::state::Thread;
+use crate::state::interrupt;
 use crate::state::tool::{Phase, phase};
 use crate::testids;
 
@@ -29,6 +31,14 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
     let name = Memo::new(move |_| part.with(|part| part.tool_name.clone()));
     let call = part.with_untracked(|part| part.tool_call_id.clone());
     let asking = Memo::new(move |_| phase.get() == Phase::Asking);
+    let stopped = {
+        let (tool, thread) = (tool.clone(), thread.clone());
+        Memo::new(move |_| tool.with(|tool| thread.interrupt(tool)))
+    };
+    let is_stopped = Memo::new(move |_| stopped.with(Option::is_some));
+    let shown = thread.clone();
+    let refused =
+        Memo::new(move |_| phase.get() == Phase::Done && part.with(|part| part.output.as_deref().is_some_and(interrupt::looks_refused)));
     let conversation = thread.conversation.clone();
     let line = move || {
         view! {
@@ -38,6 +48,9 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
                 <span class="tool-state">{move || words(i18n, phase.get())}</span>
                 <Icon sign=Sign::Chevron />
             </button>
+            <Show when=move || refused.get()>
+                <p class="tool-hint" data-testid=testids::REFUSAL_HINT><Icon sign=Sign::Info />{move || i18n.t("tool-refusal-hint")}</p>
+            </Show>
             <Show when=move || open.get()>
                 <div class="tool-detail">{details(part, phase)}</div>
             </Show>
@@ -50,17 +63,33 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
             data-testid=testids::TOOL_CARD
             data-tool=move || name.get()
             data-call=call
-            data-state=move || phase.get().name()
+            data-state=move || if is_stopped.get() { "stopped-for-you" } else { phase.get().name() }
         >
             {move || {
                 if asking.get() {
                     view! { <ApprovalCard tool=part conversation=conversation.clone() /> }.into_any()
+                } else if is_stopped.get() {
+                    // It stays what it was while it goes.
+                    let last = stopped.get_untracked();
+                    let interrupt = Signal::derive(move || stopped.get().or_else(|| last.clone()));
+                    let thread = shown.clone();
+                    view! { <Known interrupt=interrupt thread=thread /> }.into_any()
                 } else {
                     line().into_any()
                 }
             }}
         </section>
     }
+}
+
+/// A card for an interrupt that is there.
+#[component]
+fn Known(interrupt: Signal<Option<Interrupt>>, thread: Thread) -> impl IntoView {
+    let first = interrupt.get_untracked();
+    first.map(|first| {
+        let interrupt = Memo::new(move |_| interrupt.get().unwrap_or_else(|| first.clone()));
+        view! { <ElsewhereCard interrupt=interrupt thread=thread /> }
+    })
 }
 
 /// The tool's own title and its name; the name alone where there is no title.
@@ -117,10 +146,10 @@ fn details(part: Signal<ToolPart>, phase: Memo<Phase>) -> impl IntoView {
         {move || error.get().map(|error| view! {
             <div class="tool-error" data-testid=testids::TOOL_OUTPUT>
                 <h6>{move || i18n.t("tool-error")}</h6>
-                <p>{spans::prose(&error)}</p>
+                <p>{if interrupt::is_for_programs(&error) { i18n.t("tool-interrupted").into_any() } else { spans::prose(&error) }}</p>
             </div>
         })}
-        {move || output.get().filter(|_| matches!(phase.get(), Phase::Done | Phase::Running)).map(|output| view! {
+        {move || output.get().filter(|output| matches!(phase.get(), Phase::Done | Phase::Running) && !interrupt::is_resumed(output)).map(|output| view! {
             <div data-testid=testids::TOOL_OUTPUT>
                 <h6>{move || i18n.t("tool-output")}</h6>
                 {values::draw(&output)}

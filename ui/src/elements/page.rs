@@ -26,6 +26,14 @@ pub fn now() -> i64 {
     js_sys::Date::now() as i64
 }
 
+/// Milliseconds since the window opened, by a clock that nobody sets.
+pub fn monotonic() -> u64 {
+    let passed = web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is no more than some months, and never negative")]
+    let passed = passed.max(0.0) as u64;
+    passed
+}
+
 /// The local time's lead over UTC, in minutes.
 pub fn zone() -> i64 {
     -js_sys::Date::new_0().get_timezone_offset() as i64

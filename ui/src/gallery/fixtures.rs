@@ -15,19 +15,26 @@ pub(super) const LONG: &str = "## A walk through the harbour\n\nThe pilot boards
 pub(super) fn thread(messages: Vec<UiMessage>) -> ThreadView {
     ThreadView {
         messages,
-        status: ThreadStatus { link: LinkView::Online, turn: TurnView::Idle, deliveries: vec![], decisions: vec![], error: None },
+        status: ThreadStatus {
+            link: LinkView::Online,
+            turn: TurnView::Idle,
+            deliveries: vec![],
+            decisions: vec![],
+            error: None,
+            interrupt: None,
+        },
     }
 }
 
-fn messages(value: Value) -> Vec<UiMessage> {
+pub(super) fn messages(value: Value) -> Vec<UiMessage> {
     serde_json::from_value(value).unwrap_or_default()
 }
 
-fn user(id: &str, text: &str) -> Value {
+pub(super) fn user(id: &str, text: &str) -> Value {
     json!({ "id": id, "role": "user", "parts": [{ "type": "text", "text": text }] })
 }
 
-fn agent(id: &str, parts: Value) -> Value {
+pub(super) fn agent(id: &str, parts: Value) -> Value {
     json!({ "id": id, "role": "assistant", "parts": parts })
 }
 

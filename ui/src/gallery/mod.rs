@@ -3,6 +3,7 @@
 //! `?scene=NAME` shows one scene, `&theme=light|dark` and `&language=english|japanese` dress it; without a scene, all are listed. The
 //! window is the real one: only the shell behind it is made up.
 
+mod elsewhere;
 mod fixtures;
 mod scenes;
 mod shell;

@@ -5,6 +5,7 @@ use callbox_ipc::{
     SessionView, SignInStage, StorageView, ThreadView, TurnView, UserError,
 };
 
+use super::elsewhere;
 use super::fixtures::{self, thread};
 use crate::elements::page;
 
@@ -54,6 +55,16 @@ pub(super) const NAMES: &[&str] = &[
     "approval-two",
     "accounts",
     "sign-in-accounts",
+    "account-wanted",
+    "account-hostile",
+    "approval-phone",
+    "approval-phone-denied",
+    "approval-phone-over",
+    "interrupts-two",
+    "interrupt-unknown",
+    "more-wanted",
+    "more-untold",
+    "tool-refused",
 ];
 
 /// The scene of a name.
@@ -166,6 +177,24 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
             scene.accounts = accounts(3);
         }
         "long" => scene.thread = thread(fixtures::long_conversation()),
+        "account-wanted" => {
+            let (messages, interrupt) = elsewhere::account();
+            scene.thread = thread(messages);
+            scene.thread.status.interrupt = Some(interrupt);
+            scene.thread.status.error = Some(error("turn-interrupted", "A tool of the agent needs something of you first."));
+        }
+        "account-hostile" => scene.thread = thread(elsewhere::hostile()),
+        "approval-phone" => scene.thread = thread(elsewhere::phone("AUTHORIZATION_PENDING", 80)),
+        "approval-phone-denied" => scene.thread = thread(elsewhere::phone("ACCESS_DENIED", 80)),
+        "approval-phone-over" => scene.thread = thread(elsewhere::phone("AUTHORIZATION_PENDING", 3000)),
+        "interrupts-two" => scene.thread = thread(elsewhere::two()),
+        "interrupt-unknown" => scene.thread = thread(elsewhere::unknown()),
+        "more-wanted" => {
+            let scopes = ["chat", "calendar.read", "billing:write"].map(str::to_owned).to_vec();
+            scene.thread.status.link = LinkView::MoreWanted { scopes };
+        }
+        "more-untold" => scene.thread.status.link = LinkView::MoreWanted { scopes: vec![] },
+        "tool-refused" => scene.thread = thread(elsewhere::refused()),
         _ => return None,
     }
     Some(scene)

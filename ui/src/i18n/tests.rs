@@ -36,7 +36,7 @@ fn every_file_is_read_without_a_mistake() {
 fn filled() -> Vec<(&'static str, Argument)> {
     [
         "name", "agent", "tool", "host", "count", "bytes", "size", "code", "place", "word", "seconds", "language", "title", "reason",
-        "from", "signs", "detail", "why",
+        "from", "signs", "detail", "why", "service", "time",
     ]
     .into_iter()
     .map(|name| (name, if matches!(name, "count" | "bytes" | "seconds") { Argument::Number(3) } else { Argument::from("x") }))

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::accounts::AccountList;
+use super::connected::ConnectedAccounts;
 use crate::backend::Shell;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::I18n;
@@ -135,6 +136,7 @@ fn Panel(close: Callback<()>) -> impl IntoView {
             </div>
             <hr />
             <Storage />
+            <ConnectedAccounts />
             <hr />
             <Choices />
             <hr />

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::backend::Shell;
+use crate::cards::elsewhere::Scopes;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::put;
@@ -19,6 +20,7 @@ fn name(link: &LinkView) -> &'static str {
         LinkView::Online => "online",
         LinkView::Offline { .. } => "offline",
         LinkView::SignInNeeded => "sign-in-needed",
+        LinkView::MoreWanted { .. } => "more-wanted",
         LinkView::Refused { .. } => "refused",
         LinkView::Closed => "closed",
     }
@@ -30,6 +32,7 @@ fn words(i18n: I18n, link: &LinkView) -> String {
         LinkView::Online => i18n.t("link-online"),
         LinkView::Offline { .. } => i18n.t("link-offline"),
         LinkView::SignInNeeded => i18n.t("link-sign-in"),
+        LinkView::MoreWanted { .. } => i18n.t("link-more-wanted"),
         LinkView::Refused { .. } => i18n.t("link-refused"),
         LinkView::Closed => i18n.t("link-closed"),
     }
@@ -74,6 +77,14 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             }
         });
     };
+    let step_up = move |_| {
+        let answer = shell.step_up(conversation.get_value());
+        spawn_local(async move {
+            if let Err(error) = answer.await {
+                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
+            }
+        });
+    };
     let again = move || {
         view! {
             <button type="button" class="secondary small" data-testid=testids::RECONNECT on:click=reconnect>
@@ -104,6 +115,22 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             </div>
         }
         .into_any(),
+        LinkView::MoreWanted { scopes } => {
+            let some = !scopes.is_empty();
+            view! {
+                <div class="trouble more-wanted" role="alert">
+                    <Icon sign=Sign::Key />
+                    <div>
+                        <p>{move || i18n.t(if some { "trouble-more-wanted" } else { "trouble-more-untold" })}</p>
+                        {some.then(|| view! { <Scopes scopes=scopes /> })}
+                    </div>
+                    {some.then(|| view! {
+                        <button type="button" class="primary small" data-testid=testids::STEP_UP on:click=step_up>{move || i18n.t("grant-more")}</button>
+                    })}
+                </div>
+            }
+            .into_any()
+        }
         LinkView::Refused { reason } => view! {
             <div class="trouble stopped" role="alert">
                 <Icon sign=Sign::Deny />

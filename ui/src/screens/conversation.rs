@@ -234,6 +234,10 @@ fn Turn(thread: Thread, status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
     };
     let error = Memo::new(move |_| status.with(|status| status.error.clone()));
     let again = thread.clone();
+    let shown = {
+        let thread = thread.clone();
+        Memo::new(move |_| thread.is_interrupt_shown())
+    };
     let silent = Memo::new(move |_| silent(&thread));
     view! {
         {move || match turn.get() {
@@ -246,7 +250,8 @@ fn Turn(thread: Thread, status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
         }}
         {move || {
             let thread = again.clone();
-            error.get().map(|error| view! { <ErrorCard error=Signal::stored(error)><AnswerAgain thread=thread /></ErrorCard> })
+            // What has stopped for somebody is said where it has stopped.
+            error.get().filter(|_| !shown.get()).map(|error| view! { <ErrorCard error=Signal::stored(error)><AnswerAgain thread=thread /></ErrorCard> })
         }}
     }
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod actions;
 mod add_agent;
 mod composer;
+mod connected;
 mod connection;
 mod conversation;
 mod main;

@@ -42,7 +42,7 @@ pub fn composer(open: bool, status: Option<&ThreadStatus>) -> Composer {
     };
     match (&status.link, status.turn) {
         (LinkView::SignInNeeded, _) => Composer::Blocked(Why::SignIn),
-        (LinkView::Refused { .. }, _) => Composer::Blocked(Why::Refused),
+        (LinkView::Refused { .. } | LinkView::MoreWanted { .. }, _) => Composer::Blocked(Why::Refused),
         (LinkView::Closed, _) => Composer::Blocked(Why::Closed),
         (_, TurnView::Waiting | TurnView::Streaming | TurnView::Recovering) => Composer::Busy,
         (_, TurnView::Idle | TurnView::Interrupted) => Composer::Ready,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn status(link: LinkView, turn: TurnView) -> ThreadStatus {
-        ThreadStatus { link, turn, deliveries: vec![], decisions: vec![], error: None }
+        ThreadStatus { link, turn, deliveries: vec![], decisions: vec![], error: None, interrupt: None }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod app;
 pub mod composing;
 pub mod content;
+pub mod interrupt;
 pub mod preferences;
 pub mod scrolling;
 pub mod thread;

@@ -1,14 +1,17 @@
 //! An open conversation: the mirror of the shell's messages, and its status.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use callbox_ipc::{DeliveryState, ThreadStatus, ThreadView};
+use callbox_ipc::{DeliveryState, ThreadStatus, ThreadView, TurnView};
+use callbox_protocol::interrupt::{ApprovalRequest, Elapsed, Interrupt};
 use callbox_protocol::{MessageOp, Role, ToolPart, ToolState, UiMessage};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use super::content::{Content, Slot};
+use super::interrupt::{self, Seen};
 
 /// One conversation.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub struct Thread {
     pub messages: ArcRwSignal<Vec<Message>>,
     pub status: ArcRwSignal<ThreadStatus>,
     keys: Arc<AtomicU64>,
+    /// When requests for approvals were first seen, by call.
+    seen: Arc<Mutex<HashMap<String, Seen>>>,
 }
 
 /// One message. The key stays the same while the message stays at its place, even when the agent gives it another id.
@@ -42,6 +47,7 @@ impl Thread {
             messages: ArcRwSignal::new(Vec::new()),
             status: ArcRwSignal::new(view.status),
             keys: Arc::new(AtomicU64::new(0)),
+            seen: Arc::default(),
         };
         thread.reset(&view.messages);
         thread
@@ -156,6 +162,37 @@ impl Thread {
             }
         }
         asking
+    }
+
+    /// Why a call of the last message has stopped, if it has and nothing goes on.
+    pub fn interrupt(&self, tool: &ToolPart) -> Option<Interrupt> {
+        let (idle, turn) = self.status.with(|status| (status.turn == TurnView::Idle, status.interrupt.clone()));
+        let found = interrupt::of(tool, turn.as_deref()).filter(|_| idle)?;
+        self.has_last(&tool.tool_call_id).then_some(found)
+    }
+
+    /// Whether the turn has stopped for a call that is there to be seen.
+    pub fn is_interrupt_shown(&self) -> bool {
+        let turn = self.status.with(|status| status.interrupt.clone());
+        let last = self.messages.with(|messages| messages.last().cloned());
+        let named = |slot: &Slot| match &slot.content {
+            Content::Tool(tool) => tool.with(|tool| interrupt::of(tool, turn.as_deref()).is_some()),
+            _ => false,
+        };
+        turn.is_some() && last.is_some_and(|last| last.slots.get().iter().any(named))
+    }
+
+    fn has_last(&self, call: &str) -> bool {
+        let last = self.messages.with(|messages| messages.last().cloned());
+        let is_it = |slot: &Slot| matches!(&slot.content, Content::Tool(tool) if tool.with(|tool| tool.tool_call_id == call));
+        last.is_some_and(|last| last.slots.get().iter().any(is_it))
+    }
+
+    /// When a request for an approval was first seen; now, if it was not. By then a part of its time may be over. `at`: now, in milliseconds, by a clock
+    /// that nobody sets; `wall`: by the other one.
+    pub fn seen(&self, call: &str, request: Option<&ApprovalRequest>, at: u64, wall: u64) -> Seen {
+        let now = || Seen { at, elapsed: request.map_or(Elapsed::Untold, |request| request.elapsed(wall)) };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner).entry(call.to_owned()).or_insert_with(now)
     }
 
     /// How the delivery of an own message stands; none once the agent has it.

@@ -55,6 +55,14 @@ pub fn phase(tool: &ToolPart, decision: Option<bool>, turn: TurnView) -> Phase {
         ToolState::ApprovalResponded if tool.approval.as_ref().is_some_and(|approval| approval.approved == Some(false)) => Phase::Denied,
         ToolState::ApprovalResponded => Phase::Running,
         ToolState::OutputAvailable if tool.extra.get("preliminary").is_some_and(|preliminary| preliminary == true) => Phase::Running,
+        // It is to be run now, and has been only when there is a result.
+        ToolState::OutputAvailable if tool.output.as_deref().is_some_and(super::interrupt::is_resumed) => {
+            if idle {
+                Phase::Stopped
+            } else {
+                Phase::Running
+            }
+        }
         ToolState::OutputAvailable => Phase::Done,
         ToolState::OutputError => Phase::Failed,
         ToolState::OutputDenied => Phase::Denied,

@@ -4,6 +4,7 @@
 
 mod approval;
 mod composer;
+mod elsewhere;
 mod markdown;
 mod messages;
 mod signing_in;

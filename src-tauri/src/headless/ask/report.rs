@@ -206,6 +206,10 @@ impl<O: Write, E: Write> Report<O, E> {
         let value = match call.state {
             ToolState::InputAvailable => call.input.as_ref().map(ToString::to_string),
             ToolState::OutputAvailable => call.output.as_ref().map(ToString::to_string),
+            // What it is good for is on a card in the window.
+            ToolState::OutputError if call.interrupt().is_some() => {
+                Some("It needs something of you first, in Callbox's window.".to_owned())
+            }
             ToolState::OutputError => call.error_text.clone(),
             // Whoever is asked, or has decided, is told elsewhere.
             ToolState::ApprovalRequested | ToolState::ApprovalResponded => return Ok(()),
