@@ -65,7 +65,8 @@ pub struct ChatRequest {
     pub trigger: Trigger,
     /// The tools that this client can run.
     pub client_tools: Option<Vec<Value>>,
-    /// All other fields of the body: data for the application.
+    /// All other fields of the body: data for the application. A `trigger` in it is one that is not known and wins over
+    /// [`ChatRequest::trigger`] in writing.
     pub body: Object,
     /// All other fields of `init`: what the oldest clients would have sent with HTTP. Agents ignore them.
     pub init: Object,
@@ -92,14 +93,16 @@ impl ChatRequest {
         let body = take_string(&mut init, "body");
         let mut body: Object = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
         let messages = take_array(&mut body, "messages").unwrap_or_default();
-        let trigger = match take_string(&mut body, "trigger").as_deref() {
-            Some("regenerate-message") => Trigger::Regenerate,
-            _ => Trigger::Submit,
-        };
+        // Any other is a new message to the agent, and stays what it is.
+        let trigger =
+            [Trigger::Regenerate, Trigger::Submit].into_iter().find(|known| body.get("trigger").is_some_and(|it| it == known.name()));
+        if trigger.is_some() {
+            body.remove("trigger");
+        }
         Self {
             id,
             messages: messages.into_iter().filter_map(|message| serde_json::from_value(message).ok()).collect(),
-            trigger,
+            trigger: trigger.unwrap_or_default(),
             client_tools: take_array(&mut body, "clientTools"),
             body,
             init,
@@ -110,7 +113,7 @@ impl ChatRequest {
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let mut body = self.body.clone();
         body.insert("messages".to_owned(), json!(self.messages));
-        body.insert("trigger".to_owned(), json!(self.trigger.name()));
+        body.entry("trigger").or_insert_with(|| json!(self.trigger.name()));
         if let Some(tools) = &self.client_tools {
             body.insert("clientTools".to_owned(), json!(tools));
         }

@@ -22,6 +22,19 @@ pub(crate) const FRAME_TYPES: &[&str] = &[
     "cf_agent_chat_recovering",
     "cf_new",
 ];
+pub(crate) const OWN_FRAME_TYPES: &[&str] = &[
+    "cf_agent_use_chat_request",
+    "cf_agent_chat_request_cancel",
+    "cf_agent_chat_clear",
+    "cf_agent_chat_messages",
+    "cf_agent_stream_resume_request",
+    "cf_agent_stream_resume_ack",
+    "cf_agent_tool_result",
+    "cf_agent_tool_approval",
+    "cf_agent_state",
+    "rpc",
+    "cf_new",
+];
 pub(crate) const CHUNK_TYPES: &[&str] = &[
     "start",
     "finish",
@@ -117,6 +130,11 @@ pub(crate) const KEYS: &[&str] = &[
     "event",
     "parentToolCallId",
     "sequence",
+    "trigger",
+    "clientTools",
+    "method",
+    "args",
+    "autoContinue",
     "anything",
 ];
 
