@@ -42,7 +42,7 @@ impl Event {
     /// Tells a conversation of it.
     pub fn happen(&self, conversation: &mut Conversation) {
         match self {
-            Self::In(frame) => drop(conversation.receive(frame)),
+            Self::In(frame) => drop(conversation.receive(&**frame)),
             Self::Out(frame) => conversation.sent(frame),
             Self::Fetched(messages) => conversation.snapshot(messages.clone()),
             Self::Fetching => conversation.fetching(),

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use callbox_identity::{AccessToken, SessionState, TokenError};
-use callbox_protocol::{ServerFrame, UiMessage};
+use callbox_protocol::{Incoming, UiMessage};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
 use tokio::{
@@ -253,8 +253,8 @@ impl Actor {
 
     fn socket_event(&mut self, event: SocketEvent, now: Moment) {
         match event {
-            SocketEvent::Text(text) => match ServerFrame::parse(&text) {
-                Ok(frame) => self.machine.frame(&frame, now),
+            SocketEvent::Text(text) => match Incoming::parse(&text) {
+                Ok(frame) => self.machine.frame(frame, now),
                 Err(error) => {
                     tracing::debug!(code = error.code(), "a frame was ignored");
                     self.machine.alive(now);

@@ -8,7 +8,7 @@
 
 use std::{fs, hint::black_box, io, time::Instant};
 
-use callbox_protocol::{ClientFrame, Conversation, ServerFrame, UiMessage};
+use callbox_protocol::{ClientFrame, Conversation, Incoming, UiMessage};
 use serde_json::{Value, json};
 
 /// A measurement takes so long at least, in nanoseconds.
@@ -53,8 +53,8 @@ fn fold(lines: &[Line], history: &[UiMessage]) -> Conversation {
             Line::Closed => conversation.disconnected(),
             Line::Out(frame) => conversation.sent(frame),
             Line::In(raw) => {
-                if let Ok(frame) = ServerFrame::parse(raw) {
-                    black_box(conversation.receive(&frame));
+                if let Ok(frame) = Incoming::parse(raw) {
+                    black_box(conversation.receive(frame));
                 }
             }
         }

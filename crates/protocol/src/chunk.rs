@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::lazy::Json;
 use crate::wire::{wire_enum, wire_struct};
 
 wire_enum! {
@@ -264,7 +265,7 @@ wire_struct! {
         /// The call.
         tool_call_id: String = "toolCallId";
         /// Any JSON.
-        output: Value, optional = "output";
+        output: Json, optional = "output";
         /// Another will replace it.
         preliminary: bool, optional = "preliminary";
         /// The model's provider ran it.
@@ -380,7 +381,7 @@ wire_struct! {
     /// Data of the application; becomes a part unless it is transient.
     Data of kind {
         /// Any JSON.
-        data: Value, optional = "data";
+        data: Json, optional = "data";
         /// Not part of the message, only for who is there now.
         transient: bool, optional = "transient";
     }

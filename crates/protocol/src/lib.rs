@@ -2,6 +2,7 @@
 //!
 //! - [`ServerFrame`] and [`ClientFrame`] are the frames in both directions, of all server generations. What is not known here is
 //!   kept and written back as it came.
+//! - [`Incoming`] is a frame of the agent as the fold takes it: read in one pass, and copied nowhere but to where it goes.
 //! - [`UiMessage`], [`Part`] and [`ToolPart`] are the messages. Reading and writing one gives the same JSON.
 //! - [`Conversation`] folds frames into messages and says what its owner shall do ([`Reaction`]).
 //! - [`MessageOp`], [`apply`] and [`coalesce`] carry what changed to a mirror elsewhere.
@@ -9,7 +10,7 @@
 //! - [`replay`] plays recorded frames into the fold.
 //!
 //! ```
-//! use callbox_protocol::{ClientFrame, Conversation, ServerFrame, UiMessage};
+//! use callbox_protocol::{ClientFrame, Conversation, Incoming, UiMessage};
 //!
 //! let mut conversation = Conversation::new();
 //! conversation.connected();
@@ -20,7 +21,7 @@
 //!     r#"{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"Hello!\"}"#,
 //! ] {
 //!     let frame = format!(r#"{{"type":"cf_agent_use_chat_response","id":"request-1","body":"{body}","done":false}}"#);
-//!     conversation.receive(&ServerFrame::parse(&frame)?);
+//!     conversation.receive(Incoming::parse(&frame)?);
 //! }
 //! assert_eq!(conversation.messages()[1].text(), "Hello!");
 //! # Ok::<(), callbox_protocol::FrameError>(())
@@ -29,14 +30,17 @@
 mod chunk;
 mod client;
 mod conversation;
+mod incoming;
 pub mod interrupt;
 mod json;
+mod lazy;
 mod message;
 mod op;
 mod part;
 mod preview;
 mod quick;
 pub mod replay;
+mod scan;
 mod server;
 mod stored;
 mod tool;
@@ -47,6 +51,8 @@ pub use client::{
     Cancel, ChatRequest, Clear, ClientFrame, ResumeAck, ResumeRequest, RpcCall, SetMessages, ToolApproval, ToolResult, Trigger,
 };
 pub use conversation::{Conversation, Outcome, Reaction, Turn};
+pub use incoming::{Incoming, Piece};
+pub use lazy::Json;
 pub use message::{Role, UiMessage};
 pub use op::{MessageOp, OpError, apply, coalesce};
 pub use part::{

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::json::{Object, take_array, take_string};
+use crate::lazy::Json;
 use crate::tool::ToolPart;
 
 /// One piece of a message.
@@ -119,7 +120,7 @@ pub struct DataPart {
     /// Data with the same name and id replace each other.
     pub id: Option<String>,
     /// Any JSON.
-    pub data: Value,
+    pub data: Json,
     /// All other fields.
     pub extra: Map<String, Value>,
 }
@@ -250,7 +251,7 @@ impl Part {
                 Some(name) => Self::Data(DataPart {
                     name: name.to_owned(),
                     id: take_string(&mut object, "id"),
-                    data: object.remove("data").unwrap_or_default(),
+                    data: object.remove("data").unwrap_or_default().into(),
                     extra: object,
                 }),
                 None => Self::Tool(ToolPart::from_object(kind, object)),

@@ -8,34 +8,36 @@ pub(crate) fn partial(text: &str) -> Option<Value> {
     let mut open = Vec::new();
     let (mut in_string, mut escaped) = (false, false);
     // What stands between values, last of all.
-    let mut last = ' ';
+    let mut last = b' ';
     // Where the text could be cut off and closed, from the earliest to the latest; two are enough.
     let mut cuts: [Option<(usize, usize)>; 2] = [None, None];
-    for (at, character) in text.char_indices() {
+    // All that counts is ASCII, of which no other character has a byte.
+    for (at, byte) in text.bytes().enumerate() {
         if in_string {
-            match character {
+            match byte {
                 _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => in_string = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
                 _ => {}
             }
             continue;
         }
-        if "{}[],:".contains(character) {
-            last = character;
-        }
-        match character {
-            '"' => in_string = true,
-            '{' | '[' => {
-                open.push(if character == '{' { '}' } else { ']' });
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                open.push(if byte == b'{' { '}' } else { ']' });
                 cuts = [cuts[1], Some((at + 1, open.len()))];
             }
-            '}' | ']' => {
+            b'}' | b']' => {
                 open.pop()?;
                 cuts = [cuts[1], Some((at + 1, open.len()))];
             }
-            ',' => cuts = [cuts[1], Some((at, open.len()))],
-            _ => {}
+            b',' => cuts = [cuts[1], Some((at, open.len()))],
+            b':' => {}
+            _ => continue,
+        }
+        if byte != b'"' {
+            last = byte;
         }
     }
     if open.is_empty()
@@ -58,7 +60,7 @@ pub(crate) fn partial(text: &str) -> Option<Value> {
         closed(&format!("{body}\""), open.len())
     };
     // A key that is being written, or one without a value, can only be left out.
-    let in_key = open.last() == Some(&'}') && matches!(last, '{' | ',');
+    let in_key = open.last() == Some(&'}') && matches!(last, b'{' | b',');
     let here = match in_string {
         _ if in_key => None,
         true => cut_string(),

@@ -16,10 +16,10 @@ use thiserror::Error;
 
 use crate::client::ClientFrame;
 use crate::conversation::{Conversation, Reaction};
+use crate::incoming::Incoming;
 use crate::json::{Object, take_array, take_object, take_string, take_u64};
 use crate::message::UiMessage;
 use crate::op::{MessageOp, apply};
-use crate::server::ServerFrame;
 
 /// A line that cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -196,8 +196,8 @@ impl Replay {
         let mut reactions = Vec::new();
         match direction.as_str() {
             "in" => {
-                if let Ok(frame) = ServerFrame::parse(&raw) {
-                    reactions = client.conversation.receive(&frame);
+                if let Ok(frame) = Incoming::parse(&raw) {
+                    reactions = client.conversation.receive(frame);
                 }
             }
             "out" => {

@@ -5,7 +5,6 @@ use thiserror::Error;
 
 use crate::chunk::Chunk;
 use crate::message::UiMessage;
-use crate::quick;
 use crate::wire::{wire_enum, wire_struct};
 
 wire_enum! {
@@ -165,19 +164,21 @@ pub enum Content {
 impl Response {
     /// Reads the body: a chunk if it is a JSON object and no failure is reported, else plain words.
     pub fn content(&self) -> Content {
-        let body = self.body.as_deref().unwrap_or_default();
-        if body.is_empty() {
-            return Content::Nothing;
-        }
-        if self.error != Some(true)
-            && let Some(chunk) = quick::chunk(body)
-        {
-            return Content::Chunk(chunk);
-        }
-        match serde_json::from_str(body) {
-            Ok(value @ Value::Object(_)) if self.error != Some(true) => Content::Chunk(Chunk::from_value(value)),
-            _ => Content::Text(body.to_owned()),
-        }
+        content(self.body.as_deref().unwrap_or_default(), self.error == Some(true))
+    }
+}
+
+/// Reads the body of a response.
+pub(crate) fn content(body: &str, error: bool) -> Content {
+    if body.is_empty() {
+        return Content::Nothing;
+    }
+    if !error && let Some(chunk) = Chunk::read_quickly(body) {
+        return Content::Chunk(chunk);
+    }
+    match serde_json::from_str(body) {
+        Ok(value @ Value::Object(_)) if !error => Content::Chunk(Chunk::from_value(value)),
+        _ => Content::Text(body.to_owned()),
     }
 }
 
@@ -271,9 +272,6 @@ impl ServerFrame {
     ///
     /// [`FrameError::NotJson`] if the text is no JSON.
     pub fn parse(text: &str) -> Result<Self, FrameError> {
-        if let Some(response) = quick::response(text) {
-            return Ok(Self::Response(response));
-        }
         serde_json::from_str(text).map(Self::from_value).map_err(|_| FrameError::NotJson)
     }
 }

@@ -1,8 +1,6 @@
 //! The form in which the agent stores what it streamed (notes 4.5 and 7.1). The fold ends in this form, so that a conversation
 //! looks the same before and after it is loaded again.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use crate::json::Object;
@@ -90,7 +88,8 @@ fn shorten(tool: &mut ToolPart) -> bool {
     if tool.provider_executed != Some(true) || matches!(tool.tool_name.as_str(), "web_search" | "web_fetch") {
         return false;
     }
-    tool.input.iter_mut().chain(tool.output.as_mut().map(Arc::make_mut)).for_each(shorten_value);
+    tool.input.iter_mut().for_each(shorten_value);
+    tool.output.iter_mut().for_each(|output| output.change(shorten_value));
     // Seldom, and hardly ever much to look at.
     true
 }

@@ -1,12 +1,11 @@
 //! [`ToolPart`]: a tool call and where it stands.
 
-use std::sync::Arc;
-
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::json::{Object, take_bool, take_object, take_string};
+use crate::lazy::Json;
 use crate::part::entry;
 
 /// A tool call.
@@ -18,12 +17,14 @@ pub struct ToolPart {
     pub tool_name: String,
     /// Written as `dynamic-tool` rather than `tool-<name>`.
     pub dynamic: bool,
+    /// Written as `tool-<name>` with the name once more in `toolName`, as the agent does.
+    pub named_twice: bool,
     /// Where the call stands.
     pub state: ToolState,
     /// The arguments; a best guess while they are being written. `Some(Value::Null)` is a `null` that was there.
     pub input: Option<Value>,
-    /// The result. Often the largest part of a message, so that copies of the call share it.
-    pub output: Option<Arc<Value>>,
+    /// The result. Often the largest part of a message: read when somebody looks at it, and shared by the copies of the call.
+    pub output: Option<Json>,
     /// Why it failed; untrusted.
     pub error_text: Option<String>,
     /// The question to the user, and the answer once there is one.
@@ -32,7 +33,7 @@ pub struct ToolPart {
     pub title: Option<String>,
     /// The model's provider runs the tool, neither agent nor client.
     pub provider_executed: Option<bool>,
-    /// All other fields: `rawInput`, `preliminary`, `callProviderMetadata`, the redundant `toolName` of stored parts, …
+    /// All other fields: `rawInput`, `preliminary`, `callProviderMetadata`, …
     pub extra: Map<String, Value>,
 }
 
@@ -125,6 +126,7 @@ impl ToolPart {
             tool_call_id: tool_call_id.into(),
             tool_name: tool_name.into(),
             dynamic: false,
+            named_twice: false,
             state: ToolState::InputStreaming,
             input: None,
             output: None,
@@ -154,14 +156,18 @@ impl ToolPart {
     /// `kind` is the part's type, already taken out of `object`, which has a string `toolCallId` and `state`.
     pub(crate) fn from_object(kind: &str, mut object: Object) -> Self {
         let dynamic = kind == "dynamic-tool";
-        let tool_name = if dynamic { take_string(&mut object, "toolName") } else { kind.strip_prefix("tool-").map(str::to_owned) };
+        let name = kind.strip_prefix("tool-").filter(|_| !dynamic);
+        // Another name than that of the type stays among the other fields.
+        let again = name.is_none_or(|name| object.get("toolName").is_some_and(|again| again == name));
+        let again = again.then(|| take_string(&mut object, "toolName")).flatten();
         Self {
             tool_call_id: take_string(&mut object, "toolCallId").unwrap_or_default(),
-            tool_name: tool_name.unwrap_or_default(),
+            named_twice: !dynamic && again.is_some(),
+            tool_name: name.map(str::to_owned).or(again).unwrap_or_default(),
             dynamic,
             state: take_string(&mut object, "state").unwrap_or_default().into(),
             input: object.remove("input"),
-            output: object.remove("output").map(Arc::new),
+            output: object.remove("output").map(Json::from),
             error_text: take_string(&mut object, "errorText"),
             approval: take_approval(&mut object),
             title: take_string(&mut object, "title"),
@@ -204,11 +210,14 @@ impl Serialize for ToolPart {
             map.serialize_entry("toolName", &self.tool_name)?;
         } else {
             map.serialize_entry("type", &format!("tool-{}", self.tool_name))?;
+            if self.named_twice {
+                map.serialize_entry("toolName", &self.tool_name)?;
+            }
         }
         map.serialize_entry("toolCallId", &self.tool_call_id)?;
         map.serialize_entry("state", &self.state)?;
         entry(&mut map, "input", &self.input)?;
-        entry(&mut map, "output", &self.output.as_deref())?;
+        entry(&mut map, "output", &self.output)?;
         entry(&mut map, "errorText", &self.error_text)?;
         entry(&mut map, "approval", &self.approval)?;
         entry(&mut map, "title", &self.title)?;

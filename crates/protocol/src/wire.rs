@@ -7,7 +7,9 @@
 use serde_json::Value;
 
 use crate::json::{Object, take_array, take_bool, take_string, take_u64};
+use crate::lazy::Json;
 use crate::message::UiMessage;
+use crate::scan::Scanner;
 
 /// A type that a field can have.
 pub(crate) trait Field: Sized {
@@ -15,6 +17,8 @@ pub(crate) trait Field: Sized {
     fn fits(value: &Value) -> bool;
     /// Removes the field; `None` (and no change) if it is absent or does not fit.
     fn take(object: &mut Object, key: &str) -> Option<Self>;
+    /// Reads it without a tree around it; `None` if it does not fit, or if there is no such way.
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self>;
 }
 
 impl Field for String {
@@ -23,6 +27,9 @@ impl Field for String {
     }
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         take_string(object, key)
+    }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        scanner.string().map(Into::into)
     }
 }
 
@@ -33,6 +40,9 @@ impl Field for bool {
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         take_bool(object, key)
     }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        scanner.boolean()
+    }
 }
 
 impl Field for u64 {
@@ -42,6 +52,9 @@ impl Field for u64 {
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         take_u64(object, key)
     }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        scanner.number()
+    }
 }
 
 impl Field for Value {
@@ -50,6 +63,21 @@ impl Field for Value {
     }
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         object.remove(key)
+    }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        serde_json::from_str(scanner.value()?).ok()
+    }
+}
+
+impl Field for Json {
+    fn fits(_: &Value) -> bool {
+        true
+    }
+    fn take(object: &mut Object, key: &str) -> Option<Self> {
+        object.remove(key).map(Self::from)
+    }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        Self::scan(scanner)
     }
 }
 
@@ -67,6 +95,9 @@ impl Field for Vec<String> {
         });
         Some(strings.collect())
     }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        scanner.strings()
+    }
 }
 
 impl Field for Vec<Value> {
@@ -76,6 +107,9 @@ impl Field for Vec<Value> {
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         take_array(object, key)
     }
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        serde_json::from_str(scanner.value()?).ok()
+    }
 }
 
 impl Field for UiMessage {
@@ -84,6 +118,9 @@ impl Field for UiMessage {
     }
     fn take(object: &mut Object, key: &str) -> Option<Self> {
         crate::json::take_object(object, key).map(Self::from_object)
+    }
+    fn scan(_: &mut Scanner<'_>) -> Option<Self> {
+        None
     }
 }
 
@@ -100,6 +137,9 @@ impl Field for Vec<UiMessage> {
             _ => None,
         });
         Some(messages.collect())
+    }
+    fn scan(_: &mut Scanner<'_>) -> Option<Self> {
+        None
     }
 }
 
@@ -141,28 +181,26 @@ macro_rules! wire_struct {
         }
 
         impl $crate::quick::Fields for $name {
-            fn read<'de, A: serde::de::MapAccess<'de>>(map: &mut A) -> Result<Self, A::Error> {
+            fn read(scanner: &mut $crate::scan::Scanner<'_>) -> Option<Self> {
                 $(let mut $field: Option<$type> = None;)*
                 let mut extra = serde_json::Map::new();
-                while let Some(key) = map.next_key::<&str>()? {
+                while let Some(key) = scanner.key(&mut false)? {
                     match key {
-                        $($key => $field = Some(map.next_value()?),)*
-                        "type" => return Err(serde::de::Error::custom("a second type")),
-                        _ => drop(extra.insert(key.to_owned(), map.next_value()?)),
+                        $($key => $field = Some($crate::wire::Field::scan(scanner)?),)*
+                        "type" => return None,
+                        _ => drop(extra.insert(key.to_owned(), $crate::wire::Field::scan(scanner)?)),
                     }
                 }
-                Ok(Self {
+                Some(Self {
                     $($kind: String::new(),)?
-                    $($field: wire_struct!(@have $field, $key $(, $optional)?),)*
+                    $($field: wire_struct!(@have $field $(, $optional)?),)*
                     extra,
                 })
             }
         }
     };
-    (@have $field:ident, $key:literal) => {
-        $field.ok_or_else(|| serde::de::Error::missing_field($key))?
-    };
-    (@have $field:ident, $key:literal, optional) => { $field };
+    (@have $field:ident) => { $field? };
+    (@have $field:ident, optional) => { $field };
     (@type $type:ty) => { $type };
     (@type $type:ty, optional) => { Option<$type> };
     (@fits $object:ident, $type:ty, $key:literal) => {
@@ -188,33 +226,17 @@ macro_rules! wire_enum {
         impl $name {
             /// Reads an object that has its type first and is in all else as its type says; anything else is refused.
             pub(crate) fn read_quickly(text: &str) -> Option<Self> {
-                struct Quick;
-
-                impl<'de> serde::de::Visitor<'de> for Quick {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(stringify!($name))
+                use $crate::quick::Fields as _;
+                let mut scanner = $crate::scan::Scanner::new(text);
+                scanner.eat(br#"{"type":"#)?;
+                let chunk = match &*scanner.string()? {
+                    $($tag => $variant::read(&mut scanner).map(Self::$variant),)*
+                    kind if kind.starts_with($prefix) => {
+                        $open::read(&mut scanner).map(|open| Self::$open($open { kind: kind.to_owned(), ..open }))
                     }
-
-                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        use $crate::quick::Fields as _;
-                        if map.next_key::<&str>()? != Some("type") {
-                            return Err(serde::de::Error::custom("another order"));
-                        }
-                        match map.next_value::<&str>()? {
-                            $($tag => $variant::read(&mut map).map($name::$variant),)*
-                            kind if kind.starts_with($prefix) => {
-                                $open::read(&mut map).map(|open| $name::$open($open { kind: kind.to_owned(), ..open }))
-                            }
-                            _ => Err(serde::de::Error::custom("another type")),
-                        }
-                    }
-                }
-
-                let mut reader = serde_json::Deserializer::from_str(text);
-                let read = serde::Deserializer::deserialize_map(&mut reader, Quick).ok()?;
-                reader.end().ok().map(|()| read)
+                    _ => None,
+                }?;
+                scanner.end().map(|()| chunk)
             }
         }
     };

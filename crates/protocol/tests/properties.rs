@@ -2,13 +2,15 @@
 
 mod support;
 
-use callbox_protocol::{ClientFrame, Conversation, MessageOp, Part, ServerFrame, UiMessage, apply, chunks, coalesce};
+use callbox_protocol::{
+    ClientFrame, Content, Conversation, Incoming, MessageOp, Part, Response, ServerFrame, UiMessage, apply, chunks, coalesce,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use support::agent::{Event, begun, folded, history, play, replay_of};
-use support::arbitrary_json::{CHUNK_TYPES, FRAME_TYPES, PART_TYPES, ROLES, object, typed_object};
+use support::arbitrary_json::{CHUNK_TYPES, FRAME_TYPES, OWN_FRAME_TYPES, PART_TYPES, ROLES, object, typed_object};
 use support::happenings::{anything, happen};
 use support::{frame, json_of};
 
@@ -164,6 +166,45 @@ proptest! {
     fn every_json_object_survives_as_a_frame(value in typed_object(FRAME_TYPES)) {
         let text = value.to_string();
         prop_assert_eq!(serde_json::from_str::<Value>(&ServerFrame::parse(&text).unwrap().to_json()).unwrap(), value);
+    }
+
+    #[test]
+    fn every_json_object_survives_as_a_frame_of_ours(value in typed_object(OWN_FRAME_TYPES), body in object(), init in object()) {
+        let (mut value, mut body, mut init) = (value, body, init);
+        if value["type"] == "cf_agent_use_chat_request" {
+            body.insert("messages".to_owned(), json!([{"id": "m", "role": "user", "parts": [7]}]));
+            init.extend([("method".to_owned(), json!("POST")), ("body".to_owned(), json!(Value::Object(body.clone()).to_string()))]);
+            value["init"] = Value::Object(init);
+        }
+        let mut written: Value = serde_json::from_str(&ClientFrame::parse(&value.to_string()).unwrap().to_json()).unwrap();
+        if value["type"] == "cf_agent_use_chat_request" && value["id"].is_string() {
+            // JSON in a text: the same object in whatever order, with a trigger if it had none.
+            let mut there: Map<String, Value> = serde_json::from_str(written["init"]["body"].as_str().unwrap()).unwrap();
+            if !body.contains_key("trigger") {
+                prop_assert_eq!(there.remove("trigger"), Some(json!("submit-message")));
+            }
+            prop_assert_eq!(there, body);
+            written["init"]["body"] = value["init"]["body"].clone();
+        }
+        prop_assert_eq!(written, value);
+    }
+
+    #[test]
+    fn what_is_read_in_one_pass_is_what_is_read_by_way_of_a_tree(value in typed_object(FRAME_TYPES), body in typed_object(CHUNK_TYPES)) {
+        let mut frames = vec![value];
+        for kind in ["text-delta", "tool-input-delta", body["type"].as_str().unwrap_or_default()] {
+            // The type first, as agents write it.
+            let fields = body.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "type");
+            let body = Value::Object([("type".to_owned(), json!(kind))].into_iter().chain(fields).collect());
+            let response = Response { body: Some(body.to_string()), ..Response::default() };
+            prop_assert_eq!(response.content(), Content::Chunk(chunks::Chunk::from_value(body.clone())));
+            frames.push(json!({"body": body.to_string(), "done": false, "id": "r", "type": "cf_agent_use_chat_response", "seq": 1}));
+        }
+        for frame in frames {
+            let text = frame.to_string();
+            let slow = ServerFrame::from_value(frame);
+            prop_assert_eq!(Incoming::parse(&text).unwrap(), Incoming::from(&slow));
+        }
     }
 
     #[test]

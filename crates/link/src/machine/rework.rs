@@ -4,7 +4,7 @@
 //! such a list lacks (notes 6.4, 6.6). It has succeeded when the agent shows that it has it. If its socket dies before that, it is looked up in
 //! the agent's list, and written again if it never arrived.
 
-use callbox_protocol::{ClientFrame, Part, Role, ServerFrame, TextPart, UiMessage};
+use callbox_protocol::{ClientFrame, Incoming, Part, Role, ServerFrame, TextPart, UiMessage};
 
 use super::{Effect, MAX_SENT, Machine, Moment};
 use crate::{CommandError, DeliveryState, ids};
@@ -209,19 +209,21 @@ impl Machine {
     }
 
     /// What a frame says about it.
-    pub(super) fn look_for_rework(&mut self, frame: &ServerFrame) {
+    pub(super) fn look_for_rework(&mut self, frame: &Incoming<'_>) {
         let Some(Rework { stage: Stage::Written { request_id } | Stage::Unsure { request_id: Some(request_id) }, .. }) = &self.rework
         else {
             return;
         };
-        match frame {
-            ServerFrame::Response(response) if response.id == *request_id => {
-                let skipped = response.outcome.as_deref() == Some("skipped");
-                self.reworked(if skipped { Err(CommandError::Skipped) } else { Ok(()) });
-            }
-            ServerFrame::Resuming(frame) if frame.id == *request_id => self.reworked(Ok(())),
-            ServerFrame::Pending(frame) if frame.id.as_ref() == Some(request_id) => self.reworked(Ok(())),
-            _ => {}
+        let (of_it, skipped) = match frame {
+            Incoming::Piece(piece) => (piece.request_id() == request_id, piece.outcome() == Some("skipped")),
+            Incoming::Frame(frame) => match &**frame {
+                ServerFrame::Resuming(frame) => (frame.id == *request_id, false),
+                ServerFrame::Pending(frame) => (frame.id.as_ref() == Some(request_id), false),
+                _ => (false, false),
+            },
+        };
+        if of_it {
+            self.reworked(if skipped { Err(CommandError::Skipped) } else { Ok(()) });
         }
     }
 

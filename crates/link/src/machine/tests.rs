@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use callbox_identity::{Entropy, Obstacle, TokenError, Trouble};
-use callbox_protocol::{ServerFrame, UiMessage, apply};
+use callbox_protocol::{Incoming, UiMessage, apply};
 use serde_json::{Value, json};
 
 use super::{Effect, Lease, Machine, Moment, Presence};
@@ -187,7 +187,7 @@ impl Table {
     }
 
     fn frame(&mut self, frame: &Value) {
-        self.machine.frame(&ServerFrame::parse(&frame.to_string()).unwrap(), self.now);
+        self.machine.frame(Incoming::parse(&frame.to_string()).unwrap(), self.now);
     }
 
     /// The agent answers the probe that is open: nothing runs.

@@ -1,6 +1,8 @@
 //! What happens on an open socket: frames, turns that are asked after, answers that are looked up, and whether anybody is still there.
 
-use callbox_protocol::{ClientFrame, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
+use std::time::Duration;
+
+use callbox_protocol::{ClientFrame, Incoming, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
 
 use super::{Effect, Machine, Moment, answers::Verdict, connect::Phase, rework::Rework};
 use crate::{LinkError, Timing, TurnError, ids};
@@ -104,30 +106,36 @@ impl Machine {
     }
 
     /// A frame came.
-    pub(crate) fn frame(&mut self, frame: &ServerFrame, now: Moment) {
+    pub(crate) fn frame(&mut self, frame: Incoming<'_>, now: Moment) {
         if !self.phase.is_online() {
             return;
         }
         self.alive(now);
-        match frame {
-            ServerFrame::Messages(list) => {
-                self.outbox.taken(&list.messages);
-                self.answers.reconcile_known(&list.messages);
+        self.look_for_rework(&frame);
+        let usual = match &frame {
+            Incoming::Piece(_) => Some(self.timing.next_answer),
+            Incoming::Frame(frame) => {
+                match &**frame {
+                    ServerFrame::Messages(list) => {
+                        self.outbox.taken(&list.messages);
+                        self.answers.reconcile_known(&list.messages);
+                    }
+                    ServerFrame::MessageUpdated(updated) => self.answers.reconcile_known(std::slice::from_ref(&updated.message)),
+                    _ => {}
+                }
+                self.take_answer(frame, now);
+                matches!(**frame, ServerFrame::Pending(_) | ServerFrame::Recovering(_)).then_some(self.timing.pending)
             }
-            ServerFrame::MessageUpdated(updated) => self.answers.reconcile_known(std::slice::from_ref(&updated.message)),
-            _ => {}
-        }
-        self.look_for_rework(frame);
-        self.take_answer(frame, now);
+        };
         self.fold(frame, now);
         self.replies.look(&self.conversation);
-        self.expect_more(frame, now);
+        self.expect_more(usual, now);
         self.run_tools(now);
         self.look_after_token(now);
     }
 
     /// Lets the conversation have a frame, and does what it asks for.
-    fn fold(&mut self, frame: &ServerFrame, now: Moment) {
+    fn fold(&mut self, frame: Incoming<'_>, now: Moment) {
         let active = self.conversation.turn().is_active();
         let mut nothing_runs = false;
         for reaction in self.conversation.receive(frame) {
@@ -162,19 +170,18 @@ impl Machine {
         }
     }
 
-    /// How long the agent may be silent now.
-    fn expect_more(&mut self, frame: &ServerFrame, now: Moment) {
+    /// How long the agent may be silent now. `usual`: after such a frame; `None` after one that says nothing of that.
+    fn expect_more(&mut self, usual: Option<Duration>, now: Moment) {
         if !self.conversation.turn().is_active() {
             self.questions.next = None;
             self.questions.cancelled = None;
             return;
         }
-        match frame {
-            ServerFrame::Response(_) => self.questions.expect(now + self.timing.next_answer),
-            ServerFrame::Pending(_) | ServerFrame::Recovering(_) => self.questions.expect(now + self.timing.pending),
-            _ => {
-                let usual = now + self.timing.next_answer;
-                self.questions.next.get_or_insert(usual);
+        match usual {
+            Some(usual) => self.questions.expect(now + usual),
+            None => {
+                let next = now + self.timing.next_answer;
+                self.questions.next.get_or_insert(next);
             }
         }
     }
@@ -242,7 +249,7 @@ impl Machine {
     /// Concludes, in the agent's place, that nothing runs.
     fn give_turn_up(&mut self, probe: Option<Probe>, now: Moment) {
         let none = ResumeNone { reason: Some("idle".to_owned()), probe_id: probe.map(|probe| probe.id), ..ResumeNone::default() };
-        self.fold(&ServerFrame::ResumeNone(none), now);
+        self.fold(Incoming::from(&ServerFrame::ResumeNone(none)), now);
         self.questions.next = None;
         self.questions.unanswered = 0;
     }

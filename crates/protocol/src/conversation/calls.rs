@@ -12,7 +12,6 @@ use crate::tool::{Approval, ToolPart, ToolState};
 
 use super::chunks::Fold;
 use super::merge::rank;
-use super::running::Arguments;
 
 impl Fold<'_> {
     fn tool(&self, call: &str) -> Option<(usize, &ToolPart)> {
@@ -34,22 +33,17 @@ impl Fold<'_> {
         self.push(Part::Tool(tool));
     }
 
-    pub(super) fn input_start(&mut self, chunk: &ToolInputStart) {
+    pub(super) fn input_start(&mut self, chunk: ToolInputStart) {
         if self.tool(&chunk.tool_call_id).is_none() {
-            let mut tool = new_tool(&chunk.tool_call_id, &chunk.tool_name);
-            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            let mut tool = new_tool(chunk.tool_call_id, chunk.tool_name);
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata, chunk.title);
             self.add_tool(tool);
         }
     }
 
     pub(super) fn input_delta(&mut self, call: &str, delta: &str, whole: Option<&Value>) {
-        if self.tool(call).is_none_or(|(_, tool)| tool.state != ToolState::InputStreaming) {
-            return;
-        }
-        if !self.stream.arguments.contains_key(call) {
-            self.stream.arguments.insert(call.to_owned(), Arguments::default());
-        }
-        let Some(written) = self.stream.arguments.get_mut(call) else { return };
+        let Some((part, _)) = self.tool(call).filter(|(_, tool)| tool.state == ToolState::InputStreaming) else { return };
+        let written = self.stream.written(call);
         written.text.push_str(delta);
         let readable = if let Some(whole) = whole {
             Some(whole.clone())
@@ -59,56 +53,55 @@ impl Fold<'_> {
         } else {
             None
         };
-        if let Some(input) = readable {
-            self.stream.provisional.insert(call.to_owned());
-            if self.tool(call).is_some_and(|(_, tool)| tool.input.as_ref() != Some(&input)) {
-                self.change_tool(call, |tool| tool.input = Some(input));
-            }
-        }
+        let (Some(input), Some(at)) = (readable, self.at()) else { return };
+        self.stream.provisional(call);
+        self.list.change_part(at, part, |part| {
+            part.as_tool_mut().filter(|tool| tool.input.as_ref() != Some(&input)).map(|tool| tool.input = Some(input)).is_some()
+        });
     }
 
     pub(super) fn input_available(&mut self, chunk: ToolInputAvailable) {
         let call = &chunk.tool_call_id;
         let input = arguments(chunk.input);
         let Some((_, tool)) = self.tool(call) else {
-            let mut tool = new_tool(call, &chunk.tool_name);
+            let mut tool = new_tool(chunk.tool_call_id, chunk.tool_name);
             tool.state = ToolState::InputAvailable;
             tool.input = Some(input);
-            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            describe(&mut tool, chunk.provider_executed, chunk.provider_metadata, chunk.title);
             return self.add_tool(tool);
         };
         // Arguments that the user has been asked about are never exchanged, unless they were only what could be read so far.
         let state = match tool.state {
             ToolState::InputStreaming => ToolState::InputAvailable,
             ToolState::ApprovalRequested | ToolState::ApprovalResponded
-                if tool.input.is_none() || self.stream.provisional.contains(call) =>
+                if tool.input.is_none() || self.stream.provisional.iter().any(|known| known == call) =>
             {
                 tool.state.clone()
             }
             _ => return,
         };
-        self.stream.arguments.remove(call);
-        self.stream.provisional.remove(call);
+        drop(self.stream.take_written(call));
+        self.stream.provisional.retain(|known| known != call);
         self.change_tool(call, |tool| {
             tool.state = state;
             tool.input = Some(input);
-            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), chunk.title.as_ref());
+            describe(tool, chunk.provider_executed, chunk.provider_metadata, chunk.title);
         });
     }
 
-    pub(super) fn input_error(&mut self, chunk: &ToolInputError) {
-        let call = &chunk.tool_call_id;
+    pub(super) fn input_error(&mut self, chunk: ToolInputError) {
+        let ToolInputError { tool_call_id, tool_name, error_text, input, provider_executed, provider_metadata, .. } = chunk;
         let fail = |tool: &mut ToolPart| {
             tool.state = ToolState::OutputError;
-            tool.error_text = Some(chunk.error_text.clone());
-            tool.input = Some(arguments(chunk.input.clone()));
-            describe(tool, chunk.provider_executed, chunk.provider_metadata.as_ref(), None);
+            tool.error_text = Some(error_text);
+            tool.input = Some(arguments(input));
+            describe(tool, provider_executed, provider_metadata, None);
         };
-        match self.tool(call) {
+        match self.tool(&tool_call_id) {
             Some((_, tool)) if tool.state.is_terminal() => {}
-            Some(_) => self.change_tool(call, fail),
+            Some(_) => self.change_tool(&tool_call_id, fail),
             None => {
-                let mut tool = new_tool(call, &chunk.tool_name);
+                let mut tool = new_tool(tool_call_id, tool_name);
                 fail(&mut tool);
                 self.add_tool(tool);
             }
@@ -124,11 +117,11 @@ impl Fold<'_> {
             return;
         }
         let (being_written, unread) = (tool.state == ToolState::InputStreaming, tool.input.is_none());
-        let written = self.stream.arguments.remove(call);
+        let written = self.stream.take_written(call);
         let read = match written {
             // Unless the arguments came whole with the pieces.
             Some(written) if being_written && (written.read > 0 || unread) => {
-                self.stream.provisional.insert(call.to_owned());
+                self.stream.provisional(call);
                 Some(arguments_text(&written.text))
             }
             _ => None,
@@ -175,7 +168,7 @@ impl Fold<'_> {
     pub(super) fn settle(&mut self, call: &str, ends: &ToolState, change: impl FnOnce(&mut ToolPart)) {
         if let Some((_, tool)) = self.tool(call) {
             if !tool.is_settled() || tool.state == *ends {
-                self.stream.arguments.remove(call);
+                drop(self.stream.take_written(call));
                 self.change_tool(call, change);
             }
             return;
@@ -204,18 +197,14 @@ fn changes(tool: &mut ToolPart, change: impl FnOnce(&mut ToolPart)) -> bool {
 }
 
 /// A call in the agent's form: never `dynamic-tool`, and the name twice.
-fn new_tool(call: &str, name: &str) -> ToolPart {
-    let mut tool = ToolPart::new(call, name);
-    tool.extra.insert("toolName".to_owned(), Value::String(name.to_owned()));
-    tool
+fn new_tool(call: String, name: String) -> ToolPart {
+    ToolPart { named_twice: true, ..ToolPart::new(call, name) }
 }
 
-fn describe(tool: &mut ToolPart, provider_executed: Option<bool>, metadata: Option<&Value>, title: Option<&String>) {
+fn describe(tool: &mut ToolPart, provider_executed: Option<bool>, metadata: Option<Value>, title: Option<String>) {
     tool.provider_executed = provider_executed.or(tool.provider_executed);
     if let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) {
-        tool.extra.insert("callProviderMetadata".to_owned(), metadata.clone());
+        tool.extra.insert("callProviderMetadata".to_owned(), metadata);
     }
-    if let Some(title) = title {
-        tool.title = Some(title.clone());
-    }
+    tool.title = title.or_else(|| tool.title.take());
 }

@@ -3,14 +3,15 @@
 //!
 //! The one difference is arguments that are still being written: the agent keeps none, the fold shows what can be read of them.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use crate::chunk::{Chunk, Data, File, SourceDocument, SourceUrl};
+use crate::incoming::{Growth, Said};
 use crate::json::{Object, merge};
 use crate::message::UiMessage;
-use crate::part::{FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, StreamState, TextPart};
+use crate::part::{DataPart, FilePart, Part, ReasoningPart, SourceDocumentPart, SourceUrlPart, StreamState, TextPart};
 use crate::tool::ToolState;
 
 use super::list::List;
@@ -40,6 +41,10 @@ impl Kind {
         matches!((self, part), (Self::Text, Part::Text(_)) | (Self::Reasoning, Part::Reasoning(_)))
     }
 
+    fn last(self, parts: &[Part]) -> Option<usize> {
+        parts.iter().rposition(|part| self.is(part))
+    }
+
     fn part(self, text: String) -> Part {
         let state = Some(StreamState::Streaming);
         match self {
@@ -50,7 +55,17 @@ impl Kind {
 }
 
 impl Fold<'_> {
-    pub(super) fn apply(&mut self, chunk: Chunk) {
+    pub(super) fn apply(&mut self, said: Said<'_>) {
+        match said {
+            Said::Growth(Growth::Text(text)) => self.delta(Kind::Text, text, None),
+            Said::Growth(Growth::Reasoning(text)) => self.delta(Kind::Reasoning, text, None),
+            Said::Growth(Growth::Arguments { call, text }) => self.input_delta(&call, &text, None),
+            Said::Chunk(chunk) => self.chunk(*chunk),
+            Said::Nothing | Said::Words(_) => {}
+        }
+    }
+
+    fn chunk(&mut self, chunk: Chunk) {
         match chunk {
             Chunk::Start(start) => {
                 if let (Some(id), false) = (&start.message_id, self.stream.continuation) {
@@ -67,21 +82,21 @@ impl Fold<'_> {
             Chunk::MessageMetadata(chunk) => self.metadata(Some(&chunk.message_metadata)),
             Chunk::StartStep(_) => self.push(Part::StepStart),
             Chunk::TextStart(_) => self.push(Kind::Text.part(String::new())),
-            Chunk::TextDelta(chunk) => self.delta(Kind::Text, chunk.delta, None),
+            Chunk::TextDelta(chunk) => self.delta(Kind::Text, chunk.delta.into(), None),
             Chunk::TextEnd(_) => self.end(Kind::Text, None),
             Chunk::ReasoningStart(_) => self.reasoning_start(),
-            Chunk::ReasoningDelta(chunk) => self.delta(Kind::Reasoning, chunk.delta, chunk.extra.get("providerMetadata")),
+            Chunk::ReasoningDelta(chunk) => self.delta(Kind::Reasoning, chunk.delta.into(), chunk.extra.get("providerMetadata")),
             Chunk::ReasoningEnd(chunk) => self.end(Kind::Reasoning, chunk.extra.get("providerMetadata")),
-            Chunk::ToolInputStart(chunk) => self.input_start(&chunk),
+            Chunk::ToolInputStart(chunk) => self.input_start(chunk),
             Chunk::ToolInputDelta(chunk) => self.input_delta(&chunk.tool_call_id, &chunk.input_text_delta, chunk.extra.get("input")),
             Chunk::ToolInputAvailable(chunk) => self.input_available(chunk),
-            Chunk::ToolInputError(chunk) => self.input_error(&chunk),
+            Chunk::ToolInputError(chunk) => self.input_error(chunk),
             Chunk::ToolApprovalRequest(chunk) => {
                 self.approval_request(&chunk.tool_call_id, &chunk.approval_id, chunk.approval_descriptor.as_ref());
             }
             Chunk::ToolOutputAvailable(chunk) => self.settle(&chunk.tool_call_id, &ToolState::OutputAvailable, |tool| {
                 tool.state = ToolState::OutputAvailable;
-                tool.output = chunk.output.map(Arc::new);
+                tool.output = chunk.output;
                 if let Some(preliminary) = chunk.preliminary {
                     tool.extra.insert("preliminary".to_owned(), Value::Bool(preliminary));
                 }
@@ -108,7 +123,7 @@ impl Fold<'_> {
             Chunk::File(File { media_type, url, .. }) => {
                 self.push(Part::File(FilePart { media_type, url, filename: None, extra: Object::new() }));
             }
-            Chunk::Data(chunk) => self.data(&chunk),
+            Chunk::Data(chunk) => self.data(chunk),
             // Not stored by the agent, so not shown either.
             Chunk::ReasoningFile(_)
             | Chunk::Custom(_)
@@ -201,13 +216,13 @@ impl Fold<'_> {
     }
 
     fn last(&self, kind: Kind) -> Option<usize> {
-        self.parts().iter().rposition(|part| kind.is(part))
+        kind.last(self.parts())
     }
 
-    fn delta(&mut self, kind: Kind, delta: String, metadata: Option<&Value>) {
+    fn delta(&mut self, kind: Kind, delta: Cow<'_, str>, metadata: Option<&Value>) {
         let at = self.message();
-        let Some(part) = self.last(kind) else {
-            self.list.push_part(at, kind.part(delta));
+        let Some(part) = self.list.get(at).and_then(|message| kind.last(&message.parts)) else {
+            self.list.push_part(at, kind.part(delta.into_owned()));
             return self.sign(kind, metadata);
         };
         self.list.append(at, part, delta);
@@ -265,20 +280,39 @@ impl Fold<'_> {
     }
 
     /// Data with an id replace those with the same id. The id is a text by the books, and whatever the application put there in practice.
-    fn data(&mut self, chunk: &Data) {
+    fn data(&mut self, chunk: Data) {
         if chunk.transient == Some(true) {
             return;
         }
-        let id = chunk.extra.get("id").filter(|id| !id.is_null());
-        let part = whole(&chunk.kind, &[("id", id.cloned()), ("data", chunk.data.clone())]);
+        let Data { kind, data, mut extra, .. } = chunk;
+        let name = kind.strip_prefix("data-").unwrap_or_default();
+        let id = extra.remove("id").filter(|id| !id.is_null());
         let same = |known: &Part| {
             let Part::Data(known) = known else { return false };
-            let known_id = known.id.as_deref().map(text).or_else(|| known.extra.get("id").cloned());
-            chunk.kind.strip_prefix("data-") == Some(&known.name) && known_id.as_ref() == id
+            known.name == name
+                && match (&known.id, &id) {
+                    (Some(known), Some(Value::String(id))) => known == id,
+                    (None, id) => known.extra.get("id") == id.as_ref(),
+                    _ => false,
+                }
         };
-        match (id, self.at(), self.parts().iter().rposition(same)) {
-            (Some(_), Some(at), Some(index)) => self.list.set_part(at, index, part),
-            _ => self.push(part),
+        let place = self.at().filter(|_| id.is_some()).zip(self.parts().iter().rposition(same));
+        let part = match data {
+            Some(data) => {
+                let name = name.to_owned();
+                let (id, other) = match id {
+                    Some(Value::String(id)) => (Some(id), None),
+                    other => (None, other),
+                };
+                Part::Data(DataPart { name, id, data, extra: other.map(|other| ("id".to_owned(), other)).into_iter().collect() })
+            }
+            None => Part::Unknown(Value::Object(
+                [("type".to_owned(), Value::String(kind))].into_iter().chain(id.map(|id| ("id".to_owned(), id))).collect(),
+            )),
+        };
+        match place {
+            Some((at, index)) => self.list.set_part(at, index, part),
+            None => self.push(part),
         }
     }
 }
@@ -319,10 +353,4 @@ fn untitled(source_id: &str, media_type: &str, filename: Option<String>, extra: 
 
 fn text(text: &str) -> Value {
     Value::String(text.to_owned())
-}
-
-/// A part that comes whole.
-fn whole(kind: &str, fields: &[(&str, Option<Value>)]) -> Part {
-    let fields = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));
-    Part::from_value(Value::Object([("type".to_owned(), text(kind))].into_iter().chain(fields).collect()))
 }

@@ -1,6 +1,8 @@
 //! [`List`]: the messages, and the ops that a mirror needs to follow. Every change goes through here, so that a mirror cannot
 //! fall behind.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::message::UiMessage;
@@ -39,8 +41,9 @@ impl List {
     }
 
     fn change(&mut self, op: MessageOp) {
-        if apply(&mut self.messages, op.clone()).is_ok() {
-            self.tell(op);
+        let told = (!self.unwatched).then(|| op.clone());
+        if apply(&mut self.messages, op).is_ok() {
+            told.into_iter().for_each(|op| self.tell(op));
         }
     }
 
@@ -51,8 +54,10 @@ impl List {
         if self.ops.is_empty() {
             // Most frames change one thing, and an op is large.
             self.ops.reserve_exact(1);
+            self.ops.push(op);
+        } else {
+            coalesce(&mut self.ops, op);
         }
-        coalesce(&mut self.ops, op);
     }
 
     pub(super) fn insert(&mut self, index: usize, message: UiMessage) {
@@ -103,11 +108,13 @@ impl List {
     }
 
     /// The one change that happens for every piece of an answer: the piece is copied to where it goes, and nothing else is.
-    pub(super) fn append(&mut self, message: usize, part: usize, delta: String) {
+    pub(super) fn append(&mut self, message: usize, part: usize, delta: Cow<'_, str>) {
         let place = self.messages.get_mut(message).and_then(|message| message.parts.get_mut(part));
         let Some((text, _)) = place.and_then(Part::growing_mut).filter(|_| !delta.is_empty()) else { return };
         text.push_str(&delta);
-        self.tell(MessageOp::AppendText { message, part, delta });
+        if !self.unwatched {
+            self.tell(MessageOp::AppendText { message, part, delta: delta.into_owned() });
+        }
     }
 
     pub(super) fn set_state(&mut self, message: usize, part: usize, state: StreamState) {

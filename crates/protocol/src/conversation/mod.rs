@@ -25,6 +25,7 @@ use std::collections::HashSet;
 pub use turn::{Outcome, Reaction, Turn};
 
 use crate::client::ClientFrame;
+use crate::incoming::Incoming;
 use crate::message::UiMessage;
 use crate::op::MessageOp;
 use crate::server::{ResumeNone, ServerFrame};
@@ -120,14 +121,24 @@ impl Conversation {
     }
 
     /// Takes a frame of the agent. The reactions come in the order in which they are to be acted on.
-    pub fn receive(&mut self, frame: &ServerFrame) -> Vec<Reaction> {
+    pub fn receive<'a>(&mut self, frame: impl Into<Incoming<'a>>) -> Vec<Reaction> {
         let mut reactions = Vec::new();
         let residue = self.residue.take();
+        match frame.into() {
+            Incoming::Piece(piece) => self.on_response(piece, &mut reactions),
+            Incoming::Frame(frame) => self.on_frame(&frame, residue.as_deref(), &mut reactions),
+        }
+        self.sum_up();
+        reactions
+    }
+
+    fn on_frame(&mut self, frame: &ServerFrame, residue: Option<&str>, reactions: &mut Vec<Reaction>) {
         match frame {
-            ServerFrame::Response(frame) => self.on_response(frame, &mut reactions),
-            ServerFrame::Messages(frame) => self.on_transcript(frame, &mut reactions),
-            ServerFrame::MessageUpdated(frame) => self.on_message_updated(frame, &mut reactions),
-            ServerFrame::Cleared(_) => self.on_cleared(residue.as_deref(), &mut reactions),
+            // A piece of a turn, which has its own way.
+            ServerFrame::Response(_) => {}
+            ServerFrame::Messages(frame) => self.on_transcript(frame, reactions),
+            ServerFrame::MessageUpdated(frame) => self.on_message_updated(frame, reactions),
+            ServerFrame::Cleared(_) => self.on_cleared(residue, reactions),
             ServerFrame::Resuming(frame) => {
                 if self.ledger.get_mut(&frame.id).is_none() {
                     let at = self.running_at(&frame.id);
@@ -150,8 +161,8 @@ impl Conversation {
                 }
                 None => self.anonymous = Some(Phase::Waiting),
             },
-            ServerFrame::Recovering(frame) => self.on_recovering(frame.recovering, frame.id.as_deref(), &mut reactions),
-            ServerFrame::ResumeNone(frame) => self.on_resume_none(frame, &mut reactions),
+            ServerFrame::Recovering(frame) => self.on_recovering(frame.recovering, frame.id.as_deref(), reactions),
+            ServerFrame::ResumeNone(frame) => self.on_resume_none(frame, reactions),
             ServerFrame::Identity(_)
             | ServerFrame::State(_)
             | ServerFrame::StateError(_)
@@ -163,8 +174,6 @@ impl Conversation {
             | ServerFrame::SessionError(_)
             | ServerFrame::Unknown(_) => {}
         }
-        self.sum_up();
-        reactions
     }
 
     /// Takes note of a frame of our own, when it is written to a socket: messages and decisions show at once.

@@ -1,7 +1,6 @@
 //! Our own frames: what the agent will do with them is done here at once, in the form in which the agent will store it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -161,7 +160,7 @@ impl Conversation {
                 tool.error_text = Some(frame.error_text.clone().unwrap_or_else(|| "Tool execution denied by user".to_owned()));
             } else {
                 tool.state = ToolState::OutputAvailable;
-                tool.output = frame.output.clone().map(Arc::new);
+                tool.output = frame.output.clone().map(Into::into);
                 tool.extra.insert("preliminary".to_owned(), Value::Bool(false));
             }
         });

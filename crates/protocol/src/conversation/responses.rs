@@ -1,8 +1,8 @@
 //! Response frames: the life of a turn.
 
 use crate::chunk::Chunk;
+use crate::incoming::{Piece, Said};
 use crate::message::Role;
-use crate::server::{Content, Response};
 use crate::stored;
 
 use super::Conversation;
@@ -12,57 +12,88 @@ use super::merge::keep_decided;
 use super::running::{Again, Ended, Phase, Running, Stream};
 use super::turn::{Outcome, Reaction};
 
+/// Whether a chunk is the first of its turn.
+fn is_first(piece: &Piece<'_>, said: &Said<'_>) -> bool {
+    let begins = || match said {
+        Said::Chunk(chunk) => match &**chunk {
+            Chunk::Start(_) => true,
+            // Of an agent that answers with plain text.
+            Chunk::TextStart(start) => start.id.as_deref() == Some(piece.request_id()),
+            _ => false,
+        },
+        _ => false,
+    };
+    piece.seq.map_or_else(begins, |seq| seq == 0)
+}
+
+/// The call that ends with this chunk.
+fn settled_by(chunk: &Chunk) -> Option<&str> {
+    match chunk {
+        Chunk::ToolOutputAvailable(chunk) => Some(&chunk.tool_call_id),
+        Chunk::ToolOutputError(chunk) => Some(&chunk.tool_call_id),
+        Chunk::ToolOutputDenied(chunk) => Some(&chunk.tool_call_id),
+        _ => None,
+    }
+}
+
 impl Conversation {
-    pub(super) fn on_response(&mut self, frame: &Response, reactions: &mut Vec<Reaction>) {
-        let content = frame.content();
-        let failure = match &content {
-            Content::Text(text) if frame.error == Some(true) => Some(text.clone()),
-            Content::Nothing if frame.error == Some(true) => Some(String::new()),
-            Content::Chunk(Chunk::ErrorChunk(chunk)) => Some(chunk.error_text.clone().unwrap_or_default()),
+    pub(super) fn on_response(&mut self, mut piece: Piece<'_>, reactions: &mut Vec<Reaction>) {
+        let said = std::mem::take(&mut piece.said);
+        let failure = match &said {
+            Said::Words(text) if piece.error => Some(text.clone()),
+            Said::Nothing if piece.error => Some(String::new()),
+            Said::Chunk(chunk) => match &**chunk {
+                Chunk::ErrorChunk(chunk) => Some(chunk.error_text.clone().unwrap_or_default()),
+                _ => None,
+            },
             _ => None,
         };
-        if let Some(ended) = self.ledger.get_mut(&frame.id) {
+        let id = &*piece.request_id;
+        let known = self.running.iter().position(|running| running.id == id);
+        if known.is_none()
+            && let Some(ended) = self.ledger.get_mut(id)
+        {
             // A stored failure is told again on every resume, and once by us.
             if let (Some(text), false) = (failure, ended.failed) {
                 ended.failed = true;
-                reactions.push(Reaction::TurnFailed { request_id: frame.id.clone(), text });
+                reactions.push(Reaction::TurnFailed { request_id: id.to_owned(), text });
             }
             return;
         }
-        let known = self.running.iter().any(|running| running.id == frame.id);
-        let replay = frame.replay == Some(true);
-        if replay && !known && !self.acknowledged.contains(&frame.id) {
+        let (replay, done) = (piece.replay, piece.done);
+        if replay && known.is_none() && !self.acknowledged.contains(id) {
             return;
         }
-        let at = self.running_at(&frame.id);
+        self.anonymous = None;
+        let at = known.unwrap_or_else(|| self.running_at(id));
         // A turn that was never begun says nothing of its messages.
-        if frame.outcome.as_deref() != Some("skipped") {
+        if piece.outcome() != Some("skipped") {
             self.delivered(at, reactions);
         }
         self.running[at].offered &= !replay;
-        let content = match content {
-            Content::Chunk(chunk) => {
-                self.on_chunk(at, frame, chunk, reactions);
-                Content::Nothing
+        let words = match said {
+            Said::Words(words) => Some(words),
+            Said::Nothing => None,
+            chunk => {
+                self.on_chunk(at, &piece, chunk, reactions);
+                None
             }
-            other => other,
         };
         let running = &mut self.running[at];
-        if frame.replay_complete == Some(true) {
+        if piece.replay_complete {
             running.stream.again = None;
         }
-        if frame.done != Some(true) && running.phase != Phase::Cleared {
+        if !done && running.phase != Phase::Cleared {
             running.phase = Phase::Streaming;
         }
-        let done = frame.done == Some(true);
         if let Some(text) = failure {
-            reactions.push(Reaction::TurnFailed { request_id: frame.id.clone(), text });
+            reactions.push(Reaction::TurnFailed { request_id: id.to_owned(), text });
             self.end(at, Outcome::Error, replay, true, reactions);
         } else if done {
-            if let Content::Text(text) = content {
-                reactions.push(Reaction::Notice { request_id: frame.id.clone(), text });
+            if let Some(text) = words {
+                reactions.push(Reaction::Notice { request_id: id.to_owned(), text });
             }
-            let outcome = match frame.outcome.as_deref() {
+            let outcome = match piece.outcome() {
                 Some("error") => Outcome::Error,
                 Some("aborted") => Outcome::Aborted,
                 Some("skipped") => Outcome::Skipped,
@@ -88,7 +119,7 @@ impl Conversation {
     /// The agent answers: what came with the request is stored there.
     fn delivered(&mut self, at: usize, reactions: &mut Vec<Reaction>) {
         let running = &mut self.running[at];
-        if !running.own || running.rolled_back {
+        if !running.own || running.rolled_back || self.unconfirmed.is_empty() {
             return;
         }
         let ids: Vec<_> = running.message_ids.iter().filter(|id| self.unconfirmed.contains(id)).cloned().collect();
@@ -99,44 +130,40 @@ impl Conversation {
         }
     }
 
-    fn on_chunk(&mut self, at: usize, frame: &Response, chunk: Chunk, reactions: &mut Vec<Reaction>) {
-        let replay = frame.replay == Some(true);
+    /// `said`: a chunk.
+    fn on_chunk(&mut self, at: usize, piece: &Piece<'_>, said: Said<'_>, reactions: &mut Vec<Reaction>) {
+        let (replay, seq) = (piece.replay, piece.seq);
         if !self.running[at].stream.begun {
-            self.begin(at, frame.continuation == Some(true));
-            reactions.push(Reaction::TurnStarted { request_id: frame.id.clone() });
+            self.begin(at, piece.continuation);
+            reactions.push(Reaction::TurnStarted { request_id: piece.request_id().to_owned() });
         }
-        let plain_start = matches!(&chunk, Chunk::TextStart(start) if start.id.as_ref() == Some(&frame.id));
-        let first = frame.seq == Some(0) || frame.seq.is_none() && (matches!(chunk, Chunk::Start(_)) || plain_start);
-        if replay && first {
-            self.begin_replay(at, frame.seq.is_some());
+        if replay && is_first(piece, &said) {
+            self.begin_replay(at, seq.is_some());
         }
         let running = &mut self.running[at];
         let request_id = &running.id;
         running.stream.replayed |= replay;
-        let new = running.stream.accept(frame.seq);
+        let new = running.stream.accept(seq);
         if let Some(again) = running.stream.again.as_mut().filter(|_| replay)
-            && again.stream.accept(frame.seq)
+            && again.stream.accept(seq)
         {
             let Again { list, stream } = &mut **again;
             let mut fold = Fold { list, stream, request_id, replay, invented: &mut Vec::new() };
             if !new {
-                return fold.apply(chunk);
+                return fold.apply(said);
             }
-            fold.apply(chunk.clone());
+            fold.apply(said.clone());
         }
         if !new {
             return;
         }
-        let settles = match &chunk {
-            _ if self.optimistic.is_empty() => None,
-            Chunk::ToolOutputAvailable(chunk) => Some(chunk.tool_call_id.clone()),
-            Chunk::ToolOutputError(chunk) => Some(chunk.tool_call_id.clone()),
-            Chunk::ToolOutputDenied(chunk) => Some(chunk.tool_call_id.clone()),
+        let settles = match &said {
+            Said::Chunk(chunk) if !self.optimistic.is_empty() => settled_by(chunk).map(str::to_owned),
             _ => None,
         };
         let mut aside = running.stream.aside.take();
         let list = aside.as_deref_mut().unwrap_or(&mut self.list);
-        Fold { list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(chunk);
+        Fold { list, stream: &mut running.stream, request_id, replay, invented: &mut self.invented }.apply(said);
         running.stream.aside = aside;
         if let Some(call) = settles {
             self.settled(&call, reactions);

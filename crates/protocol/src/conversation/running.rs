@@ -1,6 +1,6 @@
 //! Turns that are going on, and what of each has been folded.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::message::UiMessage;
 use crate::part::Part;
@@ -98,10 +98,10 @@ pub(super) struct Stream {
     pub(super) reasoning_resumed: bool,
     /// What the provider has attached to the reasoning that is being written.
     pub(super) signature: Option<serde_json::Value>,
-    /// Arguments being written, by call.
-    pub(super) arguments: HashMap<String, Arguments>,
+    /// Arguments being written: few calls at a time.
+    arguments: Vec<Arguments>,
     /// Calls whose arguments were read from what was written so far.
-    pub(super) provisional: HashSet<String>,
+    pub(super) provisional: Vec<String>,
     /// Calls that were decided or answered before the message was built anew.
     pub(super) remembered: Vec<ToolPart>,
     /// The message as the agent has it stored; `None` if it has not.
@@ -123,6 +123,7 @@ pub(super) struct Again {
 /// Arguments being written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arguments {
+    call: String,
     pub(super) text: String,
     /// Length of the text when it was last read. It is read again when it has doubled, which keeps the cost linear.
     pub(super) read: usize,
@@ -158,6 +159,27 @@ impl Stream {
             ..Self::default()
         };
         (anew, base)
+    }
+
+    /// What is written of the arguments of a call.
+    pub(super) fn written(&mut self, call: &str) -> &mut Arguments {
+        let at = self.arguments.iter().rposition(|known| known.call == call).unwrap_or_else(|| {
+            self.arguments.push(Arguments { call: call.to_owned(), ..Arguments::default() });
+            self.arguments.len() - 1
+        });
+        &mut self.arguments[at]
+    }
+
+    pub(super) fn take_written(&mut self, call: &str) -> Option<Arguments> {
+        let at = self.arguments.iter().rposition(|known| known.call == call)?;
+        Some(self.arguments.swap_remove(at))
+    }
+
+    /// The arguments of a call were read from what is written so far.
+    pub(super) fn provisional(&mut self, call: &str) {
+        if !self.provisional.iter().any(|known| known == call) {
+            self.provisional.push(call.to_owned());
+        }
     }
 
     /// The chunks have numbers, as only the newest agents send them.
