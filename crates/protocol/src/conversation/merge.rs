@@ -74,6 +74,9 @@ impl Conversation {
                 self.rename(&local.id, &message.id);
                 listed.insert(local.id.clone(), merged.len());
             }
+            if local.is_none() && self.is_ahead_of_frames(&message, origin) {
+                continue;
+            }
             merged.push(match local {
                 Some(local) if local == message => {
                     if let Some(stream) = self.stream_of(&message.id) {
@@ -153,6 +156,20 @@ impl Conversation {
             self.echoes.remove(at);
         }
         echo.is_some()
+    }
+
+    /// A list has a message of which the frames have brought nothing but its name. While they come, they will bring the rest; taken from both, it would be
+    /// there twice. If they come no more, it is built anew should they ever.
+    fn is_ahead_of_frames(&mut self, message: &UiMessage, origin: Origin) -> bool {
+        let Some(running) = self.running.iter_mut().find(|running| running.stream.target.as_deref() == Some(&message.id)) else {
+            return false;
+        };
+        if origin == Origin::Fetched && running.phase == Phase::Streaming {
+            return true;
+        }
+        running.stream.stored = Some(message.clone());
+        running.stream.dirty = true;
+        false
     }
 
     fn is_target(&self, id: &str) -> bool {
@@ -247,11 +264,14 @@ impl Conversation {
         }
     }
 
-    /// One message has changed. It is found by id, else by a call in it, and keeps its id here; one that is not here is not for us.
+    /// One message has changed. It is found by id, else by a call in it, and keeps its id here; one that is not here is no reason to show it.
     pub(super) fn on_message_updated(&mut self, frame: &MessageUpdated, reactions: &mut Vec<Reaction>) {
         let shares = |local: &UiMessage| frame.message.tools().any(|tool| local.tool(&tool.tool_call_id).is_some());
         let at = self.list.position(&frame.message.id).or_else(|| self.list.all().iter().rposition(shares));
-        let Some((at, local)) = at.and_then(|at| Some((at, self.list.get(at)?.clone()))) else { return };
+        let Some((at, local)) = at.and_then(|at| Some((at, self.list.get(at)?.clone()))) else {
+            // A list that has it may be on its way, from before the change.
+            return reactions.push(Reaction::Refetch);
+        };
         let message = UiMessage { id: local.id.clone(), ..frame.message.clone() };
         let stored = self.stream_of(&local.id).map(|stream| stream.stored.clone());
         let message = self.reconcile(&local, message, Origin::Broadcast, reactions);

@@ -20,7 +20,7 @@ mod responses;
 mod running;
 mod turn;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 pub use turn::{Outcome, Reaction, Turn};
 
@@ -54,6 +54,8 @@ pub struct Conversation {
     anonymous: Option<Phase>,
     /// A turn is being recovered, under whatever id.
     recovering: Option<Option<String>>,
+    /// Turns that we have asked for, the last few: the agent does not send us what it tells the others of them.
+    asked: VecDeque<String>,
     /// Our messages that the agent has not confirmed, by id.
     unconfirmed: Vec<String>,
     optimistic: Vec<Optimistic>,
@@ -140,8 +142,11 @@ impl Conversation {
             ServerFrame::MessageUpdated(frame) => self.on_message_updated(frame, reactions),
             ServerFrame::Cleared(_) => self.on_cleared(residue, reactions),
             ServerFrame::Resuming(frame) => {
-                if self.ledger.get_mut(&frame.id).is_none() {
+                if self.ledger.get_mut(&frame.id).is_some() {
+                    self.on_old_offer(&mut reactions);
+                } else {
                     let at = self.running_at(&frame.id);
+                    self.delivered(at, &mut reactions);
                     self.running[at].offered |= !self.acknowledged.contains(&frame.id);
                     if !matches!(self.running[at].phase, Phase::Streaming | Phase::Cleared) {
                         self.running[at].phase = Phase::Waiting;
@@ -155,6 +160,7 @@ impl Conversation {
                 Some(id) if self.ledger.get_mut(id).is_some() => {}
                 Some(id) => {
                     let at = self.running_at(id);
+                    self.delivered(at, &mut reactions);
                     if self.running[at].phase == Phase::Interrupted {
                         self.running[at].phase = Phase::Waiting;
                     }
@@ -206,6 +212,8 @@ impl Conversation {
         for running in &mut self.running {
             running.offered = false;
             running.phase = Phase::Interrupted;
+            // Its request may be late, and what the others are told of its messages is not sent here.
+            running.crowded |= running.own && !running.stream.begun;
         }
         for known in &mut self.optimistic {
             known.lost = true;
@@ -236,7 +244,15 @@ impl Conversation {
         known
     }
 
-    /// Ends a turn of which nothing more is to be expected: a cancel that was never answered, a request that never left.
+    /// Takes note that the agent has a message of ours, although no frame here says so: a list of the agent's that lacks it from now on means that it
+    /// is gone.
+    pub fn confirm(&mut self, message_id: &str) {
+        if let Some(at) = self.unconfirmed.iter().position(|id| id == message_id) {
+            self.recent.push(self.unconfirmed.remove(at));
+        }
+    }
+
+    /// Ends a turn of which nothing more is to be expected: a cancel that was never answered.
     pub fn abandon(&mut self, request_id: &str) -> Vec<Reaction> {
         let mut reactions = Vec::new();
         if let Some(at) = self.running.iter().position(|running| running.id == request_id) {
@@ -244,6 +260,14 @@ impl Conversation {
         }
         self.sum_up();
         reactions
+    }
+
+    /// Ends a turn whose request has been lost, as far as anybody can tell. Should it have been late instead, it goes on.
+    pub fn give_up(&mut self, request_id: &str) {
+        if let Some(at) = self.running.iter().position(|running| running.id == request_id) {
+            self.end(at, Outcome::Lost, false, false, &mut Vec::new());
+        }
+        self.sum_up();
     }
 
     /// What has changed since the last call. A mirror that applies it always equals [`Conversation::messages`].
@@ -289,6 +313,14 @@ impl Conversation {
         let gone = |running: &Running| running.born < asked && !self.acknowledged.contains(&running.id);
         let gone: Vec<_> = self.running.iter().filter(|running| gone(running)).map(|running| running.id.clone()).collect();
         while let Some(at) = self.running.iter().position(|running| gone.contains(&running.id)) {
+            self.end(at, Outcome::Lost, false, false, reactions);
+        }
+    }
+
+    /// The agent offers a turn that has ended: one that has failed, which it keeps until the next one. It does that only when nothing runs and nothing
+    /// goes on (notes 6.2), so what was cut off with an earlier socket is over. Nothing else will say so: it answers every question in this way.
+    fn on_old_offer(&mut self, reactions: &mut Vec<Reaction>) {
+        while let Some(at) = self.running.iter().position(|running| running.phase == Phase::Interrupted) {
             self.end(at, Outcome::Lost, false, false, reactions);
         }
     }

@@ -14,6 +14,9 @@ use super::list::List;
 use super::running::{Ended, Phase, Running};
 use super::turn::{Outcome, Reaction};
 
+/// How many of our requests are remembered.
+const LONGEST_ASKED: usize = 64;
+
 /// A decision or result of ours that the agent has not confirmed.
 #[derive(Debug, Clone)]
 pub(super) struct Optimistic {
@@ -56,6 +59,8 @@ impl Conversation {
             return;
         }
         self.ledger.forget(&request.id);
+        self.asked.truncate(LONGEST_ASKED - 1);
+        self.asked.push_front(request.id.clone());
         let wanted: HashSet<&str> = request.messages.iter().map(|message| message.id.as_str()).collect();
         let listed = |id: &str| wanted.contains(id);
         let unstored = |id: &str| self.unconfirmed.iter().any(|known| known == id) || self.is_unstored(id);

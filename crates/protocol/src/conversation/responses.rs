@@ -112,12 +112,14 @@ impl Conversation {
         if let Some(at) = self.running.iter().position(|running| running.id == id) {
             return at;
         }
-        self.running.push(Running::new(id, false, self.frames_sent));
+        // One of ours that had been given up: its request was late, and what the others were told of its messages was not sent here.
+        let crowded = self.asked.iter().any(|asked| asked == id);
+        self.running.push(Running { crowded, ..Running::new(id, false, self.frames_sent) });
         self.running.len() - 1
     }
 
-    /// The agent answers: what came with the request is stored there.
-    fn delivered(&mut self, at: usize, reactions: &mut Vec<Reaction>) {
+    /// The agent answers, or will: what came with the request is stored there.
+    pub(super) fn delivered(&mut self, at: usize, reactions: &mut Vec<Reaction>) {
         let running = &mut self.running[at];
         if !running.own || running.rolled_back || self.unconfirmed.is_empty() {
             return;
@@ -242,11 +244,12 @@ impl Conversation {
         }
         let place = stream.target.as_deref().and_then(|target| self.list.position(target));
         // A turn that ends before its offer has been taken up ends without what was held back.
-        let incomplete = offered || replay && !stream.finished || stream.detached || stream.dirty && !stream.finished;
+        // And what was sent again may have been here, in a list: the frames of a continuation do not tell.
+        let incomplete = offered || stream.detached || !stream.finished && (replay || stream.replayed || stream.dirty);
         if let Some((place, message)) = place.and_then(|place| Some((place, self.list.get(place)?))) {
             let empty = message.parts.is_empty();
             // What an agent that was killed makes anew is another message, and this one may never have been stored.
-            if !stream.continuation && !incomplete && !matches!(outcome, Outcome::Lost | Outcome::Recovering) {
+            if !incomplete && !matches!(outcome, Outcome::Lost | Outcome::Recovering) {
                 self.recent.push(message.id.clone());
             }
             self.list.change_message(place, |message| {

@@ -34,7 +34,8 @@ pub(super) struct Running {
     pub(super) message_ids: Vec<String>,
     /// A transcript came that lacks them, before anything was answered.
     pub(super) rolled_back: bool,
-    /// We asked for it while another turn was on its way: the agent may have stored that one's answer before our message or after it.
+    /// We asked for it while another turn was on its way: the agent may have stored that one's answer before our message or after it. Or we had given
+    /// it up.
     pub(super) crowded: bool,
     /// We have asked for it to be stopped.
     pub(super) cancelled: bool,

@@ -1,10 +1,10 @@
 //! Messages that come whole, and messages without a name.
 
-use callbox_protocol::{ClientFrame, Conversation, MessageOp, Reaction, UiMessage};
+use callbox_protocol::{ClientFrame, Conversation, MessageOp, Reaction, Response, ServerFrame, UiMessage};
 use serde_json::json;
 
-use super::support::{chunk, done, frame, json_of, message};
-use super::{answering, receive, said, transcript, user};
+use super::support::{chunk, continued, done, frame, json_of, message};
+use super::{answering, asking, receive, said, transcript, user};
 
 #[test]
 fn an_answer_that_the_agent_does_not_name_gets_its_name_in_place() {
@@ -74,4 +74,75 @@ fn an_own_message_that_a_broadcast_has_confirmed_is_not_taken_away_by_an_older_l
     assert_eq!(conversation.unconfirmed().count(), 0);
     conversation.snapshot(before);
     assert_eq!(conversation.messages(), after);
+}
+
+#[test]
+fn a_list_that_has_an_answer_of_which_only_the_name_has_come_does_not_double_it() {
+    let words = |request: &str| {
+        vec![
+            chunk(request, 1, json!({"type": "text-start", "id": "t"})),
+            chunk(request, 2, json!({"type": "text-delta", "id": "t", "delta": "Hello."})),
+            chunk(request, 3, json!({"type": "text-end", "id": "t"})),
+            chunk(request, 4, json!({"type": "finish"})),
+        ]
+    };
+    let named = || {
+        let mut conversation = Conversation::new();
+        conversation.connected();
+        conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+        receive(&mut conversation, [chunk("r1", 0, json!({"type": "start", "messageId": "a1"}))]);
+        conversation
+    };
+    let answer = json!({"id": "a1", "role": "assistant", "parts": [{"type": "text", "text": "Hello.", "state": "done"}]});
+    let stored = vec![UiMessage::user("u1", "hi"), message(answer)];
+    // The list comes before the frames of the same socket.
+    let mut conversation = named();
+    conversation.snapshot(stored.clone());
+    receive(&mut conversation, words("r1"));
+    receive(&mut conversation, [done("r1")]);
+    assert_eq!(json_of(conversation.messages()), json_of(&stored));
+    // The socket has gone, and the agent sends the turn again.
+    let mut conversation = named();
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(stored.clone());
+    assert_eq!(json_of(conversation.messages()), json_of(&stored));
+    let again: Vec<_> = [chunk("r1", 0, json!({"type": "start", "messageId": "a1"}))].into_iter().chain(words("r1")).collect();
+    let again = again.into_iter().map(|frame| match frame {
+        ServerFrame::Response(response) => ServerFrame::Response(Response { replay: Some(true), ..response }),
+        other => other,
+    });
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    receive(&mut conversation, again);
+    receive(&mut conversation, [done("r1")]);
+    assert_eq!(json_of(conversation.messages()), json_of(&stored));
+}
+
+#[test]
+fn an_answer_that_was_gone_on_with_is_not_taken_back_by_an_older_list() {
+    let mut conversation = asking();
+    conversation.fetching();
+    let before = conversation.messages().to_vec();
+    conversation.sent(&ClientFrame::decide("c", false));
+    receive(
+        &mut conversation,
+        [
+            continued("r2", 0, json!({"type": "start"})),
+            continued("r2", 1, json!({"type": "text-start", "id": "t"})),
+            continued("r2", 2, json!({"type": "text-delta", "id": "t", "delta": "As you like."})),
+            continued("r2", 3, json!({"type": "text-end", "id": "t"})),
+            continued("r2", 4, json!({"type": "finish"})),
+            done("r2"),
+        ],
+    );
+    let after = json_of(conversation.messages());
+    conversation.snapshot(before);
+    assert_eq!(json_of(conversation.messages()), after);
+}
+
+#[test]
+fn a_change_of_a_message_that_is_not_here_is_a_reason_to_ask() {
+    let mut conversation = Conversation::new();
+    let reactions = receive(&mut conversation, [frame(json!({"type": "cf_agent_message_updated", "message": said("a1", "one")}))]);
+    assert_eq!((conversation.messages().len(), reactions), (0, vec![Reaction::Refetch]));
 }

@@ -4,7 +4,7 @@ use callbox_protocol::{ClientFrame, Conversation, Outcome, Reaction, ServerFrame
 use serde_json::json;
 
 use super::support::{chunk, done, frame, json_of, message, replayed};
-use super::{answering, receive, user};
+use super::{answering, opening, receive, user};
 
 #[test]
 fn two_offers_are_acknowledged_once_per_socket() {
@@ -188,4 +188,106 @@ fn an_answer_that_a_killed_agent_makes_anew_takes_the_place_of_the_first() {
     conversation.snapshot(vec![UiMessage::user("u1", "hi"), message(anew)]);
     let ids: Vec<&str> = conversation.messages().iter().map(|message| message.id.as_str()).collect();
     assert_eq!(ids, ["u1", "a2"], "nothing is left of the first");
+}
+
+#[test]
+fn an_agent_that_offers_an_old_failure_says_that_what_was_cut_off_is_over() {
+    let mut conversation = answering(&["par"]);
+    let failed = frame(json!({"type": "cf_agent_use_chat_response", "id": "r2", "body": "exploded", "error": true, "done": true}));
+    receive(&mut conversation, [failed]);
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(vec![UiMessage::user("u1", "hi")]);
+    assert_eq!(conversation.turn().request_id(), Some("r1"), "nobody knows");
+    let offer = frame(json!({"type": "cf_agent_stream_resuming", "id": "r2", "probeId": "p1"}));
+    let reactions = receive(&mut conversation, [offer.clone()]);
+    let over = Reaction::TurnEnded { request_id: "r1".to_owned(), outcome: Outcome::Lost };
+    assert!(reactions.contains(&over) && reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    assert!(!conversation.turn().is_active());
+    // What has begun on this socket is not what was cut off.
+    receive(&mut conversation, [chunk("r3", 0, json!({"type": "start", "messageId": "a3"}))]);
+    receive(&mut conversation, [offer]);
+    assert_eq!(conversation.turn().request_id(), Some("r3"));
+}
+
+#[test]
+fn a_request_that_was_given_up_and_only_late_is_answered_all_the_same() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(vec![]);
+    conversation.give_up("r1");
+    assert!(!conversation.turn().is_active());
+    receive(
+        &mut conversation,
+        [chunk("r1", 0, json!({"type": "start", "messageId": "a1"})), chunk("r1", 1, json!({"type": "text-start", "id": "t"}))],
+    );
+    assert_eq!(conversation.turn().request_id(), Some("r1"));
+    receive(&mut conversation, [chunk("r1", 2, json!({"type": "text-delta", "id": "t", "delta": "Hello."}))]);
+    assert_eq!(conversation.messages().last().unwrap().text(), "Hello.");
+    let reactions = receive(&mut conversation, [chunk("r1", 3, json!({"type": "finish"})), done("r1")]);
+    assert!(reactions.contains(&Reaction::Refetch), "what else it did, the agent has told only the others: {reactions:?}");
+}
+
+#[test]
+fn an_offer_of_a_turn_of_ours_says_that_its_message_is_there() {
+    for kind in ["cf_agent_stream_resuming", "cf_agent_stream_pending"] {
+        let mut conversation = Conversation::new();
+        conversation.connected();
+        conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+        conversation.disconnected();
+        conversation.connected();
+        let reactions = receive(&mut conversation, [frame(json!({"type": kind, "id": "r1"}))]);
+        assert!(reactions.contains(&Reaction::Delivered { message_ids: vec!["u1".to_owned()] }), "{kind}: {reactions:?}");
+        conversation.fetching();
+        conversation.snapshot(vec![]);
+        assert_eq!(conversation.messages(), [], "{kind}: it has been deleted since");
+    }
+}
+
+#[test]
+fn what_a_request_did_that_was_only_late_is_asked_for() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    conversation.sent(&ClientFrame::regenerate("r1", vec![UiMessage::user("u1", "hi")]));
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(vec![]);
+    // It arrives after all, and the list that comes of it is sent to everybody but to us.
+    receive(&mut conversation, opening("r1", &["Hello."]));
+    let reactions = receive(&mut conversation, [chunk("r1", 4, json!({"type": "finish"})), done("r1")]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+}
+
+#[test]
+fn a_failed_continuation_that_is_told_again_after_a_list_that_has_it_is_asked_for() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    let said = json!({"id": "a1", "role": "assistant", "parts": [{"type": "text", "text": "par", "state": "streaming"}]});
+    let stored = vec![UiMessage::user("u1", "hi"), message(said)];
+    conversation.snapshot(stored.clone());
+    let again = |seq: u64, chunk: serde_json::Value| {
+        let body = chunk.to_string();
+        frame(
+            json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": body, "done": false, "seq": seq, "replay": true, "continuation": true}),
+        )
+    };
+    receive(&mut conversation, [frame(json!({"type": "cf_agent_stream_resuming", "id": "r1"}))]);
+    receive(
+        &mut conversation,
+        [
+            again(0, json!({"type": "start"})),
+            again(1, json!({"type": "text-start", "id": "t"})),
+            again(2, json!({"type": "text-delta", "id": "t", "delta": "par"})),
+        ],
+    );
+    let failed =
+        json!({"type": "cf_agent_use_chat_response", "id": "r1", "body": "exploded", "error": true, "done": true, "continuation": true});
+    let reactions = receive(&mut conversation, [frame(failed)]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    conversation.fetching();
+    conversation.snapshot(stored.clone());
+    assert_eq!(json_of(conversation.messages()), json_of(&stored), "nothing is there twice");
 }
