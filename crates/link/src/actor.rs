@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     ClientTool, CommandError, LinkConfig, LinkError, Status, Subscription, ThreadSnapshot, Timing, ids,
-    keeper::{Keeper, Saved},
+    keeper::{Done, Keeper},
     link::Command,
     machine::{Effect, Lease, Machine, Moment, Presence},
     net::{Internet, Network, Road, Socket, SocketEvent},
@@ -73,7 +73,7 @@ enum Event {
     Step(Step),
     History(Result<Vec<UiMessage>, LinkError>),
     Socket(SocketEvent),
-    Saved(Saved),
+    Kept(Done),
     Ran(Ran),
     Time,
 }
@@ -130,7 +130,7 @@ impl Actor {
                 changed = session.changed(), if has_session => Event::Session(changed.is_ok()),
                 step = fly(&mut self.step) => Event::Step(step),
                 history = fly(&mut self.history) => Event::History(history),
-                saved = self.keeper.next() => Event::Saved(saved),
+                done = self.keeper.next() => Event::Kept(done),
                 Some(ran) = self.runs.next(), if !self.runs.is_empty() => Event::Ran(ran),
                 () = until(deadline) => Event::Time,
                 event = read(&mut self.socket), if reads => Event::Socket(event),
@@ -147,7 +147,8 @@ impl Actor {
                 Event::Step(step) => self.step(step, now),
                 Event::History(outcome) => self.machine.history(outcome, now),
                 Event::Socket(event) => self.socket_events(event, now),
-                Event::Saved(saved) => {
+                Event::Kept(Done::Removed { message_id, outcome }) => self.machine.removed(&message_id, outcome, now),
+                Event::Kept(Done::Saved(saved)) => {
                     self.machine.saved(saved.number, saved.is_well(), now);
                     // Whoever sent the message finds it in the list.
                     self.carry_out();

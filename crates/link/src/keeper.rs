@@ -17,6 +17,12 @@ enum Job {
     Remove { message_id: String },
 }
 
+/// Something that has ended.
+pub(crate) enum Done {
+    Saved(Saved),
+    Removed { message_id: String, outcome: Result<(), OutboxError> },
+}
+
 /// A save that has ended.
 pub(crate) struct Saved {
     pub(crate) number: u64,
@@ -34,7 +40,7 @@ pub(crate) struct Keeper {
     /// `None`: everything is as safe as it gets at once.
     store: Option<Arc<dyn OutboxStore>>,
     /// What goes on. One thing at a time, so that the last word on a message is the last that is kept.
-    job: Option<BoxFuture<'static, Option<Saved>>>,
+    job: Option<BoxFuture<'static, Done>>,
     jobs: VecDeque<Job>,
     /// Who waits to hear that this message is safe.
     senders: HashMap<String, Reply>,
@@ -66,15 +72,11 @@ impl Keeper {
         self.senders.insert(message_id, sender);
     }
 
-    /// The next save that has ended. Safe to cancel. Never ends while there is nothing to do.
-    pub(crate) async fn next(&mut self) -> Saved {
-        loop {
-            if let Some(saved) = self.step().await {
-                return saved;
-            }
-            if self.is_idle() {
-                return std::future::pending().await;
-            }
+    /// The next thing that has ended. Safe to cancel. Never ends while there is nothing to do.
+    pub(crate) async fn next(&mut self) -> Done {
+        match self.step().await {
+            Some(done) => done,
+            None => std::future::pending().await,
         }
     }
 
@@ -88,29 +90,25 @@ impl Keeper {
 
     /// Does everything that is left to do.
     pub(crate) async fn finish(mut self) {
-        while !self.is_idle() {
-            if let Some(saved) = self.step().await {
+        while let Some(done) = self.step().await {
+            if let Done::Saved(saved) = done {
                 self.answer(saved);
             }
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.job.is_none() && self.jobs.is_empty()
-    }
-
-    /// Does one thing.
-    async fn step(&mut self) -> Option<Saved> {
+    /// Does one thing. `None`: there is nothing to do.
+    async fn step(&mut self) -> Option<Done> {
         if self.job.is_none() {
             self.job = Some(run(self.store.clone(), self.jobs.pop_front()?));
         }
-        let saved = self.job.as_mut()?.await;
+        let done = self.job.as_mut()?.await;
         self.job = None;
-        saved
+        Some(done)
     }
 }
 
-fn run(store: Option<Arc<dyn OutboxStore>>, job: Job) -> BoxFuture<'static, Option<Saved>> {
+fn run(store: Option<Arc<dyn OutboxStore>>, job: Job) -> BoxFuture<'static, Done> {
     Box::pin(async move {
         match job {
             Job::Save { number, entry } => {
@@ -122,18 +120,17 @@ fn run(store: Option<Arc<dyn OutboxStore>>, job: Job) -> BoxFuture<'static, Opti
                 if let Err(error) = &outcome {
                     tracing::warn!(code = error.code, "a message could not be kept in the outbox");
                 }
-                Some(Saved { number, message_id, outcome })
+                Done::Saved(Saved { number, message_id, outcome })
             }
             Job::Remove { message_id } => {
                 let outcome = match store {
-                    Some(store) => store.remove(message_id).await,
+                    Some(store) => store.remove(message_id.clone()).await,
                     None => Ok(()),
                 };
-                if let Err(error) = outcome {
-                    // When it is loaded again, it is looked up and found at the agent.
+                if let Err(error) = &outcome {
                     tracing::warn!(code = error.code, "a delivered message is still in the outbox");
                 }
-                None
+                Done::Removed { message_id, outcome }
             }
         }
     })

@@ -98,6 +98,11 @@ impl<'a> Piece<'a> {
         self.outcome.as_deref()
     }
 
+    /// Whether it has more than its flags: a chunk of the message, or words.
+    pub fn says_something(&self) -> bool {
+        self.said != Said::Nothing
+    }
+
     fn new(request_id: Cow<'a, str>, outcome: Option<Cow<'a, str>>, frame: &Response) -> Self {
         let is = |flag: Option<bool>| flag == Some(true);
         Self {

@@ -73,7 +73,7 @@ pub(crate) enum Effect {
     Ping,
     /// Keep a message. Answer with [`Machine::saved`].
     Save { number: u64, entry: OutboxEntry },
-    /// Forget a message that was kept.
+    /// Forget a message that was kept. Answer with [`Machine::removed`].
     Remove { message_id: String },
     /// Run a tool. Answer with [`Machine::ran`].
     RunTool { tool_call_id: String, tool_name: String, input: Value },
@@ -172,7 +172,7 @@ impl Machine {
 
     /// When to call [`Machine::time`], if nothing else happens before.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let mut deadlines = vec![self.pause_ends()];
+        let mut deadlines = vec![self.pause_ends(), self.outbox.sweep_at()];
         if self.phase.is_online() {
             deadlines.extend([
                 Some(self.life.deadline(&self.timing)),
@@ -236,6 +236,11 @@ impl Machine {
         self.flush(now);
     }
 
+    /// Answers [`Effect::Remove`].
+    pub(crate) fn removed(&mut self, message_id: &str, outcome: Result<(), OutboxError>, now: Moment) {
+        self.outbox.removed(message_id, outcome, now);
+    }
+
     /// Stops what goes on.
     pub(crate) fn cancel(&mut self, now: Moment) -> Result<(), CommandError> {
         self.open_for_commands()?;
@@ -281,6 +286,7 @@ impl Machine {
 
     /// Something has a period that is over.
     pub(crate) fn time(&mut self, now: Moment) {
+        self.outbox.sweep(now);
         if self.pause_ends().is_some_and(|end| end <= now) {
             self.start();
         } else if self.phase.is_online() {
@@ -323,7 +329,10 @@ impl Machine {
             self.questions.expect(now + self.timing.first_answer);
         }
         let mut answered = false;
-        while let Some(frame) = self.answers.next(now) {
+        // Nor may a decision: the agent would go on with what is taken back.
+        while !self.rework.as_ref().is_some_and(Rework::holds)
+            && let Some(frame) = self.answers.next(now)
+        {
             self.error = None;
             self.write(&frame);
             answered = true;

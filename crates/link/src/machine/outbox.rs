@@ -3,7 +3,7 @@
 use callbox_protocol::UiMessage;
 
 use super::Moment;
-use crate::{Delivery, DeliveryError, DeliveryState, OutboxEntry};
+use crate::{Delivery, DeliveryError, DeliveryState, OutboxEntry, OutboxError};
 
 /// How often a message is written, each time to another socket or because the agent has proven that it does not have it, before it fails.
 const MAX_WRITES: u32 = 3;
@@ -27,7 +27,7 @@ pub(super) struct Outgoing {
     pub(super) again: bool,
 }
 
-/// What the keeper has to be told. Whoever carries out a save answers with its number.
+/// What the keeper has to be told. Whoever carries out a save answers with its number, and a removal with the message.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Change {
     Save { number: u64, entry: OutboxEntry },
@@ -42,6 +42,8 @@ enum Stage {
         /// As one that may have been written.
         soon: bool,
     },
+    /// By an earlier process, which has not written it, unless its disk was full.
+    Kept,
     /// Safe.
     Queued,
     /// Is being saved as one that may have been written.
@@ -70,7 +72,19 @@ pub(super) struct Outbox {
     entries: Vec<Entry>,
     changes: Vec<Change>,
     saves: u64,
+    /// Messages that need not be kept any more and still are.
+    leftover: Vec<Leftover>,
 }
+
+#[derive(Debug)]
+struct Leftover {
+    message_id: String,
+    /// Why it could not be removed when that was tried last, and when to try again.
+    failed: Option<(OutboxError, Moment)>,
+}
+
+/// Between two tries to remove a message.
+const SWEEP: Moment = Moment::from_secs(10);
 
 impl Outbox {
     /// What an earlier process has left.
@@ -79,7 +93,7 @@ impl Outbox {
             let stage = match failed {
                 Some(error) => Stage::Failed(error),
                 None if tried => Stage::Unsure { request_id: None },
-                None => Stage::Queued,
+                None => Stage::Kept,
             };
             self.entries.push(Entry { message, stage, writes: 0, tried });
         }
@@ -100,6 +114,38 @@ impl Outbox {
             Stage::New { soon: false, .. } => self.entries[index].stage = Stage::Queued,
             // What is on the disk is looked up at the agent in any case: a full disk does not keep a message that is safe from being sent.
             _ => self.entries[index].stage = Stage::Ready,
+        }
+    }
+
+    /// A removal has ended.
+    pub(super) fn removed(&mut self, message_id: &str, outcome: Result<(), OutboxError>, now: Moment) {
+        let at = self.leftover.iter().position(|leftover| leftover.message_id == message_id);
+        match (at, outcome) {
+            (Some(at), Ok(())) => drop(self.leftover.remove(at)),
+            (Some(at), Err(error)) => self.leftover[at].failed = Some((error, now + SWEEP)),
+            (None, _) => {}
+        }
+    }
+
+    /// When to try again to remove what could not be removed.
+    pub(super) fn sweep_at(&self) -> Option<Moment> {
+        self.leftover.iter().filter_map(|leftover| leftover.failed.as_ref().map(|(_, at)| *at)).min()
+    }
+
+    /// Tries it, if it is time.
+    pub(super) fn sweep(&mut self, now: Moment) {
+        for leftover in &mut self.leftover {
+            if leftover.failed.take_if(|(_, at)| *at <= now).is_some() {
+                self.changes.push(Change::Remove { message_id: leftover.message_id.clone() });
+            }
+        }
+    }
+
+    /// Whether nothing is kept that the agent has; the error, if that cannot be had.
+    pub(super) fn is_swept(&self) -> Result<bool, OutboxError> {
+        match self.leftover.iter().find_map(|leftover| leftover.failed.as_ref()) {
+            Some((error, _)) => Err(error.clone()),
+            None => Ok(self.leftover.is_empty()),
         }
     }
 
@@ -157,6 +203,17 @@ impl Outbox {
         self.drop_entries(|entry| has(&entry.message.id));
     }
 
+    /// The agent works on this request: it has the message that came with it, whatever was concluded before. The message's id, if it was in doubt.
+    pub(super) fn answered(&mut self, request: &str) -> Option<String> {
+        let is_it = |entry: &&Entry| match &entry.stage {
+            Stage::Written { request_id, .. } | Stage::Unsure { request_id: Some(request_id) } => request_id == request,
+            _ => false,
+        };
+        let id = self.entries.iter().find(is_it)?.message.id.clone();
+        self.confirm(|known| known == id);
+        Some(id)
+    }
+
     /// The socket is gone, and with it the certainty about what was written to it.
     pub(super) fn lost(&mut self) {
         for entry in &mut self.entries {
@@ -176,6 +233,7 @@ impl Outbox {
             let entry = &mut self.entries[index];
             match &mut entry.stage {
                 Stage::Unsure { request_id } if in_time => lost.extend(request_id.take()),
+                Stage::Kept if in_time => entry.tried = true,
                 Stage::Written { skipped: Some(at), .. } if *at <= asked => {
                     self.fail(index, DeliveryError::Skipped);
                     continue;
@@ -194,7 +252,12 @@ impl Outbox {
 
     /// Whether there is something that may still arrive from an earlier socket.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.entries.iter().any(|entry| matches!(entry.stage, Stage::Unsure { .. }))
+        self.entries.iter().any(|entry| matches!(entry.stage, Stage::Unsure { .. } | Stage::Kept))
+    }
+
+    /// Whether there is something that was written to the open socket before that time.
+    pub(super) fn waits_since(&self, time: Moment) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.stage, Stage::Written { at, .. } if at < time))
     }
 
     /// The turn of this request will not be begun. Whether the agent has the message is for its list to tell.
@@ -261,7 +324,7 @@ impl Outbox {
 
     pub(super) fn deliveries(&self) -> Vec<Delivery> {
         let state = |stage: &Stage| match stage {
-            Stage::New { .. } | Stage::Queued | Stage::Marking { .. } | Stage::Ready => DeliveryState::Queued,
+            Stage::New { .. } | Stage::Kept | Stage::Queued | Stage::Marking { .. } | Stage::Ready => DeliveryState::Queued,
             Stage::Written { .. } | Stage::Unsure { .. } => DeliveryState::Sending,
             Stage::Failed(error) => DeliveryState::Failed(*error),
         };
@@ -290,11 +353,12 @@ impl Outbox {
     /// False if there was none.
     fn drop_entries(&mut self, condition: impl Fn(&Entry) -> bool) -> bool {
         let before = self.entries.len();
-        let changes = &mut self.changes;
+        let (changes, leftover) = (&mut self.changes, &mut self.leftover);
         self.entries.retain(|entry| {
             let drops = condition(entry);
             if drops {
                 changes.push(Change::Remove { message_id: entry.message.id.clone() });
+                leftover.push(Leftover { message_id: entry.message.id.clone(), failed: None });
             }
             !drops
         });
@@ -311,6 +375,6 @@ impl Entry {
 impl Stage {
     /// Safe, and not written.
     fn is_waiting(&self) -> bool {
-        matches!(self, Self::Queued | Self::Marking { .. } | Self::Ready)
+        matches!(self, Self::Kept | Self::Queued | Self::Marking { .. } | Self::Ready)
     }
 }

@@ -25,8 +25,8 @@ enum Kind {
 enum Stage {
     /// On the socket that is open now.
     Written { request_id: String },
-    /// A clear has arrived, as far as can be told: the agent's list has the last word.
-    Arrived,
+    /// A clear has arrived, as far as can be told: the agent's list has the last word. `proven`: the agent has answered what was asked after it.
+    Arrived { proven: bool },
     /// On a socket that died.
     Unsure { request_id: Option<String> },
     /// The agent does not have it, and may have it now.
@@ -73,12 +73,13 @@ impl Rework {
     fn verdict(&self, messages: &[UiMessage], in_time: bool) -> Option<Result<(), CommandError>> {
         match self.stage {
             Stage::Written { .. } | Stage::Ready => None,
-            Stage::Arrived if messages.is_empty() || self.shows_in(messages) => Some(Ok(())),
-            Stage::Arrived => Some(Err(CommandError::NotTaken)),
+            Stage::Arrived { .. } if messages.is_empty() || self.shows_in(messages) => Some(Ok(())),
+            Stage::Arrived { proven } => proven.then_some(Err(CommandError::NotTaken)),
             Stage::Unsure { .. } if self.shows_in(messages) => Some(Ok(())),
             // Nothing had to go, and there is something new: the answer.
             Stage::Unsure { .. } if self.is_overtaken(messages) && self.dropped().next().is_none() => Some(Ok(())),
-            Stage::Unsure { .. } if self.is_overtaken(messages) => Some(Err(CommandError::GoneOn)),
+            // Not before it can no longer arrive and be made all the same.
+            Stage::Unsure { .. } if self.is_overtaken(messages) => in_time.then_some(Err(CommandError::GoneOn)),
             Stage::Unsure { .. } if in_time && self.writes >= MAX_WRITES => Some(Err(CommandError::NotTaken)),
             Stage::Unsure { .. } => None,
         }
@@ -103,7 +104,7 @@ impl Rework {
         self.stage = match &mut self.stage {
             Stage::Written { request_id } if self.kind != Kind::Clear => Stage::Unsure { request_id: Some(std::mem::take(request_id)) },
             Stage::Unsure { request_id } => Stage::Unsure { request_id: request_id.take() },
-            Stage::Written { .. } | Stage::Arrived => Stage::Unsure { request_id: None },
+            Stage::Written { .. } | Stage::Arrived { .. } => Stage::Unsure { request_id: None },
             Stage::Ready => Stage::Ready,
         };
     }
@@ -115,6 +116,27 @@ impl Rework {
 
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(self.stage, Stage::Unsure { .. })
+    }
+
+    /// Whether this frame may have been sent before the agent had it: it tells of what is taken back, and nothing will say to us that it is gone.
+    pub(super) fn is_crossed_by(&self, frame: &Incoming<'_>) -> bool {
+        let Stage::Written { request_id } = &self.stage else { return false };
+        match frame {
+            Incoming::Piece(piece) => piece.request_id() != request_id,
+            Incoming::Frame(frame) => {
+                matches!(**frame, ServerFrame::Messages(_) | ServerFrame::MessageUpdated(_) | ServerFrame::Cleared(_))
+            }
+        }
+    }
+
+    /// On the socket that is open now, and the agent has not shown that it has it.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self.stage, Stage::Written { .. })
+    }
+
+    /// It should be there, and nobody has said so.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self.stage, Stage::Arrived { proven: false })
     }
 }
 
@@ -161,10 +183,17 @@ impl Machine {
         }
         let failed = |state: &DeliveryState| matches!(state, DeliveryState::Failed(_));
         let delivers = self.outbox.deliveries().iter().any(|delivery| !failed(&delivery.state));
-        if self.rework.is_some() || delivers || self.conversation.turn().is_active() || !self.answers.is_empty() {
+        // Nor while it is not known what runs, or the list here may lack something: what nobody has seen would go with the rest.
+        let unsure = self.questions.is_open() || self.questions.refetches();
+        if self.rework.is_some() || delivers || unsure || self.conversation.turn().is_active() || !self.answers.is_empty() {
             return Err(CommandError::Busy);
         }
-        Ok(self.stored())
+        // A message that is still kept would be sent once more after a restart, because the agent does not have it any more.
+        match self.outbox.is_swept() {
+            Ok(true) => Ok(self.stored()),
+            Ok(false) => Err(CommandError::Busy),
+            Err(error) => Err(CommandError::NotSaved(error)),
+        }
     }
 
     /// The messages of the conversation without those that the agent may not have.
@@ -209,7 +238,7 @@ impl Machine {
     }
 
     /// What a frame says about it.
-    pub(super) fn look_for_rework(&mut self, frame: &Incoming<'_>) {
+    pub(super) fn look_for_rework(&mut self, frame: &Incoming<'_>, now: Moment) {
         let Some(Rework { stage: Stage::Written { request_id } | Stage::Unsure { request_id: Some(request_id) }, .. }) = &self.rework
         else {
             return;
@@ -222,24 +251,32 @@ impl Machine {
                 _ => (false, false),
             },
         };
-        if of_it {
-            self.reworked(if skipped { Err(CommandError::Skipped) } else { Ok(()) });
+        if !of_it {
+            return;
         }
+        self.reworked(if skipped { Err(CommandError::Skipped) } else { Ok(()) });
+        if skipped {
+            // What is gone here is still there.
+            self.refetch(now);
+        }
+        self.rework_is_there(now);
     }
 
     /// A turn is over. It was asked for on this socket, so the agent has had the request.
-    pub(super) fn turn_of_rework_ended(&mut self, request: &str) {
+    pub(super) fn turn_of_rework_ended(&mut self, request: &str, now: Moment) {
         if matches!(&self.rework, Some(Rework { stage: Stage::Written { request_id }, .. }) if request_id == request) {
             self.reworked(Ok(()));
+            self.rework_is_there(now);
         }
     }
 
-    /// The question that was asked after a clear has been answered, or never will be. True if the list is wanted.
-    pub(super) fn clear_has_arrived(&mut self) -> bool {
-        let clear = self.rework.as_mut().filter(|rework| rework.kind == Kind::Clear && matches!(rework.stage, Stage::Written { .. }));
-        let Some(rework) = clear else { return false };
-        rework.stage = Stage::Arrived;
-        true
+    /// The question that was asked after a clear has been answered (`proven`), or never will be: the agent's list is wanted.
+    pub(super) fn clear_has_arrived(&mut self, proven: bool, now: Moment) {
+        if let Some(rework) = self.rework.as_mut().filter(|rework| rework.kind == Kind::Clear && rework.is_written()) {
+            rework.stage = Stage::Arrived { proven };
+            self.rework_is_there(now);
+            self.refetch(now);
+        }
     }
 
     /// The agent closed the socket because what was written last is too large. False if that was something else.
@@ -249,8 +286,8 @@ impl Machine {
         true
     }
 
-    /// The agent's messages have come. What was written to an earlier socket will not come if it has had the time to (`in_time`). The request
-    /// of which nothing will come is returned.
+    /// The agent's messages have come. What was written to an earlier socket will not come if it has had the time to and nothing runs (`in_time`). The
+    /// request of which nothing will come is returned.
     pub(super) fn reconcile_rework(&mut self, messages: &[UiMessage], in_time: bool) -> Option<String> {
         let rework = self.rework.as_mut()?;
         if let Some(outcome) = rework.verdict(messages, in_time) {

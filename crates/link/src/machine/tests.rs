@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use callbox_identity::{Entropy, Obstacle, TokenError, Trouble};
+use callbox_identity::{Entropy, Obstacle, Retry, TokenError, Trouble};
 use callbox_protocol::{Incoming, UiMessage, apply};
 use serde_json::{Value, json};
 
@@ -50,6 +50,10 @@ fn secs(seconds: u64) -> Duration {
 /// A token that outlives every test that is not about that.
 fn lease() -> Lease {
     Lease { fresh_until: secs(86_000), expires: secs(86_400) }
+}
+
+fn full() -> OutboxError {
+    OutboxError { code: "store-disk-full", text: "The disk is full.".to_owned(), retry: Retry::Later(None) }
 }
 
 fn closed(code: u16, reason: &str) -> LinkError {
@@ -143,7 +147,11 @@ impl Table {
                     }
                     self.machine.saved(number, !self.disk_is_full, self.now);
                 }
-                Effect::Remove { message_id } => self.kept.retain(|known| known.message.id != message_id),
+                Effect::Remove { message_id } if self.disk_is_full => self.machine.removed(&message_id, Err(full()), self.now),
+                Effect::Remove { message_id } => {
+                    self.kept.retain(|known| known.message.id != message_id);
+                    self.machine.removed(&message_id, Ok(()), self.now);
+                }
                 effect => self.pending.push(effect),
             }
         }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use callbox_protocol::{ClientFrame, Incoming, Outcome, Reaction, ResumeNone, Role, ServerFrame, UiMessage};
+use callbox_protocol::{ClientFrame, Incoming, Outcome, Pending, Reaction, ResumeNone, Role, ServerFrame, Turn, UiMessage};
 
 use super::{Effect, Machine, Moment, answers::Verdict, connect::Phase, rework::Rework};
 use crate::{LinkError, Timing, TurnError, ids};
 
 /// How often in a row the agent may leave a question unanswered before its turn counts as dead.
 const MAX_UNANSWERED: u32 = 3;
+
+/// Between two looks at the agent's messages, at least, while something is in doubt.
+const PACE: Moment = Moment::from_secs(1);
 
 /// Whether the other end of the socket is alive.
 #[derive(Debug, Default)]
@@ -50,12 +53,16 @@ pub(super) struct Questions {
     next: Option<Moment>,
     probe: Option<Probe>,
     unanswered: u32,
+    /// The last question on this socket was not answered.
+    silent: bool,
     /// A turn that was cancelled; the oldest agents do not say that it has ended.
     cancelled: Option<String>,
     refetch: Option<Refetch>,
     /// When to ask for the messages again, because they could not be had, and how often in a row that was so.
     later: Option<Moment>,
     failures: u32,
+    /// To be asked for again as soon as the agent has what was taken back.
+    put_off: bool,
 }
 
 #[derive(Debug)]
@@ -71,6 +78,10 @@ struct Refetch {
     settled: bool,
     /// There has been another reason since.
     again: bool,
+    /// Something was taken back, or is known to have been, since: what comes may still have it.
+    stale: bool,
+    /// The agent does not answer on this socket: what was written to it may still be on its way.
+    silent: bool,
 }
 
 impl Questions {
@@ -86,7 +97,7 @@ impl Questions {
 
     /// Whether the messages are being asked for once more, or will be.
     pub(super) fn refetches(&self) -> bool {
-        self.refetch.is_some() || self.later.is_some()
+        self.refetch.is_some() || self.later.is_some() || self.put_off
     }
 
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Moment> {
@@ -111,16 +122,30 @@ impl Machine {
             return;
         }
         self.alive(now);
-        self.look_for_rework(&frame);
+        self.questions.put_off |= self.rework.as_ref().is_some_and(|rework| rework.is_crossed_by(&frame));
+        self.look_for_rework(&frame, now);
         let usual = match &frame {
-            Incoming::Piece(_) => Some(self.timing.next_answer),
+            Incoming::Piece(piece) => {
+                // An end alone may be that of a request which the agent has dropped.
+                if piece.says_something() {
+                    self.answered(piece.request_id());
+                }
+                Some(self.timing.next_answer)
+            }
             Incoming::Frame(frame) => {
                 match &**frame {
                     ServerFrame::Messages(list) => {
+                        self.refetch_is_older();
                         self.outbox.taken(&list.messages);
                         self.answers.reconcile_known(&list.messages);
                     }
-                    ServerFrame::MessageUpdated(updated) => self.answers.reconcile_known(std::slice::from_ref(&updated.message)),
+                    ServerFrame::MessageUpdated(updated) => {
+                        self.refetch_is_older();
+                        self.answers.reconcile_known(std::slice::from_ref(&updated.message));
+                    }
+                    ServerFrame::Cleared(_) => self.refetch_is_older(),
+                    ServerFrame::Resuming(offer) => self.answered(&offer.id),
+                    ServerFrame::Pending(Pending { id: Some(id), .. }) => self.answered(id),
                     _ => {}
                 }
                 self.take_answer(frame, now);
@@ -132,6 +157,13 @@ impl Machine {
         self.expect_more(usual, now);
         self.run_tools(now);
         self.look_after_token(now);
+    }
+
+    /// The agent works on a request.
+    fn answered(&mut self, request: &str) {
+        if let Some(message) = self.outbox.answered(request) {
+            self.conversation.confirm(&message);
+        }
     }
 
     /// Lets the conversation have a frame, and does what it asks for.
@@ -149,7 +181,7 @@ impl Machine {
                     self.error = Some(TurnError::told(&text));
                 }
                 Reaction::TurnEnded { request_id, outcome } => {
-                    self.turn_of_rework_ended(&request_id);
+                    self.turn_of_rework_ended(&request_id, now);
                     self.turn_of_tools_ended(&request_id);
                     match outcome {
                         Outcome::Lost => self.refetch(now),
@@ -207,9 +239,9 @@ impl Machine {
         if self.questions.probe.as_ref().is_some_and(|probe| named.as_ref().is_none_or(|named| *named == probe.id)) {
             self.questions.probe = None;
             self.questions.unanswered = 0;
-            if self.clear_has_arrived() {
-                self.refetch(now);
-            }
+            self.questions.silent = false;
+            // One that does not name the question may be no answer at all.
+            self.clear_has_arrived(named.is_some(), now);
         }
     }
 
@@ -222,9 +254,8 @@ impl Machine {
         }
         if self.questions.probe.as_ref().is_some_and(|probe| probe.at + self.timing.probe <= now) {
             let unanswered = self.questions.probe.take();
-            if self.clear_has_arrived() {
-                self.refetch(now);
-            }
+            self.questions.silent = true;
+            self.clear_has_arrived(false, now);
             if !self.conversation.turn().is_active() {
                 return;
             }
@@ -263,21 +294,36 @@ impl Machine {
 
     // --- Asking for the messages ------------------------------------------------------------------------------------------------------
 
-    /// The messages that are on their way will be those of before: they are asked for again when they have come.
+    /// The messages that are on their way may be those of before: they are not taken, and asked for again when they have come.
     pub(super) fn refetch_is_stale(&mut self) {
+        if let Some(refetch) = &mut self.questions.refetch {
+            refetch.stale = true;
+        }
+    }
+
+    /// The messages that are on their way may be those from before what has been told now: they are asked for again when they have come.
+    fn refetch_is_older(&mut self) {
         if let Some(refetch) = &mut self.questions.refetch {
             refetch.again = true;
         }
     }
 
+    /// The agent has what was taken back. Every list that was asked for until now may have overtaken it.
+    pub(super) fn rework_is_there(&mut self, now: Moment) {
+        self.refetch_is_stale();
+        if std::mem::take(&mut self.questions.put_off) {
+            self.refetch(now);
+        }
+    }
+
     /// Asks for the messages once more.
-    fn refetch(&mut self, now: Moment) {
+    pub(super) fn refetch(&mut self, now: Moment) {
         self.questions.later = None;
         match &mut self.questions.refetch {
             Some(refetch) => refetch.again |= refetch.at < now,
             None => {
-                let settled = !self.conversation.turn().is_active();
-                self.questions.refetch = Some(Refetch { at: now, settled, again: false });
+                let (settled, silent) = (!self.conversation.turn().is_active(), self.questions.silent);
+                self.questions.refetch = Some(Refetch { at: now, settled, again: false, stale: false, silent });
                 self.fetch();
             }
         }
@@ -296,8 +342,21 @@ impl Machine {
             return;
         };
         self.questions.failures = 0;
+        // A request and a socket are two roads: a list can show what a change that was written before it will take away.
+        if self.rework.as_ref().is_some_and(Rework::is_written) {
+            self.questions.put_off = true;
+            return;
+        }
+        if refetch.stale {
+            return self.refetch(now);
+        }
         let settled = refetch.settled && !self.conversation.turn().is_active();
-        self.take_snapshot(messages, settled, refetch.at);
+        self.take_snapshot(messages, settled && !refetch.silent, refetch.at);
+        let waits = refetch.silent && settled && self.outbox.waits_since(refetch.at);
+        if waits || self.rework.as_ref().is_some_and(Rework::is_doubtful) {
+            // It does not show, and the agent does not answer: it may still be on its way, and nothing here will tell.
+            return self.lost(LinkError::Silent, now);
+        }
         if refetch.again {
             self.refetch(now);
         }
@@ -326,16 +385,22 @@ impl Machine {
         // straggler, a list of nothing but what the agent knows, would make it delete the rest.
         let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
         let mut lost = self.outbox.reconcile(&messages, asked, settled, asked >= arrived);
-        lost.extend(self.reconcile_rework(&messages, asked >= arrived));
+        lost.extend(self.reconcile_rework(&messages, asked >= arrived && self.is_still()));
         if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) {
-            self.questions.later.get_or_insert(arrived);
+            let next = if asked < arrived { arrived } else { asked + self.timing.doubt.max(PACE) };
+            self.questions.later.get_or_insert(next);
         }
         self.answers.reconcile(&messages);
         self.conversation.snapshot(messages);
         for request in lost {
             // It never arrived, or will be asked for anew: either way there is nothing to wait for.
-            drop(self.conversation.abandon(&request));
+            self.conversation.give_up(&request);
         }
+    }
+
+    /// Whether nothing runs, as far as anybody has said on this socket.
+    fn is_still(&self) -> bool {
+        matches!(self.conversation.turn(), Turn::Idle | Turn::Interrupted { .. }) && !self.questions.is_open()
     }
 
     // --- Answers and life -----------------------------------------------------------------------------------------------------------

@@ -143,10 +143,10 @@ impl Conversation {
             ServerFrame::Cleared(_) => self.on_cleared(residue, reactions),
             ServerFrame::Resuming(frame) => {
                 if self.ledger.get_mut(&frame.id).is_some() {
-                    self.on_old_offer(&mut reactions);
+                    self.on_old_offer(reactions);
                 } else {
                     let at = self.running_at(&frame.id);
-                    self.delivered(at, &mut reactions);
+                    self.delivered(at, reactions);
                     self.running[at].offered |= !self.acknowledged.contains(&frame.id);
                     if !matches!(self.running[at].phase, Phase::Streaming | Phase::Cleared) {
                         self.running[at].phase = Phase::Waiting;
@@ -160,7 +160,7 @@ impl Conversation {
                 Some(id) if self.ledger.get_mut(id).is_some() => {}
                 Some(id) => {
                     let at = self.running_at(id);
-                    self.delivered(at, &mut reactions);
+                    self.delivered(at, reactions);
                     if self.running[at].phase == Phase::Interrupted {
                         self.running[at].phase = Phase::Waiting;
                     }

@@ -445,3 +445,67 @@ fn a_list_that_was_asked_for_before_something_was_said_does_not_take_it_away() {
     table.effects();
     assert_eq!(table.shown(), ["before", "Yes.", "hello", "Hello."]);
 }
+
+#[test]
+fn a_list_that_was_asked_for_before_a_message_was_confirmed_does_not_take_it_away() {
+    let mut table = Table::online(vec![]);
+    // A turn of somebody else's of which nothing was heard.
+    table.frame(&json!({"type": "cf_agent_stream_resuming", "id": "theirs"}));
+    table.frame(&done("theirs", &[]));
+    assert!(table.effects().contains(&Effect::History));
+    let id = table.send("hello").unwrap();
+    table.effects();
+    table.frame(&json!({"type": "cf_agent_chat_messages", "messages": [user(&id, "hello")]}));
+    assert_eq!(table.deliveries(), []);
+    table.machine.history(Ok(vec![]), table.now);
+    table.effects();
+    assert_eq!(table.shown(), ["hello"], "it was read before the agent had the message");
+}
+
+#[test]
+fn an_answer_says_that_its_message_is_there_although_its_request_was_given_up() {
+    let mut table = Table::online(vec![]);
+    let id = table.send("hello").unwrap();
+    let (request, _) = submitted(&table.written()[0]);
+    table.machine.timing.doubt = secs(3);
+    table.machine.lost(LinkError::Silent, table.now);
+    table.pass(secs(1));
+    table.effects();
+    table.connect(vec![]);
+    table.idle();
+    assert_eq!(table.deliveries(), [DeliveryState::Sending], "it is in doubt: it may still be on its way");
+    table.effects();
+    table.machine.history(Ok(vec![]), table.now);
+    table.pass(secs(3));
+    table.effects();
+    // It arrives when the list has been read, and the answer comes before the list.
+    table.frame(&chunk(&request, 0, &json!({"type": "start", "messageId": "a1"})));
+    table.frame(&chunk(&request, 1, &json!({"type": "text-start", "id": "t"})));
+    table.frame(&chunk(&request, 2, &json!({"type": "text-delta", "id": "t", "delta": "Hel"})));
+    assert_eq!(table.deliveries(), []);
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(table.wrote(), Vec::<String>::new(), "it is not sent again");
+    table.frame(&chunk(&request, 3, &json!({"type": "text-delta", "id": "t", "delta": "lo."})));
+    table.frame(&done(&request, &[&id]));
+    table.effects();
+    assert_eq!(table.shown(), ["hello", "Hello."], "nor is its answer given up");
+    // And when somebody empties the conversation, it goes with the rest.
+    table.frame(&json!({"type": "cf_agent_chat_clear"}));
+    table.effects();
+    table.machine.history(Ok(vec![]), table.now);
+    table.effects();
+    assert_eq!(table.shown(), Vec::<String>::new());
+}
+
+#[test]
+fn a_message_that_was_stopped_on_a_silent_socket_is_looked_up_on_the_next() {
+    let mut table = Table::online(vec![]);
+    table.send("hello").unwrap();
+    table.effects();
+    table.machine.cancel(table.now).unwrap();
+    table.pass(secs(9));
+    assert!(table.effects().contains(&Effect::History), "neither the cancel nor a question is answered");
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(table.effects(), [Effect::Cut], "the message may still be in that socket: nothing is concluded");
+    assert_eq!(table.deliveries(), [DeliveryState::Sending]);
+}

@@ -80,7 +80,7 @@ fn after_a_crash_the_order_is_as_before_and_what_was_never_written_can_be_droppe
     table.machine.discard(&ids[1]).unwrap();
     let written = table.connect(vec![]);
     let requests = written.iter().filter(|frame| frame["type"] == "cf_agent_use_chat_request");
-    let texts: Vec<Value> = requests.map(|frame| submitted(frame).1["parts"][0]["text"].clone()).collect();
+    let texts: Vec<Value> = requests.map(|frame| resubmitted(frame).1.last().unwrap()["parts"][0]["text"].clone()).collect();
     assert_eq!(texts, ["one", "three"]);
 }
 
@@ -149,4 +149,21 @@ fn a_message_that_may_still_be_on_its_way_is_given_the_time_to_arrive() {
     assert_eq!(table.effects(), [Effect::History]);
     table.machine.history(Ok(vec![]), table.now);
     assert_eq!(resubmitted(&table.written()[0]).1[0]["id"], id, "sent again");
+}
+
+#[test]
+fn what_an_earlier_process_has_left_unmarked_may_be_on_its_way_all_the_same() {
+    let mut before = Table::signed_in();
+    let id = before.send("hello").unwrap();
+    before.disk_is_full = true;
+    assert_eq!(kinds(&before.connect(vec![]))[0], "use_chat_request", "written, and the disk does not know");
+    let mut table = before.restarted();
+    table.machine.timing.doubt = secs(3);
+    assert_eq!(kinds(&table.connect(vec![])), ["stream_resume_request"], "it is looked up first");
+    assert_eq!(table.deliveries(), [DeliveryState::Queued], "and can be dropped");
+    table.idle();
+    table.pass(secs(3));
+    assert!(table.effects().contains(&Effect::History));
+    table.machine.history(Ok(vec![user(&id, "hello")]), table.now);
+    assert_eq!((table.wrote(), table.deliveries()), (vec![], vec![]), "it has arrived meanwhile");
 }

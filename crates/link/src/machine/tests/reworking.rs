@@ -251,16 +251,173 @@ fn an_agent_that_was_busy_or_cannot_take_so_much_says_so() {
     assert!(matches!(told, Some(Effect::Reworked(Err(CommandError::TooLong { .. })))), "{told:?}");
 }
 
+/// Something of which only a list of the agent's can tell: a turn that was begun anew, and of which nothing else is heard.
+fn something_unheard(table: &mut Table) {
+    table.frame(&ended("theirs", "recovering"));
+    table.frame(&json!({"type": "cf_agent_chat_recovering", "recovering": false, "id": "theirs"}));
+}
+
 #[test]
-fn messages_that_were_asked_for_before_are_asked_for_again() {
+fn nothing_is_taken_back_from_a_list_that_lacks_something_or_before_it_is_known_what_runs() {
     let mut table = Table::online(talk());
-    // Somebody else's turn ends without its beginning, so the list is wanted.
-    table.frame(&ended("theirs", "completed"));
-    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": "r9", "body": "", "done": true, "outcome": "recovering"}));
-    assert_eq!(table.effects(), [Effect::History]);
-    table.frame(&json!({"type": "cf_agent_chat_recovering", "recovering": false, "id": "r9"}));
-    table.machine.regenerate(None, table.now).unwrap();
+    something_unheard(&mut table);
+    assert_eq!(table.machine.regenerate(None, table.now), Err(CommandError::Busy), "what nobody has seen would go with the rest");
     table.effects();
     table.machine.history(Ok(talk()), table.now);
-    assert!(table.effects().contains(&Effect::History), "what came is as it was before");
+    assert_eq!(table.machine.regenerate(None, table.now), Ok(()));
+    let mut table = Table::signed_in();
+    table.connect(talk());
+    assert_eq!(table.machine.regenerate(None, table.now), Err(CommandError::Busy), "the agent has not said what runs");
+    table.idle();
+    assert_eq!(table.machine.regenerate(None, table.now), Ok(()));
+}
+
+#[test]
+fn a_list_that_overtakes_a_change_does_not_bring_back_what_it_took_away() {
+    // A request for the messages and a socket are two roads: what is written first need not arrive first.
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    let (id, ..) = request(&table.reworked().0[0]);
+    something_unheard(&mut table);
+    assert!(table.effects().contains(&Effect::History));
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!(table.effects(), [], "it may be a list from before the change");
+    assert_eq!(table.shown(), ["hello", "Hello.", "why"]);
+    table.frame(&answer(&id, &json!({"type": "start", "messageId": "a3"})));
+    assert_eq!(table.effects(), [Effect::Reworked(Ok(())), Effect::History], "now it is not");
+
+    // One that is still under way when the change is known to be there is no better.
+    let mut table = Table::online(talk());
+    table.machine.edit("u2", "why not".to_owned(), table.now).unwrap();
+    let (id, ..) = request(&table.reworked().0[0]);
+    something_unheard(&mut table);
+    table.effects();
+    table.frame(&answer(&id, &json!({"type": "start", "messageId": "a3"})));
+    assert_eq!(table.effects(), [Effect::Reworked(Ok(()))]);
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!((table.effects(), table.shown()), (vec![Effect::History], vec!["hello".to_owned(), "Hello.".into(), "why not".into()]));
+    let mut there = talk()[..2].to_vec();
+    there.push(user("u2", "why not"));
+    table.machine.history(Ok(there), table.now);
+    assert_eq!((table.effects(), table.shown().len()), (vec![], 3));
+}
+
+#[test]
+fn a_list_that_overtakes_a_clear_does_not_say_that_it_was_not_taken() {
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    something_unheard(&mut table);
+    table.effects();
+    table.idle();
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!(table.effects(), [Effect::History], "the list was asked for before the clear had arrived");
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!((table.outcome(), table.mirror.len()), (Some(Ok(())), 0));
+}
+
+#[test]
+fn a_clear_of_which_there_is_no_sign_on_a_silent_socket_is_looked_up_on_the_next() {
+    let mut table = Table::online(talk());
+    table.machine.clear(table.now).unwrap();
+    table.effects();
+    table.pass(secs(6));
+    assert_eq!(table.effects(), [Effect::History], "the question behind it was not answered");
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!(table.effects(), [Effect::Cut], "it may still be on its way there");
+    table.pass(secs(2));
+    assert_eq!(table.effects(), [Effect::Token { after_rejection: false }]);
+    table.machine.token(Ok(lease()), table.now);
+    table.machine.opened(table.now);
+    table.effects();
+    table.machine.history(Ok(vec![]), table.now);
+    assert_eq!(table.outcome(), Some(Ok(())), "and was");
+}
+
+#[test]
+fn what_was_delivered_and_is_still_kept_is_removed_before_anything_is_taken_back() {
+    let mut table = Table::online(vec![]);
+    let id = table.send("hello").unwrap();
+    let (request, ..) = submitted(&table.written()[0]);
+    table.disk_is_full = true;
+    table.frame(&answer(&request, &json!({"type": "start", "messageId": "a1"})));
+    table.frame(&ended(&request, "completed"));
+    table.effects();
+    assert_eq!((table.deliveries(), table.kept.len()), (vec![], 1), "the agent has it, and so has the disk");
+    assert_eq!(table.machine.clear(table.now), Err(CommandError::NotSaved(full())), "after a restart it would be sent once more");
+    table.disk_is_full = false;
+    table.pass(secs(11));
+    table.keep();
+    assert_eq!(table.kept, []);
+    assert_eq!(table.machine.clear(table.now), Ok(()));
+    // Nor while it is being removed.
+    let mut table = Table::online(vec![user(&id, "hello"), said("a1", "Hello.")]);
+    table.send("more").unwrap();
+    let (request, ..) = submitted(&table.written()[0]);
+    table.frame(&answer(&request, &json!({"type": "start", "messageId": "a2"})));
+    table.frame(&ended(&request, "completed"));
+    assert_eq!(table.machine.clear(table.now), Err(CommandError::Busy));
+    table.keep();
+    assert_eq!(table.machine.clear(table.now), Ok(()));
+}
+
+#[test]
+fn a_decision_does_not_overtake_a_change_that_may_have_been_lost() {
+    let asks = || vec![user("u1", "weather"), calling("approval-requested")];
+    let mut table = Table::online(asks());
+    table.machine.regenerate(None, table.now).unwrap();
+    table.effects();
+    let (written, _) = {
+        table.machine.timing.doubt = secs(3);
+        table.come_back(asks())
+    };
+    assert_eq!(kinds(&written), ["stream_resume_request"], "it may still be on its way");
+    table.idle();
+    table.machine.decide("call-1", true, table.now).unwrap();
+    assert_eq!(table.effects(), [Effect::History], "the agent would go on with what is taken back");
+    table.machine.history(Ok(asks()), table.now);
+    table.pass(secs(4));
+    assert_eq!(table.effects(), [Effect::History]);
+    table.machine.history(Ok(asks()), table.now);
+    let written: Vec<Effect> = table.effects();
+    let frames = written.iter().filter_map(|effect| if let Effect::Write(text) = effect { serde_json::from_str(text).ok() } else { None });
+    assert_eq!(kinds(&frames.collect::<Vec<Value>>())[0], "use_chat_request", "first the change: {written:?}");
+}
+
+#[test]
+fn a_change_is_not_written_again_while_something_runs() {
+    let mut table = Table::online(talk());
+    table.machine.regenerate(None, table.now).unwrap();
+    table.effects();
+    table.machine.timing.doubt = secs(3);
+    table.come_back(talk());
+    table.frame(&answer("theirs", &json!({"type": "start", "messageId": "a9"})));
+    table.pass(secs(4));
+    table.effects();
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!(table.wrote(), Vec::<String>::new(), "what is being written would be stored after the cut");
+    let mut there = talk();
+    there.push(said("a9", "Theirs."));
+    table.frame(&ended("theirs", "completed"));
+    table.frame(&json!({"type": "cf_agent_stream_resume_none", "reason": "idle", "probeId": table.machine.questions_probe()}));
+    table.pass(secs(4));
+    table.effects();
+    table.machine.history(Ok(there), table.now);
+    assert_eq!(table.outcome(), Some(Err(CommandError::GoneOn)));
+}
+
+#[test]
+fn what_crosses_a_change_on_the_same_socket_does_not_bring_back_what_it_took_away() {
+    let mut there = talk();
+    there.extend([user("u3", "somebody else")]);
+    for crossing in
+        [json!({"type": "cf_agent_chat_messages", "messages": there}), answer("theirs", &json!({"type": "start", "messageId": "a9"}))]
+    {
+        let mut table = Table::online(talk());
+        table.machine.regenerate(None, table.now).unwrap();
+        let (id, ..) = request(&table.reworked().0[0]);
+        table.frame(&crossing);
+        assert_eq!(table.effects(), [], "the agent sent it before it had the change");
+        table.frame(&answer(&id, &json!({"type": "start", "messageId": "a3"})));
+        assert_eq!(table.effects(), [Effect::Reworked(Ok(())), Effect::History], "its list is not sent to whoever made the change");
+    }
 }
