@@ -4,6 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
+/// So much of a frame is told, in characters.
+const SHOWN: usize = 4_000;
+
 #[derive(Clone)]
 pub(crate) struct Diary {
     started: Instant,
@@ -33,12 +36,13 @@ impl Diary {
     }
 
     /// What came of it. The agent's ids are its own, of the same length each time.
-    pub(crate) fn note(&self, what: impl FnOnce() -> String) {
-        let (time, what) = (self.started.elapsed().as_secs_f64(), what());
+    pub(crate) fn note(&self, what: &str, of: &str) {
+        let time = self.started.elapsed();
         if self.loud {
-            eprintln!("{time:>9.3} {}{what}", self.name);
+            let start = of.char_indices().nth(SHOWN).map_or(of, |(end, _)| &of[..end]);
+            eprintln!("{:>9.3} {}{what}{start}", time.as_secs_f64(), self.name);
         }
-        self.lines.lock().unwrap().push(format!("{time:>9.3} {}{}", self.name, what.len()));
+        self.lines.lock().unwrap().push(format!("{} {}{what}{}", time.as_millis(), self.name, of.len()));
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
