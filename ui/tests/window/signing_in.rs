@@ -3,7 +3,7 @@ use serde_json::json;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::stage::{Stage, document, entry, press, signed_in, status};
+use crate::stage::{Stage, document, entry, frames, press, signed_in, status};
 
 async fn out(reason: Option<UserError>) -> Stage {
     let stage =
@@ -181,6 +181,8 @@ async fn a_key_goes_to_an_account_and_what_was_typed_waits_for_its_owner() {
     stage.thread(ThreadUpdate::Opened(ThreadView { messages: vec![], status: status() }));
     stage.until("it can be written", || stage.find("composer").is_some()).await;
     stage.type_text("half a sentence");
+    // Drawn, as anything is that a person types before pressing the next key.
+    frames().await;
     key(&stage, "2", true);
     stage.until("the shell is asked", || stage.count("switch_account") == 1).await;
     assert_eq!(stage.calls("switch_account"), [json!({ "id": "seat-grace" })]);
