@@ -324,6 +324,7 @@ error-loopback-unavailable = ブラウザーからの応答を待つポートを
 error-agent-insecure = エージェントのアドレスは https:// で始まる必要があります。http はこのコンピューター自身のアドレスだけに使えます。
 error-agent-without-sign-in = このエージェントはサインインなしで応答します。アドレスを確認してください。
 error-agent-behind-a-page = エージェントの前に、アプリでは通過できないサインインページがあります。管理者に managed OAuth を有効にするよう依頼してください。
+error-agent-shut = このエージェント、またはその手前のサーバーは、知らない相手をすべて拒否しています（ステータス 403）。管理者に、人がサインインできるようにするよう依頼してください。
 error-agent-untold = このエージェントは信頼するサインインサーバーを示していません。管理者にプロファイルファイルを依頼してください。
 error-agent-foreign-metadata = エージェントは自身についての情報の取得先として別のサーバーを示しています。安全ではないため使用しません。{ $detail }
 error-agent-wrong-resource = エージェントが示した情報は別のものについてのものです。{ $detail }

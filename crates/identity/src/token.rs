@@ -210,7 +210,9 @@ impl Rest {
             Some(Value::String(token)) => Some(Secret::new(token)),
             _ => None,
         };
-        let scopes = self.0.get("scope").and_then(Value::as_str).map(|text| text.split(' ').map(str::to_owned).collect());
+        // An empty text is no scope: a token for a resource that has none (RFC 8707) may come with one.
+        let scopes = |text: &str| text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let scopes = self.0.get("scope").and_then(Value::as_str).map(scopes);
         Ok(Grant { access, lifetime, kind, id_token, scopes })
     }
 }
@@ -249,6 +251,14 @@ mod tests {
         let header = AccessToken::new(grant.access, Instant::now(), Instant::now()).header_value();
         assert!(header == "Bearer at" && header.is_sensitive());
         assert_eq!((grant.lifetime, grant.id_token.unwrap().expose().as_str()), (Duration::from_secs(3600), "it"));
+    }
+
+    #[test]
+    fn what_was_granted_is_what_is_said_and_an_empty_text_is_nothing() {
+        let scopes = |value: Value| grant(&[("scope", value)]).unwrap().scopes;
+        assert_eq!(scopes(json!("openid chat")).unwrap(), ["openid", "chat"]);
+        assert_eq!(scopes(json!("")), Some(Vec::new()));
+        assert_eq!(scopes(Value::Null), None);
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub enum FindError {
          the agent's own sign-in through."
     )]
     PageBefore,
+    /// 403 for somebody of whom nothing is known yet, and no word of how to become known; such as an application of Cloudflare Access for services
+    /// alone.
+    #[error(
+        "This agent, or a server before it, turns away everybody that it does not know (status 403). Ask whoever runs it to let people sign in."
+    )]
+    Shut,
     #[error("This agent does not say which sign-in server it trusts. Ask whoever runs it for a profile file.")]
     Untold,
     /// RFC 9728 §7.7.
@@ -45,6 +51,7 @@ impl FindError {
             Self::Insecure => "agent-insecure",
             Self::Open => "agent-without-sign-in",
             Self::PageBefore => "agent-behind-a-page",
+            Self::Shut => "agent-shut",
             Self::Untold => "agent-untold",
             Self::ForeignMetadata { .. } => "agent-foreign-metadata",
             Self::WrongResource { .. } => "agent-wrong-resource",

@@ -70,8 +70,17 @@ pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) 
         return Err(FindError::Insecure);
     }
     let mut steps = Vec::new();
-    let challenges = knock(http, clock, agent).await?;
-    let (at, resource) = describe(http, clock, agent, &challenges).await?;
+    let Answer { status, challenges } = knock(http, clock, agent).await?;
+    // Whoever is sent to a page may be shown a way past it. If that is none, it is the page that is in the way.
+    let by_page = status < 400 || challenges.iter().any(|challenge| challenge.scheme == "cloudflare-access");
+    let or_page = |error: FindError| match error {
+        FindError::Untold | FindError::Malformed(_) | FindError::Tenant(DiscoveryError::NotFound { .. }) if by_page => {
+            FindError::PageBefore
+        }
+        FindError::Untold if status == 403 => FindError::Shut,
+        error => error,
+    };
+    let (at, resource) = describe(http, clock, agent, &challenges).await.map_err(or_page)?;
     if let Some(challenge) = challenges.iter().find(|challenge| challenge.param("resource_metadata").is_some()).or(challenges.first()) {
         steps.push(Step::Challenged { scheme: challenge.scheme.clone() });
     }
@@ -82,7 +91,7 @@ pub async fn find_agent(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) 
     if !servers.is_empty() {
         steps.push(Step::AlsoNamed { issuers: servers });
     }
-    let (at, metadata) = discover(http, clock, &issuer).await?;
+    let (at, metadata) = discover(http, clock, &issuer).await.map_err(|error| or_page(error.into()))?;
     if !metadata.says_s256 {
         return Err(FindError::NoPkce);
     }
@@ -104,8 +113,14 @@ pub(crate) fn door(agent: &Url) -> Url {
     door
 }
 
+/// What came of knocking.
+struct Answer {
+    status: u16,
+    challenges: Vec<Challenge>,
+}
+
 /// Asks the agent for something that needs a token.
-async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Vec<Challenge>, FindError> {
+async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result<Answer, FindError> {
     let reply = fetch(http, Request::Get(door(agent))).await?;
     let challenges = Challenge::all(&reply.headers);
     match reply.status {
@@ -114,7 +129,7 @@ async fn knock(http: &reqwest::Client, clock: &dyn Clock, agent: &Url) -> Result
         300..400 if challenges.is_empty() => Err(FindError::PageBefore),
         429 | 408 | 425 | 500.. => Err(reply.trouble(clock.now()).unwrap_or(Trouble::Intercepted { status: reply.status }).into()),
         // 404 too: an agent may have other routes, and a document all the same.
-        _ => Ok(challenges),
+        status => Ok(Answer { status, challenges }),
     }
 }
 
@@ -130,8 +145,7 @@ async fn describe(http: &reqwest::Client, clock: &dyn Clock, agent: &Url, challe
             return Ok((place, resource));
         }
     }
-    let by_page = challenges.iter().any(|challenge| challenge.scheme == "cloudflare-access");
-    Err(if by_page { FindError::PageBefore } else { FindError::Untold })
+    Err(FindError::Untold)
 }
 
 /// The tenant's metadata, and where it was: at each place in turn, until one has it.

@@ -1,6 +1,7 @@
 //! Sessions against the sandbox tenant: real HTTP, real tokens, a scripted keychain.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod access;
 mod accounts;
 mod adversarial;
 mod beside;
