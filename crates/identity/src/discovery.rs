@@ -33,6 +33,19 @@ pub(crate) struct Metadata {
     pub(crate) ahead: Option<i64>,
 }
 
+impl Metadata {
+    /// Takes from another document of the same tenant what this one does not say.
+    pub(crate) fn complete(&mut self, other: Self) {
+        if (&self.issuer, &self.token) == (&other.issuer, &other.token) {
+            self.registration = self.registration.take().or(other.registration);
+            self.revocation = self.revocation.take().or(other.revocation);
+            self.end_session = self.end_session.take().or(other.end_session);
+            self.names_issuer |= other.names_issuer;
+            self.says_s256 |= other.says_s256;
+        }
+    }
+}
+
 /// Where the metadata of `issuer` may be: behind its path (OpenID Connect Discovery 1.0 §4), whether that ends in a slash or not, then
 /// between its host and its path (RFC 8414 §3.1 and §5).
 pub(crate) fn addresses(issuer: &Issuer) -> Vec<Url> {
@@ -147,6 +160,25 @@ pub(crate) mod tests {
 
     pub(crate) fn metadata() -> Metadata {
         read_as(ISSUER, &document()).unwrap()
+    }
+
+    #[test]
+    fn what_one_document_does_not_say_another_of_the_same_tenant_may() {
+        let with = |name: &str, value: Value| {
+            let mut changed = document();
+            changed[name] = value;
+            read_as(ISSUER, &changed).unwrap()
+        };
+        let place = "https://tenant.example/revoke";
+        let mut known = metadata();
+        assert_eq!(known.revocation, None);
+        let elsewhere =
+            Metadata { token: Url::parse("https://tenant.example/other").unwrap(), ..with("revocation_endpoint", json!(place)) };
+        known.complete(elsewhere);
+        assert_eq!(known, metadata(), "another server");
+        known.complete(with("revocation_endpoint", json!(place)));
+        known.complete(with("revocation_endpoint", json!("https://tenant.example/later")));
+        assert_eq!(known.revocation.as_ref().map(Url::as_str), Some(place), "the first word counts");
     }
 
     #[test]

@@ -148,16 +148,24 @@ async fn describe(http: &reqwest::Client, clock: &dyn Clock, agent: &Url, challe
     Err(FindError::Untold)
 }
 
-/// The tenant's metadata, and where it was: at each place in turn, until one has it.
+/// The tenant's metadata, and where it was: at each place in turn, until one has it. One that does not say where tokens are revoked, of which OpenID
+/// Connect Discovery knows nothing, is completed by the others.
 pub(crate) async fn discover(http: &reqwest::Client, clock: &dyn Clock, issuer: &Issuer) -> Result<(Url, Metadata), DiscoveryError> {
-    let mut first = None;
+    let (mut first, mut found) = (None, None::<(Url, Metadata)>);
     for place in discovery::addresses(issuer) {
         let answer = match fetch(http, Request::Get(place.clone())).await {
             Ok(reply) => discovery::read(issuer, &reply, clock.now()),
             Err(trouble) => Err(trouble.into()),
         };
         match answer {
-            Ok(metadata) => return Ok((place, metadata)),
+            Ok(metadata) => {
+                let (_, known) = found.get_or_insert_with(|| (place, metadata.clone()));
+                known.complete(metadata);
+                if known.revocation.is_some() {
+                    break;
+                }
+            }
+            Err(_) if found.is_some() => {}
             // A server that has another document, or answers every address with its page, has none here.
             Err(error @ (DiscoveryError::NotFound { .. } | DiscoveryError::Trouble(Trouble::Intercepted { .. }))) => {
                 first = first.or(Some(error))
@@ -165,7 +173,7 @@ pub(crate) async fn discover(http: &reqwest::Client, clock: &dyn Clock, issuer: 
             Err(error) => return Err(error),
         }
     }
-    Err(first.unwrap_or(DiscoveryError::NotFound { status: 404 }))
+    found.ok_or(first.unwrap_or(DiscoveryError::NotFound { status: 404 }))
 }
 
 /// What to ask for: what the challenge wants, else what the agent's document names; and what makes a session, where the tenant has it.

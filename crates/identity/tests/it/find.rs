@@ -207,8 +207,21 @@ async fn only_the_word_that_the_client_is_unknown_means_that_it_is_forgotten() {
     }
     assert!(is_client_forgotten(&http(), &SystemClock, &profile).await);
     let silent = metadata(&sandbox, &[("revocation_endpoint", Value::Null)]).await;
-    sandbox.control().once(Endpoint::Discovery, silent);
+    sandbox.control().always(Endpoint::Discovery, [silent]);
     assert!(!is_client_forgotten(&http(), &SystemClock, &profile).await, "nobody can be asked");
+}
+
+#[tokio::test]
+async fn where_tokens_are_revoked_may_stand_in_the_tenants_other_document() {
+    let sandbox = sandbox().await;
+    let profile = register(&find(&sandbox).await.unwrap()).await.unwrap();
+    let silent = metadata(&sandbox, &[("revocation_endpoint", Value::Null)]).await;
+    // The document of OpenID Connect says nothing of it; the one of RFC 8414, which comes second, does.
+    sandbox.control().once(Endpoint::Discovery, silent.clone());
+    let session = session(profile);
+    works(&sandbox, &session).await;
+    assert!(session.sign_out().await.revoked);
+    assert_eq!(sandbox.control().live_families(), 0);
 }
 
 #[tokio::test]
