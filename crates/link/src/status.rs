@@ -16,6 +16,9 @@ pub struct Status {
     pub deliveries: Vec<Delivery>,
     /// Own decisions that the agent has not confirmed yet.
     pub decisions: Vec<PendingDecision>,
+    /// The calls that wait for a decision although their state does not say so: at the oldest agents a call that asks just has no result
+    /// when its turn is over. Those that have been decided are in [`Status::decisions`] instead.
+    pub confirmations: Vec<String>,
     /// Why the last turn came to nothing. Gone with the next message or decision.
     pub error: Option<TurnError>,
     /// The agent is being asked for its messages once more: those that are shown may lack the end of the last turn.

@@ -98,6 +98,11 @@ impl<'a> Piece<'a> {
         self.outcome.as_deref()
     }
 
+    /// Whether it has what the oldest agents (agents 0.2) know nothing of: a number, an outcome, or that it goes on with a message or repeats one.
+    pub fn is_marked(&self) -> bool {
+        self.seq.is_some() || self.outcome.is_some() || self.continuation || self.replay || self.replay_complete
+    }
+
     /// Whether it has more than its flags: a chunk of the message, or words.
     pub fn says_something(&self) -> bool {
         self.said != Said::Nothing

@@ -62,7 +62,7 @@ pub use server::{
     AgentToolEvent, Cleared, Content, FrameError, Identity, McpEvent, McpServers, MessageUpdated, Messages, Pending, Recovering, Response,
     ResumeNone, Resuming, RpcReply, ServerFrame, Session, SessionError, State, StateError,
 };
-pub use tool::{Approval, ToolPart, ToolState};
+pub use tool::{Approval, CONFIRMED, REFUSED, ToolPart, ToolState};
 
 /// The chunks by themselves.
 pub mod chunks {

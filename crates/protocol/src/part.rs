@@ -154,7 +154,8 @@ impl Part {
         }
     }
 
-    pub(crate) fn as_tool_mut(&mut self) -> Option<&mut ToolPart> {
+    /// The same, to be changed.
+    pub fn as_tool_mut(&mut self) -> Option<&mut ToolPart> {
         match self {
             Self::Tool(part) => Some(part),
             _ => None,

@@ -71,6 +71,11 @@ pub enum ToolState {
     Unknown(String),
 }
 
+/// What the oldest agents take for a yes, as the result of a call that they ask about (notes 6.8). Their clients say so word for word.
+pub const CONFIRMED: &str = "Yes, confirmed.";
+/// What they take for a no.
+pub const REFUSED: &str = "No, denied.";
+
 impl ToolState {
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
@@ -151,6 +156,13 @@ impl ToolPart {
     /// Waits for a decision that nobody has taken.
     pub fn awaits_decision(&self) -> bool {
         self.state == ToolState::ApprovalRequested && self.approval.as_ref().is_none_or(|approval| approval.approved.is_none())
+    }
+
+    /// What a person has said to this call where the agent asks for a result in place of a decision ([`CONFIRMED`], [`REFUSED`]). Such an
+    /// agent keeps what the tool gave to itself.
+    pub fn confirmation(&self) -> Option<bool> {
+        let said = self.output.as_deref().and_then(Value::as_str).filter(|_| self.state == ToolState::OutputAvailable)?;
+        (said == CONFIRMED || said == REFUSED).then_some(said == CONFIRMED)
     }
 
     /// `kind` is the part's type, already taken out of `object`, which has a string `toolCallId` and `state`.

@@ -34,7 +34,9 @@ mod wire;
 
 pub use bare::{BareAgent, Said, Seat};
 pub use config::{AUDIENCE, CLIENT_ID, Clock, Model, OpenAi, PASSWORD, Person, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, SandboxConfig};
-pub use control::{Control, Endpoint, Fault, Presented, RefreshOutcome, Registration, ResponseIss, Settings, Signature, TokenBinding};
+pub use control::{
+    Control, Endpoint, Fault, Generation, Presented, RefreshOutcome, Registration, ResponseIss, Settings, Signature, TokenBinding,
+};
 pub use error::SandboxError;
 pub use sandbox::Sandbox;
 pub use visitor::{Page, Visitor, VisitorError};

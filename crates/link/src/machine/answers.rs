@@ -32,6 +32,8 @@ struct Entry {
     tool_call_id: String,
     answer: Answer,
     stage: Stage,
+    /// The request that it went with, where the agent knows no frame for it. Such an agent acts on it as often as it is told.
+    request_id: Option<String>,
     /// How many sockets it was written to without a confirmation in time.
     rounds: u32,
 }
@@ -44,6 +46,8 @@ enum Stage {
     Sent { at: Moment },
     /// The agent has been asked for its messages since.
     Doubted,
+    /// Went with a request to a socket that died: the agent may have it, and must not get it twice.
+    Unsure,
 }
 
 /// The answers on their way, oldest first.
@@ -57,8 +61,8 @@ pub(super) enum Verdict {
     Fine,
     /// Written, and the agent does not have it: another socket, another try.
     Again,
-    /// That was tried.
-    GivenUp,
+    /// That was tried. The requests of which nothing will come.
+    GivenUp(Vec<String>),
 }
 
 impl Answers {
@@ -72,14 +76,47 @@ impl Answers {
     }
 
     pub(super) fn push(&mut self, call: &str, answer: Answer) {
-        self.0.push(Entry { tool_call_id: call.to_owned(), answer, stage: Stage::Held, rounds: 0 });
+        self.0.push(Entry { tool_call_id: call.to_owned(), answer, stage: Stage::Held, request_id: None, rounds: 0 });
     }
 
-    /// The oldest answer that is not on this socket, as a frame. It counts as written when this returns.
-    pub(super) fn next(&mut self, now: Moment) -> Option<ClientFrame> {
-        let entry = self.0.iter_mut().find(|entry| entry.stage == Stage::Held)?;
+    /// The oldest call whose answer is not on this socket and may go there in a frame of its own.
+    pub(super) fn due(&self, goes: impl Fn(&str) -> bool) -> Option<String> {
+        self.0.iter().find(|entry| entry.stage == Stage::Held && goes(&entry.tool_call_id)).map(|entry| entry.tool_call_id.clone())
+    }
+
+    /// The answer to a call as a frame. It counts as written when this returns.
+    pub(super) fn take(&mut self, call: &str, now: Moment) -> Option<ClientFrame> {
+        let entry = self.0.iter_mut().find(|entry| entry.tool_call_id == call && entry.stage == Stage::Held)?;
         entry.stage = Stage::Sent { at: now };
         Some(entry.answer.frame(&entry.tool_call_id))
+    }
+
+    /// The answer to a call, if it is on no socket.
+    pub(super) fn held(&self, call: &str) -> Option<&Answer> {
+        self.0.iter().find(|entry| entry.tool_call_id == call && entry.stage == Stage::Held).map(|entry| &entry.answer)
+    }
+
+    /// The answers to these calls are being written with this request.
+    pub(super) fn sent(&mut self, calls: &[String], request_id: &str, now: Moment) {
+        for entry in self.0.iter_mut().filter(|entry| calls.contains(&entry.tool_call_id)) {
+            entry.stage = Stage::Sent { at: now };
+            entry.request_id = Some(request_id.to_owned());
+        }
+    }
+
+    /// Drops the answers that are on no socket and whose calls do not wait any more.
+    pub(super) fn leave_behind(&mut self, waits: impl Fn(&str) -> bool) {
+        self.0.retain(|entry| entry.stage != Stage::Held || waits(&entry.tool_call_id));
+    }
+
+    /// The agent answers this request, so it has what went with it.
+    pub(super) fn confirm_request(&mut self, request_id: &str) {
+        self.0.retain(|entry| entry.request_id.as_deref() != Some(request_id));
+    }
+
+    /// Whether there is something that may still arrive from an earlier socket.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.0.iter().any(|entry| entry.stage == Stage::Unsure)
     }
 
     /// The agent has one on this call, this one or another.
@@ -90,13 +127,20 @@ impl Answers {
     /// The socket is gone: what was not confirmed goes to the next one.
     pub(super) fn lost(&mut self) {
         for entry in &mut self.0 {
-            entry.stage = Stage::Held;
+            entry.stage = if entry.request_id.is_some() { Stage::Unsure } else { Stage::Held };
         }
     }
 
-    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no answer.
-    pub(super) fn reconcile(&mut self, messages: &[UiMessage]) {
+    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no answer. What went with a request to an
+    /// earlier socket will not come if it has had the time to (`in_time`). The requests of which nothing will come are returned.
+    pub(super) fn reconcile(&mut self, messages: &[UiMessage], in_time: bool) -> Vec<String> {
         self.0.retain(|entry| find(messages, &entry.tool_call_id).is_some_and(|state| !is_settled(state)));
+        let mut lost = Vec::new();
+        for entry in self.0.iter_mut().filter(|entry| entry.stage == Stage::Unsure && in_time) {
+            entry.stage = Stage::Held;
+            lost.extend(entry.request_id.take());
+        }
+        lost
     }
 
     /// These are some of the agent's messages: calls in them that wait no more need no answer.
@@ -131,7 +175,12 @@ impl Answers {
             }
             entry.rounds += 1;
             if entry.rounds > 1 {
-                verdict = Verdict::GivenUp;
+                if !matches!(verdict, Verdict::GivenUp(_)) {
+                    verdict = Verdict::GivenUp(Vec::new());
+                }
+                if let Verdict::GivenUp(requests) = &mut verdict {
+                    requests.extend(entry.request_id.take());
+                }
                 return false;
             }
             if verdict == Verdict::Fine {

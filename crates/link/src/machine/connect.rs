@@ -183,6 +183,7 @@ impl Machine {
         if self.phase == Phase::Opening {
             self.phase = Phase::Loading { since: now };
             self.conversation.connected();
+            self.generation.opened();
             self.outbox.prepare();
             self.fetch();
         }
@@ -283,6 +284,7 @@ impl Machine {
             self.conversation.disconnected();
             self.outbox.lost();
             self.answers.lost();
+            self.confirming.lost();
             if let Some(rework) = &mut self.rework {
                 rework.lost();
             }

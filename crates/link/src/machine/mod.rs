@@ -5,7 +5,9 @@
 //! [`Effect::Cut`] none, and nothing that they still bring may be told.
 
 mod answers;
+mod confirm;
 mod connect;
+mod generation;
 mod outbox;
 mod renewal;
 mod replies;
@@ -21,12 +23,14 @@ mod tests;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use callbox_identity::Entropy;
-use callbox_protocol::{ClientFrame, Conversation, MessageOp, UiMessage};
+use callbox_protocol::{ClientFrame, Conversation, MessageOp, ToolState, UiMessage};
 use serde_json::Value;
 
 use self::{
     answers::{Answer, Answers},
+    confirm::Confirming,
     connect::Phase,
+    generation::Generation,
     outbox::{Change, Outbox, Outgoing},
     renewal::Renewal,
     replies::Replies,
@@ -92,6 +96,8 @@ pub(crate) struct Machine {
     conversation: Conversation,
     outbox: Outbox,
     answers: Answers,
+    generation: Generation,
+    confirming: Confirming,
     tools: Tools,
     replies: Replies,
     /// A change of the conversation that the agent has not confirmed.
@@ -130,6 +136,8 @@ impl Machine {
             conversation: Conversation::new(),
             outbox: Outbox::default(),
             answers: Answers::default(),
+            generation: Generation::default(),
+            confirming: Confirming::default(),
             tools: Tools::new(tools),
             replies: Replies::default(),
             rework: None,
@@ -192,6 +200,7 @@ impl Machine {
             turn: self.conversation.turn().clone(),
             deliveries: self.outbox.deliveries(),
             decisions: self.answers.decisions(),
+            confirmations: self.confirmations(),
             error: self.error.clone(),
             refetching: self.questions.refetches(),
             replies: self.replies.begun(),
@@ -257,7 +266,9 @@ impl Machine {
     pub(crate) fn decide(&mut self, call: &str, approved: bool, now: Moment) -> Result<(), CommandError> {
         self.open_for_commands()?;
         let state = answers::find(self.conversation.messages(), call).ok_or(CommandError::NoSuchCall)?;
-        if !answers::is_settled(state) && !self.answers.has(call) {
+        let waits =
+            *state != ToolState::InputAvailable || !self.generation.is_old() || self.confirmations().iter().any(|known| known == call);
+        if !answers::is_settled(state) && !self.answers.has(call) && waits {
             self.answers.push(call, Answer::Decision { approved });
             self.flush(now);
         }
@@ -295,6 +306,7 @@ impl Machine {
             self.look_after_answers(now);
             self.look_after_token(now);
             self.run_tools(now);
+            self.confirm(now);
         }
     }
 
@@ -318,8 +330,10 @@ impl Machine {
         }
         self.go_on_with_call(now);
         self.write_rework(now);
+        self.confirm(now);
         let entropy = self.entropy.clone();
         while !self.rework.as_ref().is_some_and(Rework::holds)
+            && !self.confirming.holds()
             && let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now)
         {
             self.error = None;
@@ -331,7 +345,8 @@ impl Machine {
         let mut answered = false;
         // Nor may a decision: the agent would go on with what is taken back.
         while !self.rework.as_ref().is_some_and(Rework::holds)
-            && let Some(frame) = self.answers.next(now)
+            && let Some(call) = self.answers.due(|call| !self.goes_with_conversation(call))
+            && let Some(frame) = self.answers.take(&call, now)
         {
             self.error = None;
             self.write(&frame);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use callbox_protocol::Conversation;
+use callbox_protocol::{Conversation, Role, UiMessage};
 
 use crate::Reply;
 
@@ -22,6 +22,14 @@ impl Replies {
     pub(super) fn ask(&mut self, request_id: &str, message_id: &str) {
         self.asked.truncate(MAX_REPLIES - 1);
         self.asked.push_front((request_id.to_owned(), message_id.to_owned()));
+    }
+
+    /// Takes note of a request that goes on with what these messages end with. It answers the same message, if that is one of ours.
+    pub(super) fn go_on(&mut self, request_id: &str, messages: &[UiMessage]) {
+        let asked = messages.iter().rfind(|message| message.role == Role::User).map(|message| message.id.clone());
+        if let Some(asked) = asked.filter(|id| self.asked.iter().any(|(_, known)| known == id)) {
+            self.ask(request_id, &asked);
+        }
     }
 
     /// Looks at what is being written now.

@@ -11,6 +11,7 @@ use crate::{
     ClientTool, CommandError, DeliveryError, DeliveryState, LinkError, LinkState, OutboxEntry, OutboxError, Reply, Timing, TurnError,
 };
 
+mod confirming;
 mod connecting;
 mod delivering;
 mod keeping;

@@ -49,6 +49,11 @@ impl Tools {
         self.offered.iter().find(|tool| tool.name == name)
     }
 
+    /// Whether a tool runs here.
+    pub(super) fn is_offered(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     /// When to look again.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.due

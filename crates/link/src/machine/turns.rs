@@ -122,10 +122,12 @@ impl Machine {
             return;
         }
         self.alive(now);
+        self.generation.heard(&frame);
         self.questions.put_off |= self.rework.as_ref().is_some_and(|rework| rework.is_crossed_by(&frame));
         self.look_for_rework(&frame, now);
         let usual = match &frame {
             Incoming::Piece(piece) => {
+                self.answers.confirm_request(piece.request_id());
                 // An end alone may be that of a request which the agent has dropped.
                 if piece.says_something() {
                     self.answered(piece.request_id());
@@ -156,6 +158,7 @@ impl Machine {
         self.replies.look(&self.conversation);
         self.expect_more(usual, now);
         self.run_tools(now);
+        self.confirm(now);
         self.look_after_token(now);
     }
 
@@ -183,6 +186,9 @@ impl Machine {
                 Reaction::TurnEnded { request_id, outcome } => {
                     self.turn_of_rework_ended(&request_id, now);
                     self.turn_of_tools_ended(&request_id);
+                    if matches!(outcome, Outcome::Aborted | Outcome::Error) || self.questions.cancelled.as_ref() == Some(&request_id) {
+                        self.stop_calls();
+                    }
                     match outcome {
                         Outcome::Lost => self.refetch(now),
                         Outcome::Skipped => self.outbox.skipped(&request_id, now),
@@ -254,6 +260,7 @@ impl Machine {
         }
         if self.questions.probe.as_ref().is_some_and(|probe| probe.at + self.timing.probe <= now) {
             let unanswered = self.questions.probe.take();
+            self.generation.ignored();
             self.questions.silent = true;
             self.clear_has_arrived(false, now);
             if !self.conversation.turn().is_active() {
@@ -262,6 +269,7 @@ impl Machine {
             self.questions.unanswered += 1;
             if let Some(request) = self.questions.cancelled.take() {
                 drop(self.conversation.abandon(&request));
+                self.stop_calls();
             }
             self.questions.expect(now + self.timing.next_answer);
             if self.questions.unanswered >= MAX_UNANSWERED {
@@ -357,6 +365,7 @@ impl Machine {
             // It does not show, and the agent does not answer: it may still be on its way, and nothing here will tell.
             return self.lost(LinkError::Silent, now);
         }
+        self.confirm_by(refetch.at, now);
         if refetch.again {
             self.refetch(now);
         }
@@ -370,8 +379,11 @@ impl Machine {
             }
             // Never twice on one socket; and what was shown as answered is as the agent has it only after a new start.
             verdict => {
-                if verdict == Verdict::GivenUp {
+                if let Verdict::GivenUp(requests) = verdict {
                     self.error = Some(TurnError::DecisionNotTaken);
+                    for request in requests {
+                        drop(self.conversation.abandon(&request));
+                    }
                 }
                 self.cut();
                 self.start();
@@ -386,15 +398,19 @@ impl Machine {
         let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
         let mut lost = self.outbox.reconcile(&messages, asked, settled, asked >= arrived);
         lost.extend(self.reconcile_rework(&messages, asked >= arrived && self.is_still()));
-        if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) {
+        lost.extend(self.answers.reconcile(&messages, asked >= arrived));
+        if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) || self.answers.is_in_doubt() {
             let next = if asked < arrived { arrived } else { asked + self.timing.doubt.max(PACE) };
             self.questions.later.get_or_insert(next);
         }
-        self.answers.reconcile(&messages);
+        let over = if self.generation.is_old() { self.conversation.answered_in(&messages) } else { Vec::new() };
         self.conversation.snapshot(messages);
         for request in lost {
             // It never arrived, or will be asked for anew: either way there is nothing to wait for.
             self.conversation.give_up(&request);
+        }
+        for request in over {
+            drop(self.conversation.abandon(&request));
         }
     }
 

@@ -26,7 +26,7 @@ pub use turn::{Outcome, Reaction, Turn};
 
 use crate::client::ClientFrame;
 use crate::incoming::Incoming;
-use crate::message::UiMessage;
+use crate::message::{Role, UiMessage};
 use crate::op::MessageOp;
 use crate::server::{ResumeNone, ServerFrame};
 use crate::tool::ToolPart;
@@ -232,6 +232,15 @@ impl Conversation {
     pub fn snapshot(&mut self, messages: Vec<UiMessage>) {
         self.merge(messages, Origin::Fetched, false, &mut Vec::new());
         self.sum_up();
+    }
+
+    /// The turns that a lost socket interrupted and that are over by this answer of `get-messages`, at an agent that stores an answer when it is
+    /// complete and says nothing of a turn to a new socket, as the oldest do (notes 9.1). To be ended with [`Conversation::abandon`].
+    pub fn answered_in(&self, messages: &[UiMessage]) -> Vec<String> {
+        let Some(last) = messages.last().filter(|last| last.role == Role::Assistant) else { return Vec::new() };
+        let earlier = |id: &String| messages.iter().any(|message| message.id == *id) && *id != last.id;
+        let over = |running: &&Running| running.phase == Phase::Interrupted && running.after.as_ref().is_none_or(earlier);
+        self.running.iter().filter(over).map(|running| running.id.clone()).collect()
     }
 
     /// Takes a message of ours that the agent has not confirmed out of the conversation. Whether there was one.

@@ -81,6 +81,7 @@ impl Conversation {
             let agents = message.role == Role::Assistant && stored.contains(&message.id);
             if agents {
                 self.reword(message);
+                self.take_results(message);
             }
             if agents && message.metadata.is_some() {
                 self.annotate(message);
@@ -97,6 +98,7 @@ impl Conversation {
         let mut running = Running::new(&request.id, true, self.frames_sent);
         running.message_ids = trailing.map(|message| message.id.clone()).collect();
         running.message_ids.reverse();
+        running.after = request.messages.last().map(|message| message.id.clone());
         running.phase = Phase::Waiting;
         self.running.retain(|running| running.id != request.id);
         running.crowded = !self.running.is_empty();
@@ -139,6 +141,17 @@ impl Conversation {
         if !runs && local.parts != message.parts && of_words(message) {
             let reworded = UiMessage { parts: message.parts.clone(), ..local.clone() };
             self.list.replace(at, reworded);
+        }
+    }
+
+    /// Takes the results of a message that was sent back: the oldest agents are told of them in no other way (notes 6.8), and store them so.
+    fn take_results(&mut self, message: &UiMessage) {
+        for given in message.tools().filter(|given| given.is_settled() && given.state != ToolState::OutputDenied) {
+            self.answer(&given.tool_call_id, &[ToolState::InputAvailable], |tool| {
+                tool.state.clone_from(&given.state);
+                tool.output.clone_from(&given.output);
+                tool.error_text.clone_from(&given.error_text);
+            });
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Running {
     pub(super) born: u64,
     /// The user's messages that came with our request.
     pub(super) message_ids: Vec<String>,
+    /// The last message of our request.
+    pub(super) after: Option<String>,
     /// A transcript came that lacks them, before anything was answered.
     pub(super) rolled_back: bool,
     /// We asked for it while another turn was on its way: the agent may have stored that one's answer before our message or after it. Or we had given
@@ -52,6 +54,7 @@ impl Running {
             own,
             born,
             message_ids: Vec::new(),
+            after: None,
             rolled_back: false,
             crowded: false,
             cancelled: false,

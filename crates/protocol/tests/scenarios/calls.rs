@@ -277,3 +277,44 @@ fn a_call_that_has_ended_stays_so_when_the_agent_was_killed_and_has_stored_less(
     receive(&mut conversation, [frame(end)]);
     assert_eq!(state_of(&conversation), ToolState::OutputAvailable);
 }
+
+#[test]
+fn a_result_that_is_sent_with_the_conversation_shows_at_once_and_only_where_none_was() {
+    let user = json!({"id": "u1", "role": "user", "parts": [{"type": "text", "text": "pay"}]});
+    let call = |state: &str, output: Value| {
+        let mut call = tool(state, json!({"output": output}));
+        if output.is_null() {
+            call.as_object_mut().unwrap().remove("output");
+        }
+        message(json!({"id": "a1", "role": "assistant", "parts": [call]}))
+    };
+    let output = |conversation: &Conversation| conversation.messages()[1].tool("c").unwrap().output.as_deref().cloned();
+    let yes = || call("output-available", json!("Yes, confirmed."));
+    for (before, after) in [
+        (call("input-available", Value::Null), Some(json!("Yes, confirmed."))),
+        (call("approval-requested", Value::Null), None),
+        (call("output-available", json!("No, denied.")), Some(json!("No, denied."))),
+    ] {
+        let mut conversation = Conversation::new();
+        conversation.connected();
+        conversation.snapshot(vec![message(user.clone()), before]);
+        conversation.sent(&ClientFrame::submit("r1", vec![message(user.clone()), yes()]));
+        assert_eq!(output(&conversation), after);
+    }
+    // Until the agent shows it, a socket that dies takes it back.
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    let open = || vec![message(user.clone()), call("input-available", Value::Null)];
+    conversation.snapshot(open());
+    conversation.sent(&ClientFrame::submit("r1", vec![message(user.clone()), yes()]));
+    assert_eq!(
+        (conversation.unsettled().collect::<Vec<_>>(), conversation.messages()[1].tool("c").unwrap().confirmation()),
+        (vec!["c"], Some(true))
+    );
+    conversation.disconnected();
+    conversation.connected();
+    conversation.snapshot(open());
+    assert_eq!(output(&conversation), None);
+    conversation.snapshot(vec![message(user.clone()), yes()]);
+    assert_eq!((conversation.unsettled().count(), output(&conversation)), (0, Some(json!("Yes, confirmed."))));
+}

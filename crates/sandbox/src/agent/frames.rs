@@ -72,6 +72,11 @@ pub(super) fn resume_none(reason: Option<&str>, probe: Option<&str>) -> String {
     with_probe(frame, probe)
 }
 
+/// A chunk of an agent that counts none.
+pub(super) fn unnumbered(request: &str, body: &str) -> String {
+    json!({"type": "cf_agent_use_chat_response", "id": request, "body": body, "done": false}).to_string()
+}
+
 /// `cf_agent_use_chat_response`, built up field by field.
 #[derive(Debug)]
 pub(super) struct Response(Map<String, Value>);

@@ -6,6 +6,7 @@
 mod frames;
 mod guard;
 mod model;
+mod oldest;
 mod probe;
 mod room;
 mod rooms;

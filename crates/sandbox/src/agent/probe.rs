@@ -21,6 +21,9 @@ impl Room {
     /// Takes a frame from a client. What it does not know it leaves alone.
     pub(crate) fn receive(self: &Arc<Self>, seat: u64, text: &str) {
         let Ok(frame) = serde_json::from_str::<Value>(text) else { return };
+        if self.is_oldest() {
+            return self.receive_as_oldest(seat, &frame);
+        }
         let field = |name: &str| frame[name].as_str();
         match field("type") {
             Some("cf_agent_use_chat_request") => self.chat_request(seat, &frame),
@@ -57,7 +60,7 @@ impl Room {
         }
     }
 
-    fn chat_request(self: &Arc<Self>, seat: u64, frame: &Value) {
+    pub(super) fn chat_request(self: &Arc<Self>, seat: u64, frame: &Value) {
         let init = &frame["init"];
         let body = init["body"].as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
         let (Some("POST"), Some(id), Some(body)) = (init["method"].as_str(), frame["id"].as_str(), body) else { return };
@@ -91,7 +94,7 @@ impl Room {
     }
 
     /// This agent has no methods.
-    fn rpc(&self, seat: u64, frame: &Value) {
+    pub(super) fn rpc(&self, seat: u64, frame: &Value) {
         if let (Some(id), Some(method), true) = (frame["id"].as_str(), frame["method"].as_str(), frame["args"].is_array()) {
             let answer = json!({"type": "rpc", "id": id, "success": false, "error": format!("Method {method} does not exist")});
             if let Some(seat) = self.state().seat(seat) {

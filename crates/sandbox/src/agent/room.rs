@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     frames::{self, Outcome, Response},
+    oldest,
     rooms::{House, Kept},
     state::{Active, End, Failed, Job, Out, Seat, State},
     transcript::{self, Settlement},
     turn,
 };
-use crate::{Endpoint, Fault, random};
+use crate::{Endpoint, Fault, Generation, random};
 
 /// A conversation.
 #[derive(Debug)]
@@ -50,10 +51,20 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn save(&self, state: &State) {
+    pub(super) fn save(&self, state: &State) {
         let (owner, messages, failed) = (state.owner.clone(), state.messages.clone(), state.failed.clone());
         let kept = Kept { name: self.name.clone(), owner, messages, failed };
         self.house.disk.write_json(&Kept::file(&self.name), &kept);
+    }
+
+    /// Whether the agent speaks as the oldest do.
+    pub(super) fn is_oldest(&self) -> bool {
+        self.house.control.settings().generation == Generation::Oldest
+    }
+
+    /// An id for an answer, as the SDK makes them.
+    pub(super) fn answer_id(&self) -> String {
+        format!("assistant_{}_{}", self.house.clock.unix_ms(), random::base36(9))
     }
 
     pub(super) fn owner(&self) -> Option<String> {
@@ -89,13 +100,18 @@ impl Room {
 
     /// Seats a socket and sends the frames of a connect in their order: what can be resumed, identity, MCP servers.
     pub(crate) fn connect(&self, pk: &str, out: UnboundedSender<Out>, suppress: bool) -> u64 {
+        let oldest = self.is_oldest();
         let mut state = self.state();
         state.last_key += 1;
         let key = state.last_key;
         state.seats.push(Seat { key, pk: pk.to_owned(), out, offered: None, parked: false });
-        state.offer_on_connect(key);
+        if !oldest {
+            state.offer_on_connect(key);
+        }
         if !suppress && let Some(seat) = state.seat(key) {
-            seat.send(frames::identity(&self.name));
+            if !oldest {
+                seat.send(frames::identity(&self.name));
+            }
             seat.send(frames::mcp_servers());
         }
         key
@@ -108,8 +124,13 @@ impl Room {
     /// A message list from a client: taken over, told to the others (twice: as it came and as it is stored), and answered.
     pub(super) fn submit(self: &Arc<Self>, key: u64, request: &str, incoming: &[Value], tools: Vec<Value>) {
         let faults = self.house.control.take(Endpoint::Submit);
+        let oldest = self.is_oldest();
         let mut state = self.state();
         let Some(pk) = state.seat(key).map(|seat| seat.pk.clone()) else { return };
+        if oldest {
+            drop(state);
+            return self.submit_as_oldest(pk, request, incoming);
+        }
         if faults.contains(&Fault::Skip) {
             let list = frames::messages(&state.messages);
             if let Some(seat) = state.seat(key) {
@@ -204,7 +225,7 @@ impl Room {
     }
 
     /// Begins what is next, if nothing runs: the continuation of the last answer before new questions.
-    fn advance(self: &Arc<Self>, state: &mut State) {
+    pub(super) fn advance(self: &Arc<Self>, state: &mut State) {
         if state.active.is_some() || self.house.stop.is_cancelled() {
             return;
         }
@@ -216,7 +237,7 @@ impl Room {
                 None => return,
             },
         };
-        if !job.continuation {
+        if !job.continuation && !self.is_oldest() {
             // A new question makes the rest of the old answer moot.
             state.planned = None;
             self.repair(state);
@@ -249,6 +270,11 @@ impl Room {
 
     /// The conversation as the model sees it, the growing answer included.
     pub(super) fn history(&self) -> Vec<Value> {
+        let messages = self.written();
+        if self.is_oldest() { oldest::for_the_model(messages, &self.house.clock) } else { messages }
+    }
+
+    fn written(&self) -> Vec<Value> {
         let state = self.state();
         let mut messages = state.messages.clone();
         if let Some(active) = &state.active {
@@ -278,12 +304,14 @@ impl Room {
 
     /// Sends a chunk of the running turn to all who follow it.
     pub(super) fn emit(&self, chunk: &Value) {
+        let oldest = self.is_oldest();
         let mut state = self.state();
         state.begin_stream();
         let State { active: Some(active), seats, .. } = &mut *state else { return };
         let body = chunk.to_string();
         transcript::fold(&mut active.draft, chunk);
-        let frame = Response::chunk(&active.job.id, &body, active.chunks.len(), active.job.continuation).text();
+        let numbered = || Response::chunk(&active.job.id, &body, active.chunks.len(), active.job.continuation).text();
+        let frame = if oldest { frames::unnumbered(&active.job.id, &body) } else { numbered() };
         active.chunks.push(body);
         for seat in seats.iter().filter(|seat| seat.offered.as_ref() != Some(&active.job.id)) {
             seat.send(frame.clone());
@@ -294,8 +322,15 @@ impl Room {
 
     /// Ends the running turn: the answer is stored, the others get the list, everybody gets the last frame. Then the next one begins.
     pub(super) fn finish(self: &Arc<Self>, end: End) {
+        let oldest = self.is_oldest();
         let mut state = self.state();
         let Some(active) = state.active.take() else { return };
+        if oldest {
+            self.finish_as_oldest(&mut state, active, end);
+            self.advance(&mut state);
+            drop(state);
+            return self.house.control.touch();
+        }
         let job = &active.job;
         if !active.discard {
             if transcript::says_something(&active.draft) {

@@ -88,9 +88,10 @@ impl Turn<'_> {
             if let Some(stopped) = self.run_approved().await {
                 return self.stop(stopped).await;
             }
+        } else if self.room.is_oldest() {
+            self.emit(json!({"type": "start"})).await;
         } else {
-            let id = format!("assistant_{}_{}", self.room.house.clock.unix_ms(), random::base36(9));
-            self.emit(json!({"type": "start", "messageId": id})).await;
+            self.emit(json!({"type": "start", "messageId": self.room.answer_id()})).await;
         }
         for _ in 0..MAX_STEPS {
             self.emit(json!({"type": "start-step"})).await;
@@ -98,6 +99,9 @@ impl Turn<'_> {
             let (mut waits, mut stopped) = (false, None);
             for call in &calls {
                 if tools::is_clients(&self.room.client_tools(), &call.name) {
+                    waits = true;
+                } else if tools::asks_first(&call.name) && self.room.is_oldest() {
+                    // That it has no result is the question.
                     waits = true;
                 } else if tools::asks_first(&call.name) {
                     waits = true;
@@ -113,7 +117,8 @@ impl Turn<'_> {
             self.emit(json!({"type": "finish-step"})).await;
             if waits || calls.is_empty() {
                 let reason = if waits { "tool-calls" } else { "stop" };
-                self.emit(json!({"type": "finish", "messageMetadata": {"finishReason": reason}})).await;
+                let finish = json!({"type": "finish", "messageMetadata": {"finishReason": reason}});
+                self.emit(if self.room.is_oldest() { json!({"type": "finish"}) } else { finish }).await;
                 return Ok(());
             }
         }

@@ -22,7 +22,7 @@ pub use fault::{Endpoint, Fault, Signature};
 
 use crate::{Clock, tenant::Tenant};
 
-/// What the tenant does unless a fault says otherwise.
+/// What tenant and agent do unless a fault says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -61,6 +61,8 @@ pub struct Settings {
     pub agent_nonce: bool,
     /// The agent's document says that it takes no other tokens.
     pub dpop_required: bool,
+    /// As of which release the agent speaks. To be set before anybody connects.
+    pub generation: Generation,
 }
 
 impl Default for Settings {
@@ -82,6 +84,7 @@ impl Default for Settings {
             token_nonce: true,
             agent_nonce: false,
             dpop_required: false,
+            generation: Generation::Newest,
         }
     }
 }
@@ -122,6 +125,16 @@ pub enum TokenBinding {
     On,
     /// The refresh token alone.
     RefreshOnly,
+}
+
+/// A generation of agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Generation {
+    /// agents 0.32 with `@cloudflare/ai-chat` 0.12.
+    Newest,
+    /// agents 0.2 with AI SDK 5.
+    Oldest,
 }
 
 /// A refresh token that somebody presented. Never its value.

@@ -9,6 +9,7 @@ mod door;
 mod dpop;
 mod faults;
 mod model;
+mod oldest;
 mod refresh;
 mod resume;
 mod sign_in;
