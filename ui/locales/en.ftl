@@ -160,6 +160,7 @@ tool-approving = approved, on its way
 tool-denying = denied, on its way
 tool-running = running
 tool-done = done
+tool-approved = approved
 tool-failed = failed
 tool-denied = denied
 tool-stopped = not finished

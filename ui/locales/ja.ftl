@@ -157,6 +157,7 @@ tool-approving = 許可を送信中
 tool-denying = 拒否を送信中
 tool-running = 実行中
 tool-done = 完了
+tool-approved = 許可
 tool-failed = 失敗
 tool-denied = 拒否
 tool-stopped = 未完了

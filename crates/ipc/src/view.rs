@@ -189,6 +189,9 @@ pub struct ThreadStatus {
     pub deliveries: Vec<Delivery>,
     /// Own decisions that the agent has not confirmed yet.
     pub decisions: Vec<DecisionView>,
+    /// The tool calls that wait for a decision although their state does not say so, as at the oldest agents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmations: Vec<String>,
     /// Why the last turn failed.
     pub error: Option<UserError>,
     /// Why it stopped, where that is a tool call that needs the person somewhere else first: the text of an interrupt, of which nothing is secret.

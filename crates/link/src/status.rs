@@ -19,6 +19,8 @@ pub struct Status {
     /// The calls that wait for a decision although their state does not say so: at the oldest agents a call that asks just has no result
     /// when its turn is over. Those that have been decided are in [`Status::decisions`] instead.
     pub confirmations: Vec<String>,
+    /// There are calls of which it will be known soon whether they are among [`Status::confirmations`].
+    pub unclear: bool,
     /// Why the last turn came to nothing. Gone with the next message or decision.
     pub error: Option<TurnError>,
     /// The agent is being asked for its messages once more: those that are shown may lack the end of the last turn.

@@ -261,6 +261,7 @@ fn status(status: Status, granted: &[String]) -> ThreadStatus {
             Some(TurnError::Interrupted(interrupt)) => Some(interrupt.to_text()),
             _ => None,
         },
+        confirmations: status.confirmations,
         error: status.error.as_ref().map(error),
     }
 }

@@ -19,10 +19,7 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
     let open = RwSignal::new(false);
     let phase = {
         let (tool, thread) = (tool.clone(), thread.clone());
-        Memo::new(move |_| {
-            let turn = thread.status.with(|status| status.turn);
-            tool.with(|tool| phase(tool, thread.decision(&tool.tool_call_id), turn))
-        })
+        Memo::new(move |_| tool.with(|tool| phase(tool, thread.around(&tool.tool_call_id))))
     };
     let part = Signal::derive({
         let tool = tool.clone();
@@ -105,7 +102,7 @@ fn sign(phase: Phase) -> Sign {
         Phase::Preparing | Phase::Running => Sign::Tool,
         Phase::Asking | Phase::Deciding { approved: true } => Sign::Key,
         Phase::Deciding { approved: false } | Phase::Denied => Sign::Deny,
-        Phase::Done => Sign::Check,
+        Phase::Done | Phase::Approved => Sign::Check,
         Phase::Failed => Sign::Warning,
         Phase::Stopped => Sign::Stop,
     }
@@ -119,6 +116,7 @@ fn words(i18n: I18n, phase: Phase) -> String {
         Phase::Deciding { approved: false } => i18n.t("tool-denying"),
         Phase::Running => i18n.t("tool-running"),
         Phase::Done => i18n.t("tool-done"),
+        Phase::Approved => i18n.t("tool-approved"),
         Phase::Failed => i18n.t("tool-failed"),
         Phase::Denied => i18n.t("tool-denied"),
         Phase::Stopped => i18n.t("tool-stopped"),

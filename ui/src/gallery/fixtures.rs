@@ -20,6 +20,7 @@ pub(super) fn thread(messages: Vec<UiMessage>) -> ThreadView {
             turn: TurnView::Idle,
             deliveries: vec![],
             decisions: vec![],
+            confirmations: vec![],
             error: None,
             interrupt: None,
         },
@@ -134,6 +135,17 @@ pub(super) fn approval() -> Vec<UiMessage> {
         user("u1", "What’s the weather in Paris?"),
         agent("a1", json!([text("I can look that up for you."), weather("approval-requested", json!({ "approval": { "id": "ap-1" } }))])),
     ]))
+}
+
+/// At an agent of the oldest generation.
+pub(super) fn confirmation(word: Option<&str>) -> Vec<UiMessage> {
+    let call = match word {
+        Some(word) => weather("output-available", json!({ "output": word })),
+        None => weather("input-available", json!({})),
+    };
+    let said = word.map(|_| agent("a2", json!([text("It is 14 °C with light rain in Paris.")])));
+    let messages_before = [user("u1", "What’s the weather in Paris?"), agent("a1", json!([text("I can look that up for you."), call]))];
+    messages(messages_before.into_iter().chain(said).collect())
 }
 
 pub(super) fn hostile() -> Vec<UiMessage> {

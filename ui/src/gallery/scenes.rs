@@ -65,6 +65,8 @@ pub(super) const NAMES: &[&str] = &[
     "more-wanted",
     "more-untold",
     "tool-refused",
+    "confirmation",
+    "confirmed",
 ];
 
 /// The scene of a name.
@@ -112,6 +114,11 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
         "approval-two" => scene.thread = thread(fixtures::two_questions()),
         "stress" => scene.thread = thread(fixtures::stress()),
         "approval" => scene.thread = thread(fixtures::approval()),
+        "confirmation" => {
+            scene.thread = thread(fixtures::confirmation(None));
+            scene.thread.status.confirmations = vec!["call-1".into()];
+        }
+        "confirmed" => scene.thread = thread(fixtures::confirmation(Some(callbox_protocol::CONFIRMED))),
         "approval-hostile" => scene.thread = thread(fixtures::hostile()),
         "approval-long" => scene.thread = thread(fixtures::long_arguments()),
         "deciding" => {

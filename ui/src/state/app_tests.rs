@@ -38,6 +38,7 @@ fn view(texts: &[&str]) -> ThreadView {
             turn: TurnView::Idle,
             deliveries: vec![],
             decisions: vec![],
+            confirmations: vec![],
             error: None,
             interrupt: None,
         },

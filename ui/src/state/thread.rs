@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use callbox_ipc::{DeliveryState, ThreadStatus, ThreadView, TurnView};
 use callbox_protocol::interrupt::{ApprovalRequest, Elapsed, Interrupt};
-use callbox_protocol::{MessageOp, Role, ToolPart, ToolState, UiMessage};
+use callbox_protocol::{MessageOp, Role, ToolPart, UiMessage};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use super::content::{Content, Slot};
 use super::interrupt::{self, Seen};
+use super::tool::{Around, Phase, phase};
 
 /// One conversation.
 #[derive(Clone)]
@@ -150,12 +151,11 @@ impl Thread {
     }
 
     fn questions(&self) -> Vec<(usize, ToolPart)> {
-        let decided = self.status.with(|status| status.decisions.iter().map(|decision| decision.tool_call.clone()).collect::<Vec<_>>());
         let mut asking = Vec::new();
         for (index, message) in self.messages.get().into_iter().enumerate() {
             for slot in message.slots.get() {
                 let Content::Tool(tool) = slot.content else { continue };
-                let waits = tool.with(|tool| tool.state == ToolState::ApprovalRequested && !decided.contains(&tool.tool_call_id));
+                let waits = tool.with(|tool| phase(tool, self.around(&tool.tool_call_id)) == Phase::Asking);
                 if waits {
                     asking.push((index, tool.get()));
                 }
@@ -201,10 +201,13 @@ impl Thread {
             .with(|status| status.deliveries.iter().find(|delivery| delivery.message == message).map(|delivery| delivery.state.clone()))
     }
 
-    /// The decision on a tool call that is on its way.
-    pub fn decision(&self, tool_call: &str) -> Option<bool> {
-        self.status
-            .with(|status| status.decisions.iter().find(|decision| decision.tool_call == tool_call).map(|decision| decision.approved))
+    /// What is known of a tool call beside the call itself.
+    pub fn around(&self, tool_call: &str) -> Around {
+        self.status.with(|status| Around {
+            decision: status.decisions.iter().find(|decision| decision.tool_call == tool_call).map(|decision| decision.approved),
+            asks: status.confirmations.iter().any(|call| call == tool_call),
+            turn: status.turn,
+        })
     }
 
     fn at(&self, index: usize) -> Result<Message, OutOfStep> {

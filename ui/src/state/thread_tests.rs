@@ -8,7 +8,7 @@ use crate::markdown::Block;
 use crate::state::content::BlockSlot;
 
 fn status() -> ThreadStatus {
-    ThreadStatus { link: LinkView::Online, turn: TurnView::Idle, deliveries: vec![], decisions: vec![], error: None, interrupt: None }
+    ThreadStatus { link: LinkView::Online, turn: TurnView::Idle, deliveries: vec![], decisions: vec![], confirmations: vec![], error: None, interrupt: None }
 }
 
 fn messages(value: serde_json::Value) -> Vec<UiMessage> {
@@ -157,7 +157,19 @@ fn a_question_asks_until_it_is_decided() {
     assert_eq!(asking(&thread), ["a", "b"]);
     thread.set_status(ThreadStatus { decisions: vec![DecisionView { tool_call: "1".into(), approved: false }], ..status() });
     assert_eq!(asking(&thread), ["b"]);
-    assert_eq!(untrack(|| thread.decision("1")), Some(false));
+    assert_eq!(untrack(|| thread.around("1").decision), Some(false));
+}
+
+#[test]
+fn a_call_asks_that_the_core_says_is_waiting_for_the_user() {
+    let thread = open(json!([{ "id": "a1", "role": "assistant", "parts": [
+        { "type": "tool-a", "toolCallId": "1", "state": "input-available", "input": {} },
+        { "type": "tool-b", "toolCallId": "2", "state": "input-available", "input": {} },
+    ] }]));
+    let asking = |thread: &Thread| untrack(|| thread.asking()).into_iter().map(|tool| tool.tool_name).collect::<Vec<_>>();
+    assert!(asking(&thread).is_empty());
+    thread.set_status(ThreadStatus { confirmations: vec!["2".into()], ..status() });
+    assert_eq!(asking(&thread), ["b"]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum Phase {
     },
     Running,
     Done,
+    /// The user has agreed; what came of it is between the tool and the agent.
+    Approved,
     Failed,
     Denied,
     /// The turn ended before the tool did.
@@ -32,6 +34,7 @@ impl Phase {
             Self::Deciding { approved: false } => "denying",
             Self::Running => "running",
             Self::Done => "done",
+            Self::Approved => "approved",
             Self::Failed => "failed",
             Self::Denied => "denied",
             Self::Stopped => "stopped",
@@ -44,10 +47,22 @@ impl Phase {
     }
 }
 
-/// Works out the phase from the part, the user's own decision on its way, and the turn.
-pub fn phase(tool: &ToolPart, decision: Option<bool>, turn: TurnView) -> Phase {
+/// What is known of a call beside its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around {
+    /// The user's own decision on its way.
+    pub decision: Option<bool>,
+    /// It waits for the user although its state does not say so.
+    pub asks: bool,
+    pub turn: TurnView,
+}
+
+/// Works out the phase from the part and what is known beside it.
+pub fn phase(tool: &ToolPart, around: Around) -> Phase {
+    let Around { decision, asks, turn } = around;
     let idle = turn == TurnView::Idle;
     match tool.state {
+        ToolState::InputAvailable if decision.is_some() || asks => decision.map_or(Phase::Asking, |approved| Phase::Deciding { approved }),
         ToolState::InputStreaming | ToolState::InputAvailable if idle => Phase::Stopped,
         ToolState::InputStreaming => Phase::Preparing,
         ToolState::InputAvailable => Phase::Running,
@@ -63,7 +78,11 @@ pub fn phase(tool: &ToolPart, decision: Option<bool>, turn: TurnView) -> Phase {
                 Phase::Running
             }
         }
-        ToolState::OutputAvailable => Phase::Done,
+        ToolState::OutputAvailable => match tool.confirmation() {
+            Some(true) => Phase::Approved,
+            Some(false) => Phase::Denied,
+            None => Phase::Done,
+        },
         ToolState::OutputError => Phase::Failed,
         ToolState::OutputDenied => Phase::Denied,
         ToolState::Unknown(_) => Phase::Stopped,
@@ -85,6 +104,10 @@ mod tests {
 
     fn state(state: &str) -> ToolPart {
         tool(json!({ "type": "tool-x", "toolCallId": "1", "state": state }))
+    }
+
+    fn phase(tool: &ToolPart, decision: Option<bool>, turn: TurnView) -> Phase {
+        super::phase(tool, Around { decision, asks: false, turn })
     }
 
     #[test]
@@ -122,6 +145,17 @@ mod tests {
         let refused =
             json!({ "type": "tool-x", "toolCallId": "1", "state": "approval-responded", "approval": { "id": "p", "approved": false } });
         assert_eq!(phase(&tool(refused), None, TurnView::Streaming), Phase::Denied);
+    }
+
+    #[test]
+    fn a_call_without_a_result_asks_where_the_agent_has_no_other_way_to() {
+        let asks = |decision| super::phase(&state("input-available"), Around { decision, asks: decision.is_none(), turn: TurnView::Idle });
+        assert_eq!(asks(None), Phase::Asking);
+        assert_eq!((asks(Some(true)), asks(Some(false))), (Phase::Deciding { approved: true }, Phase::Deciding { approved: false }));
+        let answered = |word: &str| tool(json!({ "type": "tool-x", "toolCallId": "1", "state": "output-available", "output": word }));
+        assert_eq!(phase(&answered("Yes, confirmed."), None, TurnView::Idle), Phase::Approved);
+        assert_eq!(phase(&answered("No, denied."), None, TurnView::Idle), Phase::Denied);
+        assert_eq!(phase(&answered("No, denied. But"), None, TurnView::Idle), Phase::Done, "that is somebody's result");
     }
 
     #[test]

@@ -49,6 +49,13 @@ impl Machine {
         self.waiting_calls().filter(asks).map(|call| call.tool_call_id.clone()).collect()
     }
 
+    /// Whether there are calls that wait for a person if the agent is as old as it may be.
+    pub(super) fn may_confirm(&self) -> bool {
+        let asks = |call: &ToolPart| !self.tools.is_offered(&call.tool_name);
+        let idle = self.phase.is_online() && !self.conversation.turn().is_active();
+        idle && self.generation.may_be_old() && self.waiting_calls().any(asks)
+    }
+
     /// Whether what is answered to a call goes back with the conversation.
     pub(super) fn goes_with_conversation(&self, call: &str) -> bool {
         self.generation.is_old() && super::answers::find(self.conversation.messages(), call) == Some(&ToolState::InputAvailable)

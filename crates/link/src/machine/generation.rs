@@ -55,7 +55,12 @@ impl Generation {
         self.begins_bare && self.is_mute && !self.is_newer
     }
 
-    /// The same, of the agent at the other end of this very socket: it may have been replaced by a newer one.
+    /// It may be, and nothing has shown yet that it is not.
+    pub(super) fn may_be_old(&self) -> bool {
+        self.begins_bare && !self.is_newer && !self.is_mute
+    }
+
+    /// The same as [`Generation::is_old`], of the agent at the other end of this very socket: it may have been replaced by a newer one.
     pub(super) fn is_still_old(&self) -> bool {
         self.is_old() && !self.is_silent
     }
@@ -88,15 +93,16 @@ mod tests {
     fn an_agent_is_old_that_begins_without_a_name_and_leaves_a_question_unanswered() {
         for first in [tool_servers(), json!({"type": "cf_agent_state", "state": {}})] {
             let mut generation = begun(&[first, tool_servers()]);
-            assert!(!generation.is_old(), "it may answer yet");
+            assert!(!generation.is_old() && generation.may_be_old(), "it may answer yet");
             generation.ignored();
-            assert!(generation.is_old() && generation.is_still_old());
+            assert!(!generation.may_be_old() && generation.is_old() && generation.is_still_old());
             generation.opened();
             assert!(generation.is_old() && !generation.is_still_old(), "who is at the other end now is not known");
             hear(&mut generation, &[tool_servers()]);
             assert!(generation.is_still_old());
         }
         let mut bare = begun(&[json!({"type": "cf_agent_chat_messages", "messages": []}), tool_servers()]);
+        assert!(!bare.may_be_old());
         bare.ignored();
         assert!(!bare.is_old(), "it says nothing of itself, so nothing is known of it");
     }

@@ -201,6 +201,7 @@ impl Machine {
             deliveries: self.outbox.deliveries(),
             decisions: self.answers.decisions(),
             confirmations: self.confirmations(),
+            unclear: self.may_confirm(),
             error: self.error.clone(),
             refetching: self.questions.refetches(),
             replies: self.replies.begun(),

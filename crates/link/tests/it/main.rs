@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "these are tests")]
 
 mod bound;
+mod confirm;
 mod connect;
 mod decide;
 mod elsewhere;

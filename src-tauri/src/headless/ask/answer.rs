@@ -45,6 +45,8 @@ pub(super) struct Answer {
     messages: Vec<UiMessage>,
     /// The message that answers it, as far as the link knows.
     reply_id: Option<String>,
+    /// What it begins with, where it goes on in another message.
+    first: Option<String>,
     settled: bool,
     told: HashMap<Place, Told>,
 }
@@ -52,7 +54,7 @@ pub(super) struct Answer {
 impl Answer {
     /// The answer to this message, in a conversation that looked like this before.
     pub(super) fn to(message_id: String, messages: Vec<UiMessage>) -> Self {
-        Self { message_id, messages, reply_id: None, settled: false, told: HashMap::new() }
+        Self { message_id, messages, reply_id: None, first: None, settled: false, told: HashMap::new() }
     }
 
     /// Takes changes of the conversation in. False if they do not fit it.
@@ -72,6 +74,11 @@ impl Answer {
         }
     }
 
+    /// It will go on in another message. What there is until now stays a part of it.
+    pub(super) fn goes_on(&mut self) {
+        self.first = self.messages().first().map(|message| message.id.clone());
+    }
+
     /// Nothing is being written now, so the place in the list may tell what the agent has not.
     pub(super) fn settled(&mut self, settled: bool) {
         self.settled = settled;
@@ -82,15 +89,27 @@ impl Answer {
     pub(super) fn messages(&self) -> &[UiMessage] {
         let begun = |id: &String| self.messages.iter().position(|message| message.id == *id);
         if let Some(at) = self.reply_id.as_ref().and_then(begun) {
-            return &self.messages[at..=at];
+            // It may have had another name then.
+            let from = self.first.as_ref().and_then(|first| begun(first).or_else(|| self.after_own()));
+            return &self.messages[from.unwrap_or(at).min(at)..=at];
         }
-        let own = self.messages.iter().rposition(|message| message.id == self.message_id).filter(|_| self.settled);
-        let Some(own) = own else { return &[] };
+        let Some(own) = self.own().filter(|_| self.settled) else { return &[] };
         let after = &self.messages[own + 1..];
         let begin = after.iter().position(|message| message.role == Role::Assistant).unwrap_or(after.len());
         let answer = &after[begin..];
         let end = answer.iter().position(|message| message.role == Role::User).unwrap_or(answer.len());
         &answer[..end]
+    }
+
+    /// The place of the message that is answered.
+    fn own(&self) -> Option<usize> {
+        self.messages.iter().rposition(|message| message.id == self.message_id)
+    }
+
+    /// The first of the agent's messages after it.
+    fn after_own(&self) -> Option<usize> {
+        let own = self.own()?;
+        self.messages[own..].iter().position(|message| message.role == Role::Assistant).map(|after| own + after)
     }
 
     /// The tool calls of the answer.
@@ -255,6 +274,10 @@ mod tests {
         assert!(ids(&answer).is_empty(), "it may be somebody else's that is being written");
         answer.begun("d");
         assert_eq!(ids(&answer), ["d"], "the link knows better");
+        answer.goes_on();
+        assert!(answer.apply(vec![MessageOp::Insert { index: 8, message: assistant("e") }]));
+        answer.begun("e");
+        assert_eq!(ids(&answer), ["d", "e"], "another message of the same answer");
         answer.begun("gone");
         answer.settled(true);
         assert_eq!(ids(&answer), ["b", "c"], "what has another name now is found by its place");

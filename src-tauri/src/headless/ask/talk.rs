@@ -208,16 +208,16 @@ impl Talk<'_> {
 
     /// Sees to the calls that wait for a decision: one question at a time, in their order.
     async fn decide<O: Write, E: Write>(&mut self, state: &mut State, report: &mut Report<O, E>) -> Result<(), Failure> {
-        let waiting = state.answer.calls().filter(|call| call.awaits_decision());
-        state.asked.extend(waiting.map(|call| call.tool_call_id.clone()));
+        let waiting: Vec<String> = state.answer.calls().filter(|call| state.asks(call)).map(|call| call.tool_call_id.clone()).collect();
+        state.asked.extend(waiting);
         if let Some(open) = &state.open {
-            if state.answer.call(open).is_some_and(ToolPart::awaits_decision) {
+            if state.answer.call(open).is_some_and(|call| state.asks(call)) {
                 return Ok(());
             }
             self.withdraw(state);
         }
         loop {
-            let waits = |call: &&ToolPart| call.awaits_decision() && !state.decided.contains(&call.tool_call_id);
+            let waits = |call: &&ToolPart| state.asks(call) && !state.decided.contains(&call.tool_call_id);
             let Some(call) = state.answer.calls().find(waits).cloned() else { return Ok(()) };
             if self.allowed.contains(&call.tool_name) {
                 self.settle(state, &call.tool_call_id, true, By::Allow, report).await?;
@@ -268,6 +268,9 @@ impl Talk<'_> {
         state.decided.insert(call.to_owned());
         let tool = state.answer.call(call).map(|call| call.tool_name.clone()).unwrap_or_default();
         report.event(&Event::Decision { call, tool: &tool, approved, by })?;
+        if state.answer.call(call).is_some_and(|call| !call.awaits_decision()) {
+            state.answer.goes_on();
+        }
         // One that is no more needs no decision.
         match self.link.decide(call, approved).await {
             Ok(()) | Err(CommandError::NoSuchCall) => Ok(()),
@@ -326,6 +329,11 @@ impl State {
         fits
     }
 
+    /// Whether a call waits for a decision that nobody has taken.
+    fn asks(&self, call: &ToolPart) -> bool {
+        call.awaits_decision() || self.status.confirmations.contains(&call.tool_call_id)
+    }
+
     /// The agent has the message, and nothing goes on.
     fn is_quiet(&self) -> bool {
         let is_sent = self.answer.has_message() && self.status.deliveries.iter().all(|delivery| delivery.message_id != self.message);
@@ -334,6 +342,7 @@ impl State {
             && self.status.turn == Turn::Idle
             && self.status.decisions.is_empty()
             && !self.status.refetching
+            && !self.status.unclear
     }
 
     /// What should happen without anybody's doing, and might not.
@@ -347,7 +356,7 @@ impl State {
         let own = |call: &ToolPart| self.own_tools.contains(&call.tool_name);
         let unsettled = |call: &ToolPart| match call.state {
             ToolState::ApprovalRequested | ToolState::ApprovalResponded => true,
-            ToolState::InputAvailable => own(call),
+            ToolState::InputAvailable => own(call) || self.asks(call),
             _ => false,
         };
         if self.answer.messages().is_empty() || self.answer.calls().any(unsettled) {

@@ -28,7 +28,10 @@ impl Table {
         table.connect(messages);
         table.greet();
         assert_eq!(table.asks(), [""; 0], "it may be a newer one yet");
+        let waits = table.machine.status().unclear;
         table.pass(secs(5));
+        assert!(!table.machine.status().unclear);
+        assert!(waits || table.asks().is_empty(), "somebody who has to know waits");
         assert_eq!(table.effects(), []);
         table
     }
