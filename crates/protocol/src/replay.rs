@@ -228,11 +228,12 @@ impl Replay {
             let of_socket = self.clients.iter().find(|client| socket.is_some_and(|socket| client.sockets.contains(&socket)));
             let latest = self.clients.iter().max_by_key(|client| client.sockets.last().copied());
             let room = room.or_else(|| of_socket.or(latest).map(|client| client.room.clone())).unwrap_or_default();
-            let here = self.clients.iter().enumerate().filter(|(_, client)| client.room == room);
-            let clients = here.map(|(at, client)| client.seen(at, client.conversation.stored())).collect();
+            let here = |client: &Client| client.room == room || client.room.is_empty();
+            let seen = self.clients.iter().enumerate().filter(|(_, client)| here(client));
+            let clients = seen.map(|(at, client)| client.seen(at, client.conversation.stored())).collect();
             if self.take_snapshots {
                 let messages: Vec<UiMessage> = expected.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
-                let asked = |client: &Client| client.room == room && socket.is_none_or(|socket| client.sockets.contains(&socket));
+                let asked = |client: &Client| here(client) && socket.is_none_or(|socket| client.sockets.contains(&socket));
                 for client in self.clients.iter_mut().filter(|client| asked(client)) {
                     client.conversation.snapshot(messages.clone());
                     client.follow();
@@ -265,7 +266,7 @@ impl Replay {
         client.follow();
     }
 
-    /// The client whose socket this is. A recording that begins after the socket was opened has a room without a name.
+    /// The client whose socket this is. A recording that begins after the socket was opened has a room without a name, and every list is for it.
     fn client_of(&mut self, socket: u64) -> &mut Client {
         let at = match self.clients.iter().rposition(|client| client.sockets.contains(&socket)) {
             Some(at) => at,

@@ -163,6 +163,43 @@ mod tests {
         assert_eq!(lines.len(), 2);
     }
 
+    /// `client:messages` of each line.
+    fn told_by(content: &str) -> Vec<String> {
+        let (output, result) = replayed(content.as_bytes(), true);
+        assert!(result.is_ok());
+        let lines = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ids = |line: &Value| {
+            line["messages"].as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        lines.map(|line| format!("{}@{}:{}", line["client"], line["t"], ids(&line).join(","))).collect()
+    }
+
+    fn meta(t: u64, conn: u64, text: &str, room: &str) -> String {
+        format!("{}\n", json!({"t": t, "dir": "meta", "text": text, "conn": conn, "room": room}))
+    }
+
+    #[test]
+    fn a_socket_that_opens_when_the_former_has_closed_is_the_same_client_and_one_beside_it_is_another() {
+        let list =
+            |t: u64, room: &str| format!("{}\n", json!({"t": t, "dir": "meta", "text": "GET get-messages", "room": room, "messages": []}));
+        let back = [asked(), meta(3, 1, "socket closed 1006 ", "r"), meta(4, 2, "socket open", "r"), list(5, "r")].concat();
+        assert_eq!(told_by(&back), ["1@5:u", "1@5:u"]);
+        let beside = [asked(), meta(3, 2, "socket open", "r"), meta(4, 1, "socket closed 1000 ", "r"), list(5, "r")].concat();
+        assert_eq!(told_by(&beside), ["1@5:u", "2@5:u", "1@5:u", "2@5:u"], "who joins has asked for what was said");
+        let elsewhere = [asked(), meta(3, 2, "socket open", "s"), list(5, "s"), list(6, "r")].concat();
+        assert_eq!(told_by(&elsewhere), ["2@5:", "1@6:u", "1@6:u", "2@6:"], "each list is for the clients of its conversation");
+        let windows = back.replace('\n', "\r\n\r\n");
+        assert_eq!(told_by(&windows), told_by(&back));
+    }
+
+    #[test]
+    fn a_recording_that_begins_in_the_middle_has_its_lists_too() {
+        let opened = asked();
+        let (_, request) = opened.split_once('\n').unwrap();
+        let named = json!({"t": 3, "dir": "meta", "text": "GET get-messages", "room": "r", "messages": []});
+        assert_eq!(told_by(&format!("{request}{named}\n")), ["1@3:u", "1@3:u"]);
+    }
+
     #[test]
     fn text_names_who_spoke_and_cannot_steer_the_terminal() {
         let (output, result) = replayed([asked(), answering()].concat().as_bytes(), false);

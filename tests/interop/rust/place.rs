@@ -60,6 +60,11 @@ impl Place {
         Self { timing, ..self }
     }
 
+    /// Our client takes a question for unanswered so soon.
+    pub(crate) fn asking(self, period: Duration) -> Self {
+        Self { timing: Timing { probe: period, ..self.timing }, ..self }
+    }
+
     /// How long our client waits, and for what.
     pub(crate) fn timing(&self) -> Timing {
         self.timing.clone()

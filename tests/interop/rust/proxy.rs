@@ -48,6 +48,7 @@ struct Inner {
     started: Instant,
     room: String,
     recording: Mutex<Recording>,
+    swallows: Mutex<Option<(Side, String)>>,
     passed: watch::Sender<()>,
     http: reqwest::Client,
 }
@@ -67,7 +68,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (room, recording, (tell, passed)) = (room.to_owned(), Mutex::default(), watch::channel(()));
-        let inner = Arc::new(Inner { agent: Mutex::new(agent), started: Instant::now(), room, recording, passed: tell, http });
+        let (agent, swallows) = (Mutex::new(agent), Mutex::default());
+        let inner = Arc::new(Inner { agent, started: Instant::now(), room, recording, swallows, passed: tell, http });
         let router = Router::new().fallback(carry).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, inner, passed }
@@ -128,13 +130,20 @@ impl Proxy {
         recording.lines.iter().filter_map(heard).collect()
     }
 
-    /// How many frames with this in them the SDK's client has sent.
-    pub(crate) fn sent_by_theirs(&self, what: &str) -> usize {
+    /// The next frame of this side with this in it does not reach the agent, and its socket ends there.
+    pub(crate) fn swallow(&self, side: Side, what: &str) {
+        *self.inner.swallows.lock().unwrap() = Some((side, what.to_owned()));
+    }
+
+    /// How many frames with this in them a client has sent.
+    pub(crate) fn sent_by(&self, side: Side, what: &str) -> usize {
         let recording = self.inner.recording.lock().unwrap();
         let sent = |line: &String| {
             let line: Value = serde_json::from_str(line).unwrap();
-            let theirs = line["conn"].as_u64().is_some_and(|conn| !recording.ours.contains(&conn));
-            theirs && line["dir"] == "out" && line["raw"].as_str().is_some_and(|raw| raw.contains(what))
+            let by = |conn: u64| if recording.ours.contains(&conn) { Side::Ours } else { Side::Theirs };
+            line["conn"].as_u64().map(by) == Some(side)
+                && line["dir"] == "out"
+                && line["raw"].as_str().is_some_and(|raw| raw.contains(what))
         };
         recording.lines.iter().filter(|line| sent(line)).count()
     }
@@ -184,6 +193,10 @@ impl Inner {
         self.passed.send_replace(());
     }
 
+    fn swallows(&self, side: Side, text: &str) -> bool {
+        self.swallows.lock().unwrap().take_if(|(of, what)| *of == side && text.contains(what.as_str())).is_some()
+    }
+
     fn frame(&self, conn: u64, direction: &str, raw: &str) {
         let parsed: Value = serde_json::from_str(raw).unwrap_or_default();
         self.write(json!({"conn": conn, "dir": direction, "type": parsed["type"], "raw": raw}));
@@ -230,6 +243,9 @@ async fn pump(inner: Arc<Inner>, side: Side, mut client: WebSocket, mut agent: U
             message = client.recv() => match message {
                 Some(Ok(Message::Text(text))) => {
                     inner.frame(conn, "out", &text);
+                    if inner.swallows(side, &text) {
+                        break;
+                    }
                     if agent.send(Wire::text(text.as_str())).await.is_err() {
                         break;
                     }

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
 use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
-use callbox_protocol::replay;
+use callbox_protocol::{Role, UiMessage, replay};
 use callbox_sandbox::{AUDIENCE, Sandbox, SandboxConfig, Visitor};
 use callbox_vault::Vault;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ impl Room {
 
     /// Waits until the SDK's client has sent so many frames with this in them.
     pub(crate) async fn theirs_sent(&mut self, what: &str, count: usize) {
-        self.passes(what, |proxy| proxy.sent_by_theirs(what) >= count).await;
+        self.passes(what, |proxy| proxy.sent_by(Side::Theirs, what) >= count).await;
     }
 
     /// Waits until so many sockets have been opened.
@@ -119,12 +119,14 @@ impl Room {
         tokio::time::timeout(PATIENCE, follow).await.unwrap_or_else(|_| panic!("it never came: {what}"));
     }
 
-    /// Both clients show this in the last message.
+    /// Both clients show this in an answer that is the last message. The old one shows an answer to somebody else when it is complete.
     pub(crate) async fn both_show(&mut self, text: &str) {
-        let what = format!("both show {text:?}");
+        let (what, release) = (format!("both show {text:?}"), self.release);
         self.until(&what, |_, ours, theirs| {
-            ours.messages.last().is_some_and(|message| message.text().contains(text))
-                && theirs.messages.last().is_some_and(|message| message.to_string().contains(text))
+            let answer = |message: &&UiMessage| message.role == Role::Assistant && message.text().contains(text);
+            let their_answer = |message: &&Value| message["role"] == "assistant" && message.to_string().contains(text);
+            ours.messages.last().filter(answer).is_some()
+                && (release == Release::Old || theirs.messages.last().filter(their_answer).is_some())
         })
         .await;
     }

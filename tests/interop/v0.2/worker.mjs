@@ -21,20 +21,30 @@ const tools = {
   pay: tool({ inputSchema }),
 };
 
-/** The messages for the model: a call that the user has confirmed has been run by then, one that was denied says so. */
-function confirmed(messages) {
-  const result = (part) => (part.output === "Yes, confirmed." ? { paid: part.input } : "Error: User denied access to tool execution");
-  const parts = (message) => message.parts.map((part) => (part.type === "tool-pay" && part.output ? { ...part, output: result(part) } : part));
-  return messages.map((message) => ({ ...message, parts: parts(message) }));
-}
+const words = { "Yes, confirmed.": true, "No, denied.": false };
 
 export class ChatAgent extends AIChatAgent {
   gates = new Gates();
+  /** How often money was paid. */
+  paid = 0;
+
+  /** The messages for the model: a call of the last one that the user has confirmed has been run by then, one that was denied says so. */
+  confirmed() {
+    const run = (part) => {
+      if (part.type !== "tool-pay" || !(part.output in words)) return part;
+      if (!words[part.output]) return { ...part, output: "Error: User denied access to tool execution" };
+      this.paid += 1;
+      return { ...part, output: { paid: part.input } };
+    };
+    const last = this.messages.at(-1);
+    return last?.role === "assistant" ? [...this.messages.slice(0, -1), { ...last, parts: last.parts.map(run) }] : this.messages;
+  }
 
   async onRequest(request) {
     const { pathname, searchParams } = new URL(request.url);
     // What the SDK itself answers in front of this is `get-messages`.
     if (pathname.endsWith("/open")) this.gates.open(searchParams.get("gate"));
+    else if (pathname.endsWith("/paid")) return new Response(this.paid);
     else if (pathname.endsWith("/state")) this.setState({ n: Number(searchParams.get("n")) });
     // The object is gone from memory; its storage stays.
     else if (pathname.endsWith("/abort")) this.ctx.abort("asked to");
@@ -53,7 +63,7 @@ export class ChatAgent extends AIChatAgent {
         for (const part of extras(this.messages)) writer.write(part);
         const result = streamText({
           model: new Script("v2", this.gates),
-          messages: convertToModelMessages(confirmed(this.messages), { tools }),
+          messages: convertToModelMessages(this.confirmed(), { tools }),
           tools,
           stopWhen: stepCountIs(10),
           maxRetries: 0,

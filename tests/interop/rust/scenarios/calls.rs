@@ -149,28 +149,6 @@ async fn newest_the_other_client_gives_the_result_of_a_call_to_the_other_class()
     result_by_hand("think-result", Place::agent("think-agent")).await;
 }
 
-/// Before approvals there were results: a client that says `Yes, confirmed.` in a tool's place, and sends all messages again. It shows the call
-/// twice then: what the agent writes as a message of its own, it puts behind what it has of the one before.
-async fn confirmation(name: &str, output: &str, outcome: Value) {
-    let mut room = Room::at(Old, name, Place::default().with(json!({"confirms": ["pay"]}))).await;
-    room.theirs.tell("send", script(&json!([[{"call": "pay", "input": {"sum": 5}}], [{"text": ["As you say."]}]]))).await;
-    let stored = room.agree("a question", calls("input-available")).await;
-    let call = call_of(&stored)["toolCallId"].clone();
-    room.theirs.tell("result", json!({"tool": "pay", "toolCallId": call, "output": output})).await;
-    let stored = room.settled("the answer after it", |stored| text_of(stored) == "As you say.").await;
-    assert_eq!(call_of(&stored[..2])["output"], outcome, "stored as it was said");
-}
-
-#[tokio::test]
-async fn old_a_call_is_confirmed_by_a_result() {
-    confirmation("confirmed", "Yes, confirmed.", json!("Yes, confirmed.")).await;
-}
-
-#[tokio::test]
-async fn old_a_call_is_denied_by_a_result() {
-    confirmation("denied", "No, denied.", json!("No, denied.")).await;
-}
-
 /// A tool that runs at our client.
 fn clock(works: bool) -> Vec<ClientTool> {
     let run = move |input: Value| async move {

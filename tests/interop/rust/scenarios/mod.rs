@@ -2,6 +2,7 @@
 
 mod calls;
 mod concurrency;
+mod confirmations;
 mod drops;
 mod places;
 mod reworks;
