@@ -5,7 +5,7 @@
 //! exchanging one word for another. So the agent's list is asked for right before, what it shows decided is left alone, and what has gone
 //! to a socket that died is looked up before it goes again. A step is answered as a whole, when all of its calls are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use callbox_protocol::{CONFIRMED, ClientFrame, Json, Part, REFUSED, Role, ToolPart, ToolState, UiMessage};
 use serde_json::Value;
@@ -20,6 +20,8 @@ pub(super) struct Confirming {
     looking: Option<Moment>,
     /// Calls whose turn was stopped or failed: they wait for nothing.
     stopped: HashSet<String>,
+    /// The arguments that were decided about, by call.
+    decided: HashMap<String, Option<Value>>,
 }
 
 impl Confirming {
@@ -72,6 +74,24 @@ impl Machine {
         })
     }
 
+    /// A person has decided about a call as it is now.
+    pub(super) fn decided(&mut self, call: &str) {
+        let input = self.waiting_calls().find(|known| known.tool_call_id == call).map(|known| known.input.clone());
+        if let Some(input) = input {
+            self.confirming.decided.insert(call.to_owned(), input);
+        }
+    }
+
+    /// A decision is about the arguments that it was taken about: with others, the call asks anew.
+    fn forget_what_has_changed(&mut self) {
+        let changed = |call: &ToolPart| self.confirming.decided.get(&call.tool_call_id).is_some_and(|input| *input != call.input);
+        let changed: Vec<String> = self.waiting_calls().filter(|call| changed(call)).map(|call| call.tool_call_id.clone()).collect();
+        for call in changed {
+            self.confirming.decided.remove(&call);
+            self.answers.confirm(&call);
+        }
+    }
+
     /// The turn that wrote the last message was stopped, or has failed.
     pub(super) fn stop_calls(&mut self) {
         let unfinished = |call: &&ToolPart| matches!(call.state, ToolState::InputStreaming | ToolState::InputAvailable);
@@ -92,6 +112,7 @@ impl Machine {
         if !turn_runs {
             let waiting: HashSet<String> = self.waiting_calls().map(|call| call.tool_call_id.clone()).collect();
             self.answers.leave_behind(|call| waiting.contains(call));
+            self.forget_what_has_changed();
         }
         if !turn_runs && self.is_answered() {
             self.confirming.looking = Some(now);
@@ -107,7 +128,11 @@ impl Machine {
 
     /// The agent's list has come, as of `asked`.
     pub(super) fn confirm_by(&mut self, asked: Moment, now: Moment) {
-        if !self.confirming.found(asked) || self.conversation.turn().is_active() || !self.is_answered() {
+        if !self.confirming.found(asked) || self.conversation.turn().is_active() {
+            return;
+        }
+        self.forget_what_has_changed();
+        if !self.is_answered() {
             return;
         }
         let calls: Vec<String> = self.waiting_calls().map(|call| call.tool_call_id.clone()).collect();

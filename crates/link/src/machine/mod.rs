@@ -270,6 +270,7 @@ impl Machine {
         let waits =
             *state != ToolState::InputAvailable || !self.generation.is_old() || self.confirmations().iter().any(|known| known == call);
         if !answers::is_settled(state) && !self.answers.has(call) && waits {
+            self.decided(call);
             self.answers.push(call, Answer::Decision { approved });
             self.flush(now);
         }

@@ -191,6 +191,20 @@ fn what_somebody_else_has_decided_stands() {
 }
 
 #[test]
+fn a_decision_is_about_the_arguments_that_were_shown() {
+    let mut table = Table::old(asking());
+    table.machine.decide("call-1", true, table.now).unwrap();
+    let mut other = serde_json::to_value(paying(&[None])).unwrap();
+    other["parts"][0]["input"]["sum"] = json!(5000);
+    let list = vec![user("u1", "pay"), serde_json::from_value(other).unwrap()];
+    assert_eq!(table.look(list.clone()), [] as [Value; 0]);
+    assert_eq!((table.decides(), table.asks()), (vec![], vec!["call-1".to_owned()]), "it asks anew");
+    assert_eq!(table.mirror[1].tool("call-1").unwrap().input, Some(json!({"sum": 5000})));
+    table.machine.decide("call-1", true, table.now).unwrap();
+    assert_eq!(kinds(&table.look(list)), ["use_chat_request"]);
+}
+
+#[test]
 fn a_list_that_was_asked_for_before_the_decision_does_not_do() {
     let mut table = Table::old(asking());
     table.frame(&json!({"type": "cf_agent_chat_clear"}));
