@@ -33,6 +33,10 @@ impl Room {
                 }
             }
             Some("rpc") => self.rpc(seat, frame),
+            Some("cf_agent_tool_approval") => {
+                let call = frame["toolCallId"].as_str().unwrap_or_default().to_owned();
+                self.house.control.count(|counters| *counters.decisions.entry(call).or_default() += 1);
+            }
             _ => {}
         }
     }

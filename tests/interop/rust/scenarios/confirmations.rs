@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use callbox_link::Timing;
+use callbox_link::LinkState;
 use serde_json::{Value, json};
 
 use super::{call_of, calls, script, text_of};
@@ -127,7 +127,7 @@ async fn old_a_socket_takes_a_decision_with_it() {
     let call = asked(&mut room, paying()).await;
     room.proxy.swallow(Side::Ours, "Yes, confirmed.");
     room.ours.link.decide(&call, true).await.unwrap();
-    room.ours.until(|ours| ours.status.link != callbox_link::LinkState::Online).await;
+    room.ours.until(|ours| ours.status.link != LinkState::Online).await;
     let stored = room.agree_live("the answer after it", answered).await;
     assert_eq!(call_of(&stored[..2])["output"], "Yes, confirmed.");
     assert_eq!((requests(&room), room.ask("paid").await), (3, "1".to_owned()), "of three, one was swallowed");
@@ -139,7 +139,7 @@ async fn old_a_question_outlives_the_agent() {
     let mut room = Room::at(Old, "our-killed", place()).await;
     let call = asked(&mut room, paying()).await;
     room.kill_agent().await;
-    room.ours.until(|ours| ours.status.link == callbox_link::LinkState::Online && asks(ours)).await;
+    room.ours.until(|ours| ours.status.link == LinkState::Online && asks(ours)).await;
     room.ours.link.decide(&call, true).await.unwrap();
     room.agree_live("the answer after it", answered).await;
     assert_eq!(room.ask("paid").await, "1");
@@ -151,7 +151,7 @@ async fn old_both_clients_decide() {
     let mut room = Room::at(Old, "our-second", place()).await;
     let call = asked(&mut room, paying_slowly()).await;
     room.proxy.cut(Side::Ours);
-    room.ours.until(|ours| ours.status.link != callbox_link::LinkState::Online).await;
+    room.ours.until(|ours| ours.status.link != LinkState::Online).await;
     room.theirs.tell("result", json!({"tool": "pay", "toolCallId": call, "output": "No, denied."})).await;
     room.until("the agent has it", |stored, _, _| stored.len() == 2 && json!(stored).to_string().contains("No, denied.")).await;
     let _ = room.ours.link.decide(&call, true).await;
