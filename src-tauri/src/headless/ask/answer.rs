@@ -45,7 +45,7 @@ pub(super) struct Answer {
     messages: Vec<UiMessage>,
     /// The message that answers it, as far as the link knows.
     reply_id: Option<String>,
-    /// What it begins with, where it goes on in another message.
+    /// What it begins with, where it may go on in another message.
     first: Option<String>,
     settled: bool,
     told: HashMap<Place, Told>,
@@ -74,7 +74,7 @@ impl Answer {
         }
     }
 
-    /// It will go on in another message. What there is until now stays a part of it.
+    /// Something has been decided, after which some agents go on in another message. What there is until now stays a part of the answer.
     pub(super) fn goes_on(&mut self) {
         self.first = self.messages().first().map(|message| message.id.clone());
     }
@@ -89,9 +89,11 @@ impl Answer {
     pub(super) fn messages(&self) -> &[UiMessage] {
         let begun = |id: &String| self.messages.iter().position(|message| message.id == *id);
         if let Some(at) = self.reply_id.as_ref().and_then(begun) {
+            let Some(first) = &self.first else { return &self.messages[at..=at] };
             // It may have had another name then.
-            let from = self.first.as_ref().and_then(|first| begun(first).or_else(|| self.after_own()));
-            return &self.messages[from.unwrap_or(at).min(at)..=at];
+            let from = begun(first).or_else(|| self.after_own()).unwrap_or(at).min(at);
+            let more = self.messages[at + 1..].iter().take_while(|message| message.role == Role::Assistant).count();
+            return &self.messages[from..=at + more];
         }
         let Some(own) = self.own().filter(|_| self.settled) else { return &[] };
         let after = &self.messages[own + 1..];
@@ -274,10 +276,15 @@ mod tests {
         assert!(ids(&answer).is_empty(), "it may be somebody else's that is being written");
         answer.begun("d");
         assert_eq!(ids(&answer), ["d"], "the link knows better");
+        let add = |index, message| vec![MessageOp::Insert { index, message }];
+        assert!(answer.apply(add(8, assistant("e"))));
+        assert_eq!(ids(&answer), ["d"], "another message is another answer");
         answer.goes_on();
-        assert!(answer.apply(vec![MessageOp::Insert { index: 8, message: assistant("e") }]));
+        assert_eq!(ids(&answer), ["d", "e"], "unless something was decided in between");
+        assert!(answer.apply([add(9, UiMessage::user("last", "well")), add(10, assistant("f"))].concat()));
+        assert_eq!(ids(&answer), ["d", "e"]);
         answer.begun("e");
-        assert_eq!(ids(&answer), ["d", "e"], "another message of the same answer");
+        assert_eq!(ids(&answer), ["d", "e"], "where the link knows of the other one, too");
         answer.begun("gone");
         answer.settled(true);
         assert_eq!(ids(&answer), ["b", "c"], "what has another name now is found by its place");

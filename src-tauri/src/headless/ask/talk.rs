@@ -268,9 +268,7 @@ impl Talk<'_> {
         state.decided.insert(call.to_owned());
         let tool = state.answer.call(call).map(|call| call.tool_name.clone()).unwrap_or_default();
         report.event(&Event::Decision { call, tool: &tool, approved, by })?;
-        if state.answer.call(call).is_some_and(|call| !call.awaits_decision()) {
-            state.answer.goes_on();
-        }
+        state.answer.goes_on();
         // One that is no more needs no decision.
         match self.link.decide(call, approved).await {
             Ok(()) | Err(CommandError::NoSuchCall) => Ok(()),
