@@ -9,7 +9,7 @@
 //! | [`CONVERSATION`] | `data-conversation`: its id; `data-turn`: `idle`, `waiting`, `streaming`, `recovering`, `interrupted` |
 //! | [`CONVERSATION_ITEM`] | `data-conversation`: its id; `aria-current="true"` on the one in view |
 //! | [`MESSAGE`] | `data-role`: `user`, `assistant`, `system`; `data-id`; `data-delivery` on own messages: `queued`, `sending`, `failed`, `sent` |
-//! | [`TOOL_CARD`] | `data-tool`: the tool's name; `data-call`: the id of the call; `data-state`: `preparing`, `waiting`, `approving`, `denying`, `running`, `done`, `failed`, `denied`, `stopped` |
+//! | [`TOOL_CARD`] | `data-tool`: the tool's name; `data-call`: the id of the call; `data-state`: `preparing`, `waiting`, `approving`, `denying`, `running`, `done`, `approved`, `failed`, `denied`, `stopped` |
 //! | [`APPROVAL_CARD`] | inside the tool card while its state is `waiting`; `data-armed`: `true` once Approve can be pressed |
 //! | [`THEME`], [`LANGUAGE`] | the value is on the inputs: `system`, `light`, `dark`; `system`, `english`, `japanese` |
 //! | [`ACCOUNT_ENTRY`] | `data-account`: its id; `aria-current="true"` on the one in use |
