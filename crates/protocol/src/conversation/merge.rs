@@ -79,6 +79,7 @@ impl Conversation {
             }
             merged.push(match local {
                 Some(local) if local == message => {
+                    self.arrived(&message, reactions);
                     if let Some(stream) = self.stream_of(&message.id) {
                         stream.stored = Some(message.clone());
                     }
@@ -248,6 +249,15 @@ impl Conversation {
             }
         }
         if rank(&theirs) < rank(ours) || ours.is_settled() && theirs.state != ours.state { ours.clone() } else { theirs }
+    }
+
+    /// The agent shows a message just as we have it: what we decided in it has arrived.
+    fn arrived(&mut self, message: &UiMessage, reactions: &mut Vec<Reaction>) {
+        let decided = |call: &String| message.tool(call).is_some_and(|tool| rank(tool) >= DECIDED);
+        let calls: Vec<String> = self.optimistic.iter().map(|known| known.tool_call_id.clone()).filter(decided).collect();
+        for call in calls {
+            self.settled(&call, reactions);
+        }
     }
 
     fn stream_of(&mut self, id: &str) -> Option<&mut Stream> {
