@@ -18,7 +18,7 @@ use crate::ids;
 pub(super) struct Confirming {
     /// Since when the agent's list has been asked for, to be sent back with the answers in it.
     looking: Option<Moment>,
-    /// Calls whose turn was stopped or failed: they wait for nothing.
+    /// Calls whose turn was stopped or failed: they wait for nothing, unless somebody has them go on.
     stopped: HashSet<String>,
     /// The arguments that were decided about, by call.
     decided: HashMap<String, Option<Value>>,
@@ -68,9 +68,8 @@ impl Machine {
         let last = self.conversation.messages().last().filter(|last| last.role == Role::Assistant);
         let calls = last.into_iter().flat_map(UiMessage::tools);
         calls.filter(|call| {
-            call.state == ToolState::InputAvailable
-                && call.provider_executed != Some(true)
-                && !self.confirming.stopped.contains(&call.tool_call_id)
+            let stopped = self.confirming.stopped.contains(&call.tool_call_id) && !self.answers.has(&call.tool_call_id);
+            call.state == ToolState::InputAvailable && call.provider_executed != Some(true) && !stopped
         })
     }
 

@@ -325,6 +325,30 @@ fn the_result_of_a_tool_of_ours_goes_the_same_way() {
 }
 
 #[test]
+fn a_call_that_has_stopped_for_want_of_a_person_asks_nothing_and_goes_on_the_same_way() {
+    let mut table = Table::old(vec![]);
+    let id = table.send("pay").unwrap();
+    let (request, _) = submitted(&table.written()[0]);
+    let call = json!({"type": "tool-input-available", "toolCallId": "call-1", "toolName": "pay", "input": {"sum": 5}});
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": call.to_string(), "done": false}));
+    let reason = json!({"name": "AUTH0_AI_INTERRUPT", "code": "TOKEN_VAULT_ERROR", "connection": "google-oauth2", "scopes": ["calendar"],
+        "requiredScopes": ["calendar"], "behavior": "resume", "toolCall": {"id": "call-1", "name": "pay", "args": {"sum": 5}}});
+    let text = format!("AUTH0_AI_INTERRUPTION:{reason}");
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": text, "error": true, "done": false}));
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true}));
+    let list = || vec![user(&id, "pay"), paying(&[None])];
+    table.frame(&json!({"type": "cf_agent_chat_messages", "messages": list()}));
+    table.effects();
+    assert_eq!(table.asks(), [""; 0], "a yes is not what it lacks");
+    table.machine.resume("call-1", table.now).unwrap();
+    assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: false }]);
+    table.connect(list());
+    table.greet();
+    let (_, messages) = resubmitted(&table.look(list())[0]);
+    assert_eq!(messages[1]["parts"][0]["output"], json!({"continueInterruption": true, "toolName": "pay"}));
+}
+
+#[test]
 fn what_is_written_meanwhile_comes_after_the_decision() {
     let mut table = Table::old(asking());
     table.machine.decide("call-1", true, table.now).unwrap();
