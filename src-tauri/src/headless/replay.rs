@@ -180,13 +180,15 @@ mod tests {
 
     #[test]
     fn a_socket_that_opens_when_the_former_has_closed_is_the_same_client_and_one_beside_it_is_another() {
-        let list =
-            |t: u64, room: &str| format!("{}\n", json!({"t": t, "dir": "meta", "text": "GET get-messages", "room": room, "messages": []}));
-        let back = [asked(), meta(3, 1, "socket closed 1006 ", "r"), meta(4, 2, "socket open", "r"), list(5, "r")].concat();
+        let list = |t: u64, room: &str, ids: &[&str]| {
+            let messages: Vec<Value> = ids.iter().map(|id| json!({"id": id, "role": "user", "parts": []})).collect();
+            format!("{}\n", json!({"t": t, "dir": "meta", "text": "GET get-messages", "room": room, "messages": messages}))
+        };
+        let back = [asked(), meta(3, 1, "socket closed 1006 ", "r"), meta(4, 2, "socket open", "r"), list(5, "r", &["u"])].concat();
         assert_eq!(told_by(&back), ["1@5:u", "1@5:u"]);
-        let beside = [asked(), meta(3, 2, "socket open", "r"), meta(4, 1, "socket closed 1000 ", "r"), list(5, "r")].concat();
+        let beside = [asked(), meta(3, 2, "socket open", "r"), meta(4, 1, "socket closed 1000 ", "r"), list(5, "r", &["u"])].concat();
         assert_eq!(told_by(&beside), ["1@5:u", "2@5:u", "1@5:u", "2@5:u"], "who joins has asked for what was said");
-        let elsewhere = [asked(), meta(3, 2, "socket open", "s"), list(5, "s"), list(6, "r")].concat();
+        let elsewhere = [asked(), meta(3, 2, "socket open", "s"), list(5, "s", &[]), list(6, "r", &["u"])].concat();
         assert_eq!(told_by(&elsewhere), ["2@5:", "1@6:u", "1@6:u", "2@6:"], "each list is for the clients of its conversation");
         let windows = back.replace('\n', "\r\n\r\n");
         assert_eq!(told_by(&windows), told_by(&back));
