@@ -24,6 +24,22 @@ impl Browser {
         Ok(Self { driver })
     }
 
+    /// Opens another page.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn go(&self, page: &Url) -> Result<()> {
+        self.driver.session()?.goto(page.as_str()).await.doing("another page")
+    }
+
+    /// Types into a field.
+    ///
+    /// # Errors
+    /// When it is not shown.
+    pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        self.driver.type_into(css, text).await
+    }
+
     async fn start(desktop: &Desktop, tenant: &str) -> Result<Driver> {
         let port = process::free_port()?;
         let profile = desktop.outside().join("browser-profile");

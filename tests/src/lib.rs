@@ -12,6 +12,7 @@ mod console;
 mod desktop;
 mod driver;
 pub mod error;
+pub mod foreign;
 pub mod journey;
 pub mod keychain;
 pub mod leaks;

@@ -40,6 +40,14 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().doing("its status")?.is_some())
+    }
+
     /// Returns when it has ended by itself.
     ///
     /// # Errors

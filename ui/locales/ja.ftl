@@ -335,6 +335,7 @@ error-registration-unavailable = このサインインサーバーではアプ�
 error-registration-redirect = サインインサーバーがブラウザーの戻り先アドレスを許可していません。{ $detail }
 error-registration-refused = サインインサーバーがこのアプリの登録を拒否しました。{ $detail }
 error-registration-not-public = サインインサーバーはシークレット付きのアプリだけを登録します。管理者にクライアント ID を依頼してください。
+error-client-forgotten = エージェントのサインインサーバーがこのアプリの登録を失っていたため、登録し直しました。もう一度サインインしてください。会話はそのまま残ります。
 error-registration-malformed = 登録に対するサインインサーバーの応答は使用できません。{ $detail }
 error-keychain-changed = システムのキーチェーンが以前のものと異なるか、渡した内容を保存していません。もう一度サインインしてください。続く場合はキーチェーンの設定を確認してください。
 error-keychain-not-used = このセッションではキーチェーンを使っていません。終了すると何も残りません。

@@ -110,6 +110,9 @@ fn prepare(steps: &[Step]) -> Result<()> {
     if any(&[Step::Agent, Step::E2e]) && agent::exists() {
         npm::ensure(&agent::folder(), "the hosted agent and the local Workers runtime it is tested on")?;
     }
+    if cfg!(target_os = "linux") && any(&[Step::E2e]) {
+        npm::ensure(&workspace::root().join("tests").join("foreign"), "identity servers that nobody here wrote, to sign in at")?;
+    }
     Ok(())
 }
 

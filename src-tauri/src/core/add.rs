@@ -14,7 +14,7 @@ use super::{
 use crate::settings::SettingsError;
 
 /// What tenants may show when they ask whether this app may act for somebody.
-const NAME: &str = "Callbox";
+pub(super) const NAME: &str = "Callbox";
 
 /// Why an agent could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,12 @@ pub(crate) enum AddError {
     Register(#[from] RegistrationError),
     #[error(transparent)]
     Place(#[from] PlaceError),
+}
+
+impl From<callbox_link::ClientError> for AddError {
+    fn from(error: callbox_link::ClientError) -> Self {
+        Self::Place(error.into())
+    }
 }
 
 impl AddError {
@@ -61,13 +67,13 @@ pub(super) async fn add(jobs: &Jobs, address: &str, client_id: Option<String>) -
 /// The profile of the agent at this address. What its tenant registers is an installation of its own each time.
 pub(super) async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
     let agent = parse(address).ok_or(AddError::Address)?;
-    let http = callbox_link::http_client(&agent).map_err(PlaceError::from)?;
+    let http = callbox_link::http_client(&agent)?;
     let found = find_agent(&http, &SystemClock, &agent).await?;
     let id = id(&agent);
     match client_id.map(str::trim).filter(|client_id| !client_id.is_empty()) {
         Some(client_id) => Ok(found.with_client(&id, client_id)),
         None => {
-            let http = callbox_link::http_client(found.issuer().url()).map_err(PlaceError::from)?;
+            let http = callbox_link::http_client(found.issuer().url())?;
             Ok(found.register(&http, &SystemClock, &id, NAME).await?)
         }
     }

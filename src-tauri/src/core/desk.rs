@@ -218,6 +218,11 @@ impl Desk {
 
     pub(super) fn session_changed(&mut self, id: &str, state: &SessionState) {
         let view = view::session(state);
+        let in_use = self.current.as_deref() == Some(id);
+        // The person is at the browser still, unless a link has brought them here already.
+        if in_use && matches!((state, &self.shown), (SessionState::SignedIn { .. }, SessionView::SigningIn { .. })) {
+            (self.surroundings.summon)();
+        }
         let Some(seat) = self.seat_mut(id) else { return };
         if !matches!(state, SessionState::SigningIn { .. }) {
             seat.attempt = None;

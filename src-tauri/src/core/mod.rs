@@ -11,6 +11,7 @@ mod entrance;
 mod machine;
 mod outbox;
 mod place;
+mod renewal;
 mod roster;
 mod seat;
 mod shelf;
@@ -142,6 +143,7 @@ impl Core {
     }
 
     pub(crate) async fn sign_in(&self) -> Result<(), UserError> {
+        renewal::before_sign_in(&self.jobs).await?;
         let door = self.jobs.run(|desk| desk.door()).await??;
         // Before the browser opens: nobody should sign in and then learn that it is not kept, or that the browser does not find its way back.
         if let callbox_vault::Health::SessionOnly(why) = door.vault.probe().await

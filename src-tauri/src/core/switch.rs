@@ -12,6 +12,7 @@ use super::{
     Browser, SchemeOwner,
     desk::Desk,
     place::{Place, account_key, earlier_account_key},
+    renewal,
     roster::added,
     seat::{self, Seat},
     sign_in, view,
@@ -70,6 +71,7 @@ impl Desk {
         let Some(seat) = self.seat_mut(id) else { return };
         let mut states = seat.place.session.state();
         let now = states.borrow_and_update().clone();
+        renewal::watch(&jobs, seat);
         let name = id.to_owned();
         let task = tokio::spawn(async move {
             while states.changed().await.is_ok() {

@@ -158,6 +158,14 @@ pub(super) fn not_revoked() -> UserError {
     )
 }
 
+/// The tenant had forgotten this installation.
+pub(super) fn registered_again() -> UserError {
+    UserError::new(
+        "client-forgotten",
+        "The agent’s sign-in server had forgotten this app, which has registered there again. Sign in again; your conversations are kept.",
+    )
+}
+
 /// A message has failed in a conversation that is not open. Its title is the user's own words.
 pub(super) fn failed_elsewhere(title: String) -> UserError {
     let text = format!("A message in “{title}” could not be sent. Open the conversation to send it again or to drop it.");

@@ -2,7 +2,7 @@
 //!
 //! What is there is left alone; what is missing is named with its reason before it is installed. When nothing is missing this says nothing
 //! and takes well under a second. System packages come from the system's own package manager; nothing else is ever downloaded but what
-//! Cargo.lock, the two package-lock.json and the user's own rustup name.
+//! Cargo.lock, the package-lock.json files and the user's own rustup name.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]

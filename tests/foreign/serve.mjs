@@ -1,0 +1,99 @@
+// Builds worker.mjs and runs it on the Workers runtime: `node serve.mjs`. Prints `READY ORIGIN BOOKS`: where it listens, and where its storage can
+// be looked at.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import workerd from "workerd";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const folder = mkdtempSync(path.join(tmpdir(), "callbox-foreign-"));
+
+/** Node's own modules come with the runtime, as ES modules and under their full names. */
+const nodeModules = {
+  name: "node-modules",
+  setup(builder) {
+    const filter = new RegExp(`^(node:.*|${builtinModules.join("|")})$`);
+    builder.onResolve({ filter }, ({ path: name, namespace }) => {
+      const full = name.startsWith("node:") ? name : `node:${name}`;
+      return namespace === "builtin" ? { path: full, external: true } : { path: full, namespace: "builtin" };
+    });
+    builder.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path: name }) => ({
+      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)};`,
+    }));
+  },
+};
+
+await build({
+  entryPoints: [path.join(here, "worker.mjs")],
+  bundle: true,
+  outfile: path.join(folder, "worker.js"),
+  format: "esm",
+  target: "es2024",
+  conditions: ["workerd", "worker", "browser"],
+  mainFields: ["browser", "module", "main"],
+  external: ["cloudflare:*"],
+  plugins: [nodeModules],
+  define: { "process.env.NODE_ENV": '"production"' },
+  logLevel: "error",
+});
+writeFileSync(path.join(folder, "kv.js"), readFileSync(path.join(here, "kv.mjs")));
+writeFileSync(
+  path.join(folder, "agent.capnp"),
+  `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "agent", worker = .agent),
+    (name = "kv", worker = .kv),
+    (name = "state", disk = (path = "${folder}", writable = true)),
+  ],
+  sockets = [
+    (name = "http", address = "127.0.0.1:0", http = (), service = "agent"),
+    (name = "books", address = "127.0.0.1:0", http = (), service = "kv"),
+  ],
+  # The SDK can receive e-mail; the module for that exists on Cloudflare only.
+  extensions = [(modules = [
+    (name = "cloudflare-internal:email", internal = true, esModule = "export class EmailMessage {} export default { EmailMessage };"),
+  ])],
+);
+
+const agent :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed "worker.js")],
+  compatibilityDate = "2026-10-15",
+  bindings = [
+    (name = "ChatAgent", durableObjectNamespace = "ChatAgent"),
+    (name = "OAUTH_KV", kvNamespace = "kv"),
+  ],
+  durableObjectNamespaces = [(className = "ChatAgent", uniqueKey = "foreign-ChatAgent", enableSql = true)],
+  durableObjectStorage = (localDisk = "state"),
+);
+
+const kv :Workerd.Worker = (
+  modules = [(name = "kv.js", esModule = embed "kv.js")],
+  compatibilityDate = "2026-10-15",
+);
+`,
+);
+
+const runtime = spawn(workerd.default, ["serve", path.join(folder, "agent.capnp"), "--experimental", "--control-fd=3"], {
+  stdio: ["ignore", "inherit", "inherit", "pipe"],
+});
+runtime.on("exit", (code) => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(code ?? 1);
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runtime.kill("SIGKILL"));
+
+const ports = {};
+createInterface({ input: runtime.stdio[3] }).on("line", (line) => {
+  const { event, socket, port } = JSON.parse(line);
+  if (event !== "listen") return;
+  ports[socket] = port;
+  if (ports.http && ports.books) console.log(`READY http://127.0.0.1:${ports.http} http://127.0.0.1:${ports.books}`);
+});
