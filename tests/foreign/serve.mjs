@@ -1,5 +1,5 @@
-// Builds worker.mjs and runs it on the Workers runtime: `node serve.mjs`. Prints `READY ORIGIN BOOKS`: where it listens, and where its storage can
-// be looked at.
+// Builds a Worker and runs it on the Workers runtime: `node serve.mjs worker.mjs`, or another file, with variables for it behind, `NAME=value`.
+// Prints `READY ORIGIN BOOKS`: where it listens, and where its storage can be looked at.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +12,8 @@ import { build } from "esbuild";
 import workerd from "workerd";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
+const [entry, ...variables] = process.argv.slice(2);
+const texts = variables.map((text) => text.split(/=(.*)/s)).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)}),`);
 const folder = mkdtempSync(path.join(tmpdir(), "callbox-foreign-"));
 
 /** Node's own modules come with the runtime, as ES modules and under their full names. */
@@ -30,7 +32,7 @@ const nodeModules = {
 };
 
 await build({
-  entryPoints: [path.join(here, "worker.mjs")],
+  entryPoints: [path.join(here, entry)],
   bundle: true,
   outfile: path.join(folder, "worker.js"),
   format: "esm",
@@ -52,6 +54,7 @@ const config :Workerd.Config = (
     (name = "agent", worker = .agent),
     (name = "kv", worker = .kv),
     (name = "state", disk = (path = "${folder}", writable = true)),
+    (name = "internet", network = (allow = ["local"])),
   ],
   sockets = [
     (name = "http", address = "127.0.0.1:0", http = (), service = "agent"),
@@ -69,6 +72,7 @@ const agent :Workerd.Worker = (
   bindings = [
     (name = "ChatAgent", durableObjectNamespace = "ChatAgent"),
     (name = "OAUTH_KV", kvNamespace = "kv"),
+    ${texts.join(" ")}
   ],
   durableObjectNamespaces = [(className = "ChatAgent", uniqueKey = "foreign-ChatAgent", enableSql = true)],
   durableObjectStorage = (localDisk = "state"),

@@ -1,29 +1,14 @@
 // An agent that issues its own tokens: Cloudflare's OAuth provider in front of the Agents SDK, in one Worker, as the provider's documentation has it.
 
-import { AIChatAgent } from "@cloudflare/ai-chat";
 import { AuthorizationError, OAuthProvider } from "@cloudflare/workers-oauth-provider";
-import { routeAgentRequest } from "agents";
-import { createUIMessageStream, createUIMessageStreamResponse } from "ai";
+import { route } from "./agent.mjs";
+
+export { ChatAgent } from "./agent.mjs";
 
 const AGENT = "/agents/chat-agent";
 const TOKEN = "/oauth/token";
 /** Where a test asks for an answer of the token endpoint to be lost. */
 const LOSE = "test:lose-a-reply";
-
-/** Says back what it was told, in pieces. */
-export class ChatAgent extends AIChatAgent {
-  async onChatMessage() {
-    const said = this.messages.at(-1).parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("");
-    const stream = createUIMessageStream({
-      execute: ({ writer }) => {
-        writer.write({ type: "text-start", id: "echo" });
-        for (const word of `You said: ${said}`.split(/(?<= )/)) writer.write({ type: "text-delta", id: "echo", delta: word });
-        writer.write({ type: "text-end", id: "echo" });
-      },
-    });
-    return createUIMessageStreamResponse({ stream });
-  }
-}
 
 const escape = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
@@ -63,7 +48,7 @@ async function authorize(request, env) {
 const provide = (origin) =>
   new OAuthProvider({
     apiRoute: AGENT,
-    apiHandler: { fetch: async (request, env) => (await routeAgentRequest(request, env)) ?? new Response("Not found", { status: 404 }) },
+    apiHandler: { fetch: route },
     defaultHandler: {
       fetch: (request, env) => (new URL(request.url).pathname === "/authorize" ? authorize(request, env) : new Response("Not found", { status: 404 })),
     },

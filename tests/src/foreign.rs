@@ -213,17 +213,92 @@ impl HostedAgent {
     }
 }
 
-/// A Worker with an agent and Cloudflare's OAuth provider in it.
+/// Django with the OAuth Toolkit, as a company's own server.
+#[derive(Debug)]
+pub struct Company(Program);
+
+/// What a company's server has in its books.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CompanyBooks {
+    pub refresh: Vec<CompanyToken>,
+    /// Browsers in which somebody is signed in.
+    pub sessions: usize,
+}
+
+/// A refresh token that is stored there.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CompanyToken {
+    pub client: String,
+    /// It has been exchanged, or revoked.
+    pub revoked: bool,
+}
+
+/// The client as which the company knows this app.
+pub const CLIENT_AT_THE_COMPANY: &str = "callbox-at-the-company";
+/// What the company's agent asks about tokens with.
+const SECRET: &str = "only-on-this-computer";
+
+impl Company {
+    /// Starts it. `life`: of an access token, in seconds.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(desktop: &Desktop, life: u32) -> Result<Self> {
+        let mut command = Command::new(folder().join(".venv/bin/python"));
+        command.arg(folder().join("company.py")).args(["--port", &process::free_port()?.to_string()]);
+        command.args(["--agent-secret", SECRET, "--token-life", &life.to_string()]);
+        Ok(Self(Program::start(desktop, "company", command).await?))
+    }
+
+    /// Its issuer identifier.
+    ///
+    /// # Errors
+    /// When it has not said it.
+    pub fn issuer(&self) -> Result<&str> {
+        Ok(self.0.place(0)?.as_str())
+    }
+
+    /// Looks at its books until `condition` holds.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with what is in them instead.
+    pub async fn until(&self, what: &str, condition: impl Fn(&CompanyBooks) -> bool) -> Result<CompanyBooks> {
+        wait::until(what, async || {
+            let text = fetch(self.0.place(1)?).await?;
+            let books: CompanyBooks = serde_json::from_str(&text).map_err(|error| Error::unexpected(format!("{error} in {text}")))?;
+            Ok(Look::when(condition(&books).then_some(books), text))
+        })
+        .await
+    }
+}
+
+/// An agent of the Agents SDK in a Worker, with Cloudflare's library in front of it.
 #[derive(Debug)]
 pub struct Worker(Program);
 
 impl Worker {
-    /// Starts it.
+    /// Starts one that issues its own tokens.
     ///
     /// # Errors
     /// When it does not start.
     pub async fn start(desktop: &Desktop) -> Result<Self> {
-        Ok(Self(Program::start(desktop, "worker", node(&folder().join("serve.mjs"))).await?))
+        Self::run(desktop, &["worker.mjs"]).await
+    }
+
+    /// Starts one that takes the tokens of a company.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn of(desktop: &Desktop, company: &Company) -> Result<Self> {
+        let issuer = company.issuer()?;
+        let [issuer, introspection] = [format!("ISSUER={issuer}"), format!("INTROSPECTION={issuer}/introspect/")];
+        Self::run(desktop, &["looking.mjs", &issuer, &introspection, &format!("SECRET={SECRET}")]).await
+    }
+
+    async fn run(desktop: &Desktop, arguments: &[&str]) -> Result<Self> {
+        let mut command = node(&folder().join("serve.mjs"));
+        command.args(arguments);
+        Ok(Self(Program::start(desktop, "worker", command).await?))
     }
 
     /// The agent's address.

@@ -4,7 +4,7 @@
 
 use callbox_e2e::{
     App, Browser, Desktop, Launch,
-    foreign::{HostedAgent, LOSE, Tenant, Worker},
+    foreign::{CLIENT_AT_THE_COMPANY, Company, HostedAgent, LOSE, Tenant, Worker},
     keychain, testids,
     window::named,
 };
@@ -138,6 +138,48 @@ async fn a_server_that_has_forgotten_the_app_is_registered_at_once_more_and_no_c
     );
     browser.go(&page).await.unwrap();
     pass(&browser, &app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_companys_server_that_registers_nobody_a_client_id_that_somebody_was_given_is_enough() {
+    keychain::clear().unwrap();
+    let desktop = Desktop::new().unwrap();
+    let company = Company::start(&desktop, 8).await.unwrap();
+    let agent = Worker::of(&desktop, &company).await.unwrap();
+    let app = App::start(&desktop, &bare()).await.unwrap();
+    let window = app.window();
+    window.screen("sign-in").await.unwrap();
+    window.driver().type_into(&named(testids::AGENT_ADDRESS), agent.address().unwrap().as_str()).await.unwrap();
+    window.click(testids::AGENT_SUBMIT).await.unwrap();
+    window.until("it registers nobody", |view| view.errors == ["registration-unavailable"]).await.unwrap();
+    window.driver().type_into(&named(testids::CLIENT_ID), CLIENT_AT_THE_COMPANY).await.unwrap();
+    window.click(testids::AGENT_SUBMIT).await.unwrap();
+    window.driver().click(&named(testids::PROVENANCE)).await.unwrap();
+
+    let page = begin(&desktop, &app).await;
+    let browser = Browser::open(&desktop, &page).await.unwrap();
+    browser.until_shown("input[name=username]").await.unwrap();
+    browser.type_into("input[name=username]", "ada").await.unwrap();
+    browser.type_into("input[name=password]", "anything").await.unwrap();
+    browser.press("form button").await.unwrap();
+    browser.until_shown("input[name=allow]").await.unwrap();
+    browser.press("input[name=allow]").await.unwrap();
+    window.screen("main").await.unwrap();
+    let view = window.ask("hello over there").await.unwrap();
+    assert_eq!(view.messages.last().map(|message| message.text.as_str()), Some("You said: hello over there"));
+    company.until("the app has refreshed", |books| books.refresh.iter().any(|token| token.revoked)).await.unwrap();
+    let view = window.ask("and once more").await.unwrap();
+    assert_eq!(view.messages.last().map(|message| message.text.as_str()), Some("You said: and once more"));
+
+    let pages = desktop.opened_pages().len();
+    window.sign_out().await.unwrap();
+    let revoked = |books: &callbox_e2e::foreign::CompanyBooks| books.refresh.iter().all(|token| token.revoked);
+    let books = company.until("the sign-in is revoked", revoked).await.unwrap();
+    assert!(books.refresh.iter().all(|token| token.client == CLIENT_AT_THE_COMPANY) && books.sessions == 1, "{books:?}");
+    keychain::emptied().await.unwrap();
+    browser.go(&desktop.opened_page(pages).await.unwrap()).await.unwrap();
+    browser.press("input[name=allow]").await.unwrap();
+    company.until("the browser is signed out", |books| books.sessions == 0).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

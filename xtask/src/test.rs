@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::process::Cmd;
-use crate::setup::{self, Need, npm};
+use crate::setup::{self, Need, npm, python};
 use crate::toolchain::{TARGET, WasmToolchain};
 use crate::{agent, fuzz, run, session, ui, workspace};
 
@@ -111,7 +111,9 @@ fn prepare(steps: &[Step]) -> Result<()> {
         npm::ensure(&agent::folder(), "the hosted agent and the local Workers runtime it is tested on")?;
     }
     if cfg!(target_os = "linux") && any(&[Step::E2e]) {
-        npm::ensure(&workspace::root().join("tests").join("foreign"), "identity servers that nobody here wrote, to sign in at")?;
+        let foreign = workspace::root().join("tests").join("foreign");
+        npm::ensure(&foreign, "identity servers that nobody here wrote, to sign in at")?;
+        python::ensure(&foreign, "one of them is Django")?;
     }
     Ok(())
 }

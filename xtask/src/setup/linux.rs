@@ -39,6 +39,8 @@ const FONTS: Group = Group {
     packages: &["fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"],
 };
 const FUZZER: Group = Group { why: "a C++ compiler, for the fuzzer's engine", packages: &["build-essential"] };
+const PYTHON: Group =
+    Group { why: "Python with packages of its own, for an identity server that tests sign in at", packages: &["python3", "python3-venv"] };
 const WASM: Group = Group {
     why: "a Rust compiler with its library sources, because rustup could not add the wasm target",
     packages: &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "rust-web-clippy", "lld-22 | lld"],
@@ -53,6 +55,7 @@ pub(super) fn ensure(needs: &[Need]) -> Result<()> {
             Need::Browser if browser_is_there() => {}
             Need::Browser => groups.push(&BROWSER),
             Need::Fuzzer => groups.push(&FUZZER),
+            Need::Python => groups.push(&PYTHON),
             Need::VirtualDesktop => groups.extend([&VIRTUAL_DESKTOP, &FONTS]),
         }
     }

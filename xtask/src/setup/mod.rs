@@ -2,7 +2,7 @@
 //!
 //! What is there is left alone; what is missing is named with its reason before it is installed. When nothing is missing this says nothing
 //! and takes well under a second. System packages come from the system's own package manager; nothing else is ever downloaded but what
-//! Cargo.lock, the package-lock.json files and the user's own rustup name.
+//! Cargo.lock, the package-lock.json files, requirements.txt and the user's own rustup name.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -15,6 +15,7 @@ mod system;
 mod system;
 
 pub(crate) mod npm;
+pub(crate) mod python;
 
 use anyhow::{Result, bail};
 
@@ -36,6 +37,8 @@ pub(crate) enum Need {
     VirtualDesktop,
     /// Compile the fuzzer's engine, which is C++.
     Fuzzer,
+    /// Run Python with packages of its own.
+    Python,
 }
 
 /// Installs the system's packages for these needs.
