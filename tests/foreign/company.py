@@ -1,11 +1,13 @@
 # A company's identity server: Django with the OAuth Toolkit. Apps are entered by hand, people sign in with a password, tokens are opaque and looked up
-# by the agent (RFC 7662). Everything is in memory and gone with the process.
+# by the agent (RFC 7662). Nobody is known when it starts but Ada, this app and the agent.
 #
 # `python company.py --port 4000` prints `READY ISSUER BOOKS` when it answers.
 
 import argparse
 import secrets
 import sys
+import tempfile
+from pathlib import Path
 
 import django
 from django.conf import settings
@@ -34,7 +36,13 @@ settings.configure(
     ROOT_URLCONF=__name__,
     USE_TZ=True,
     LOGIN_URL="/login/",
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "file:company?mode=memory&cache=shared", "OPTIONS": {"uri": True}}},
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": Path(tempfile.mkdtemp(prefix="callbox-company-"), "books.sqlite3"),
+            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
+        }
+    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INSTALLED_APPS=[
         "django.contrib.auth",
@@ -107,7 +115,8 @@ urlpatterns = [
 ]
 
 if __name__ == "__main__":
-    from wsgiref.simple_server import WSGIRequestHandler, make_server
+    from socketserver import ThreadingMixIn
+    from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
     from django.core.wsgi import get_wsgi_application
 
@@ -137,6 +146,10 @@ if __name__ == "__main__":
         def log_message(self, format, *args):
             print(format % args, file=sys.stderr, flush=True)
 
-    server = make_server("127.0.0.1", options.port, get_wsgi_application(), handler_class=Quiet)
+    class Server(ThreadingMixIn, WSGIServer):
+        # A browser holds connections open that it may want later.
+        daemon_threads = True
+
+    server = make_server("127.0.0.1", options.port, get_wsgi_application(), Server, Quiet)
     print(f"READY http://127.0.0.1:{options.port}/o http://127.0.0.1:{options.port}/books/", flush=True)
     server.serve_forever()
