@@ -48,6 +48,16 @@ async fn pass(browser: &Browser, app: &App) {
     app.window().screen("main").await.unwrap();
 }
 
+/// Signs out here and, by the page that the app opens for it, in the browser.
+async fn sign_out_everywhere(app: &App) {
+    let window = app.window();
+    window.open_account().await.unwrap();
+    window.click(testids::SIGN_OUT).await.unwrap();
+    window.click(testids::SIGN_OUT_BROWSER).await.unwrap();
+    window.click(testids::SIGN_OUT_CONFIRM).await.unwrap();
+    window.screen("sign-in").await.unwrap();
+}
+
 fn param(page: &Url, name: &str) -> Option<String> {
     page.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
@@ -86,7 +96,7 @@ async fn at_a_server_of_others_it_registers_signs_in_refreshes_stays_signed_in_a
     let origin = agent.address().unwrap().origin().ascii_serialization();
     assert!(resources.clone().count() > 1 && resources.clone().all(|resource| resource == Some(origin.as_str())), "{books:?}");
 
-    app.window().sign_out().await.unwrap();
+    sign_out_everywhere(&app).await;
     let books = tenant.until("the sign-in is revoked", |books| books.refresh.is_empty()).await.unwrap();
     assert_eq!(books.sessions, 1, "the browser is still signed in");
     keychain::emptied().await.unwrap();
@@ -172,7 +182,7 @@ async fn at_a_companys_server_that_registers_nobody_a_client_id_that_somebody_wa
     assert_eq!(view.messages.last().map(|message| message.text.as_str()), Some("You said: and once more"));
 
     let pages = desktop.opened_pages().len();
-    window.sign_out().await.unwrap();
+    sign_out_everywhere(&app).await;
     let revoked = |books: &callbox_e2e::foreign::CompanyBooks| books.refresh.iter().all(|token| token.revoked);
     let books = company.until("the sign-in is revoked", revoked).await.unwrap();
     assert!(books.refresh.iter().all(|token| token.client == CLIENT_AT_THE_COMPANY) && books.sessions == 1, "{books:?}");
