@@ -12,6 +12,8 @@ use url::Url;
 
 /// An access token's life, in seconds: so short that it ends within a test.
 const SOON: [&str; 2] = ["--token-life", "8"];
+/// The same, and the server binds tokens to a key of this computer, and asks for a nonce of its own in every proof.
+const SOON_BOUND: [&str; 3] = ["--token-life", "8", "--proofs"];
 
 fn bare() -> Launch {
     Launch::with(Vec::<String>::new())
@@ -111,7 +113,7 @@ async fn at_a_server_of_others_it_registers_signs_in_refreshes_stays_signed_in_a
 async fn a_server_that_has_forgotten_the_app_is_registered_at_once_more_and_no_conversation_is_lost() {
     keychain::clear().unwrap();
     let desktop = Desktop::new().unwrap();
-    let tenant = Tenant::start(&desktop, &SOON).await.unwrap();
+    let tenant = Tenant::start(&desktop, &SOON_BOUND).await.unwrap();
     let agent = HostedAgent::start(&desktop, &tenant.issuer()).await.unwrap();
     let app = added(&desktop, agent.address().unwrap()).await;
     let page = begin(&desktop, &app).await;
@@ -135,6 +137,16 @@ async fn a_server_that_has_forgotten_the_app_is_registered_at_once_more_and_no_c
     assert_eq!(view.conversations, before.conversations);
     app.window().ask("stream 4").await.unwrap();
     assert_eq!(tenant.books().await.unwrap().clients.len(), 1, "once is enough");
+
+    // Here as before, the tokens are bound to a key: the server has checked each proof, and the agent, too.
+    let books = tenant.until("the app has refreshed", |books| books.refreshed() > 0).await.unwrap();
+    assert!(books.refresh.iter().all(|token| token.bound), "{books:?}");
+    let granted = || books.happened.iter().filter(|it| it.event == "grant.success");
+    assert!(granted().count() > 1 && granted().all(|it| it.dpop), "{books:?}");
+    // The first proof of all lacks the nonce, which nobody can know.
+    let refused: Vec<_> = books.refusals().into_iter().map(|it| it.why.clone().unwrap_or_default()).collect();
+    assert!(refused.iter().all(|why| why.starts_with("use_dpop_nonce") || why.starts_with("invalid_client")), "{refused:?}");
+    app.window().ask("stream 5").await.unwrap();
 
     // Noticed before the browser is opened.
     app.window().sign_out().await.unwrap();
