@@ -24,14 +24,6 @@ impl Browser {
         Ok(Self { driver })
     }
 
-    /// Opens another page.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub async fn go(&self, page: &Url) -> Result<()> {
-        self.driver.session()?.goto(page.as_str()).await.doing("another page")
-    }
-
     /// Types into a field.
     ///
     /// # Errors
