@@ -85,6 +85,11 @@ impl Changes {
         self.book().changes.iter().any(|change| change.window == window && change.outcome == Outcome::Open)
     }
 
+    /// Whether somebody wanted the conversation emptied.
+    pub(crate) fn emptied(&self) -> bool {
+        self.book().changes.iter().any(|change| matches!(change.kind, Kind::Clear))
+    }
+
     /// The window has died.
     pub(crate) fn forget(&self, window: usize) {
         for change in self.book().changes.iter_mut().filter(|change| change.window == window && change.outcome == Outcome::Open) {

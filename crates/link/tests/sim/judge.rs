@@ -111,7 +111,10 @@ impl World {
                 DeliveryError::NotTaken => {
                     assert!(opened >= one.opened + 2, "“{}” was given up after {} sockets", one.text, opened - one.opened);
                 }
-                DeliveryError::Skipped => assert!(self.skips > 0, "“{}” was skipped by nobody", one.text),
+                // What waits for its turn when the conversation is emptied is skipped, too.
+                DeliveryError::Skipped => {
+                    assert!(self.skips > 0 || self.changes.emptied(), "“{}” was skipped by nobody", one.text);
+                }
                 other => panic!("“{}” has failed for no reason: {other:?}", one.text),
             }
         }

@@ -20,6 +20,14 @@ pub(super) enum Origin {
     Fetched,
 }
 
+/// A message of which the frames know nothing yet.
+#[derive(Debug, Clone)]
+pub(super) struct Ahead {
+    id: String,
+    /// We have sent it.
+    ours: bool,
+}
+
 /// How far a call has come. What is known of a call never goes back.
 pub(super) fn rank(tool: &ToolPart) -> u8 {
     match tool.state {
@@ -91,7 +99,7 @@ impl Conversation {
         }
         let kept: Vec<UiMessage> = self.list.all().iter().filter(|local| !listed.contains_key(&local.id)).cloned().collect();
         let (mut tail, mut before) = (Vec::new(), Vec::new());
-        let (mut lacking, mut confirmed) = (Vec::new(), Vec::new());
+        let (mut lacking, mut confirmed, mut held) = (Vec::new(), Vec::new(), Vec::new());
         for local in kept {
             if self.unconfirmed.contains(&local.id) && joined.iter().any(|whole| local.is_joined_into(whole)) {
                 confirmed.push(local.id);
@@ -104,6 +112,12 @@ impl Conversation {
                 // Its true name is not known; the transcript has it under that.
             } else if additive || origin == Origin::Fetched && self.recent.contains(&local.id) {
                 before.push(local);
+            } else if let Some(ahead) = self.ahead.iter().find(|ahead| origin == Origin::Broadcast && ahead.id == local.id) {
+                // Either this list is older than that of `get-messages`, or the message has been taken back since.
+                reactions.push(Reaction::Refetch);
+                if ahead.ours {
+                    held.push(local);
+                }
             }
         }
         if additive && !before.is_empty() {
@@ -112,6 +126,7 @@ impl Conversation {
             // Completed while the answer was on its way.
             merged.extend(before);
         }
+        merged.extend(held);
         tail.sort_by_key(|message| self.is_target(&message.id));
         merged.extend(tail);
         if origin == Origin::Broadcast && !connect {
@@ -125,17 +140,25 @@ impl Conversation {
             // As new to an answer of `get-messages` that is on its way as what nobody here had.
             self.recent.extend_from_slice(&confirmed);
         }
-        if !confirmed.is_empty() {
-            reactions.push(Reaction::Delivered { message_ids: confirmed });
-        }
         self.invented.retain(|id| merged.iter().any(|message| message.id == *id));
         match origin {
-            Origin::Fetched => self.recent.clear(),
+            Origin::Fetched => {
+                self.recent.clear();
+                self.ahead.retain(|ahead| listed.contains_key(&ahead.id));
+                let new = merged.iter().filter(|message| !places.contains_key(&message.id));
+                self.ahead.extend(new.map(|message| Ahead { id: message.id.clone(), ours: false }));
+                self.ahead.extend(confirmed.iter().map(|id| Ahead { id: id.clone(), ours: true }));
+            }
             Origin::Broadcast => {
+                let lists = |id: &String| listed.contains_key(id) || !merged.iter().any(|message| message.id == *id);
+                self.ahead.retain(|ahead| !lists(&ahead.id));
                 let new = merged.iter().filter(|message| !places.contains_key(&message.id)).map(|message| message.id.clone());
                 self.recent.extend(new);
                 self.recent.retain(|id| merged.iter().any(|message| message.id == *id));
             }
+        }
+        if !confirmed.is_empty() {
+            reactions.push(Reaction::Delivered { message_ids: confirmed });
         }
         self.behind &= additive;
         self.list.become_list(merged);

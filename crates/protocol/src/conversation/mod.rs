@@ -32,7 +32,7 @@ use crate::server::{ResumeNone, ServerFrame};
 use crate::tool::ToolPart;
 
 use self::list::List;
-use self::merge::Origin;
+use self::merge::{Ahead, Origin};
 use self::outgoing::Optimistic;
 use self::running::{Ledger, Phase, Running};
 
@@ -63,6 +63,8 @@ pub struct Conversation {
     invented: Vec<String>,
     /// Messages that came to be stored since `get-messages` was asked: its answer may not have them yet.
     recent: Vec<String>,
+    /// Messages that only `get-messages` has brought, while a frame that is older than its answer may still be on its way.
+    ahead: Vec<Ahead>,
     /// Ids of the lists that were broadcast once as a submit of another client and will come a second time.
     echoes: Vec<Vec<String>>,
     /// The message of a turn that somebody else stopped, while that is the last that was heard.
@@ -206,6 +208,7 @@ impl Conversation {
         self.probe = None;
         self.anonymous = None;
         self.recent.clear();
+        self.ahead.clear();
         self.echoes.clear();
         self.residue = None;
         self.running.retain(|running| running.phase != Phase::Cleared);

@@ -66,6 +66,8 @@ impl Conversation {
         }
         self.anonymous = None;
         let at = known.unwrap_or_else(|| self.running_at(id));
+        // The list that lacked its messages was from before them.
+        self.running[at].rolled_back &= said == Said::Nothing && matches!(piece.outcome(), None | Some("skipped"));
         // A turn that was never begun says nothing of its messages.
         if piece.outcome() != Some("skipped") {
             self.delivered(at, reactions);

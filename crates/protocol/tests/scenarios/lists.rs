@@ -146,3 +146,48 @@ fn a_change_of_a_message_that_is_not_here_is_a_reason_to_ask() {
     let reactions = receive(&mut conversation, [frame(json!({"type": "cf_agent_message_updated", "message": said("a1", "one")}))]);
     assert_eq!((conversation.messages().len(), reactions), (0, vec![Reaction::Refetch]));
 }
+
+#[test]
+fn a_message_that_only_the_messages_have_told_of_is_not_taken_away_by_a_list_from_before_it() {
+    let stored = json!([user("u0"), said("a0", "one"), user("u1")]);
+    let list = || stored.as_array().unwrap().iter().map(|one| message(one.clone())).collect::<Vec<_>>();
+    let mut conversation = Conversation::new();
+    conversation.snapshot(list()[..2].to_vec());
+    conversation.connected();
+    conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));
+    conversation.fetching();
+    conversation.snapshot(list());
+    assert_eq!(conversation.unconfirmed().count(), 0);
+    let before = || transcript(json!([user("u0"), said("a0", "one")]));
+    let reactions = receive(&mut conversation, [before()]);
+    assert_eq!(json_of(conversation.messages()), stored, "it was typed here");
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    // It may as well have been taken back since: the next answer tells.
+    let mut taken_back = conversation.clone();
+    taken_back.fetching();
+    taken_back.snapshot(list()[..2].to_vec());
+    assert_eq!(json_of(taken_back.messages()), json!([user("u0"), said("a0", "one")]));
+    conversation.fetching();
+    conversation.snapshot(list());
+    let reactions = receive(&mut conversation, [before()]);
+    assert!(reactions.contains(&Reaction::Refetch), "a second such list: {reactions:?}");
+    assert_eq!(json_of(conversation.messages()), stored);
+    // From the first list on that has it, the frames are ahead again.
+    receive(&mut conversation, [transcript(stored.clone())]);
+    let reactions = receive(&mut conversation, [before()]);
+    assert_eq!((reactions, json_of(conversation.messages())), (Vec::new(), json!([user("u0"), said("a0", "one")])));
+}
+
+#[test]
+fn a_list_that_lacks_what_only_the_messages_have_told_of_is_a_reason_to_ask() {
+    let mut conversation = Conversation::new();
+    conversation.connected();
+    conversation.snapshot(vec![message(user("u0")), message(said("a0", "one"))]);
+    let reactions = receive(&mut conversation, [transcript(json!([user("u0")]))]);
+    assert_eq!((reactions, conversation.messages().len()), (vec![Reaction::Refetch], 1));
+    // A new socket tells nothing that is older than what was asked for before it.
+    conversation.snapshot(vec![message(user("u0")), message(said("a0", "one"))]);
+    conversation.disconnected();
+    conversation.connected();
+    assert_eq!(receive(&mut conversation, [transcript(json!([user("u0")]))]), Vec::new());
+}
