@@ -25,13 +25,29 @@ fn secret_tool(arguments: &[&str]) -> Result<Output> {
     Command::new("secret-tool").args(arguments).output().doing("secret-tool could not be started")
 }
 
+/// How often the keychain is read anew because it has changed in the meantime.
+const MAX_READS: usize = 20;
+
 /// Everything that the app has in the keychain.
 ///
 /// # Errors
 /// When the keychain does not answer.
 pub fn entries() -> Result<Vec<Entry>> {
+    for _ in 1..MAX_READS {
+        if let Some(entries) = read()? {
+            return Ok(entries);
+        }
+    }
+    read()?.ok_or_else(|| Error::unexpected("the keychain changes all the time"))
+}
+
+/// `None`: an entry that was found was gone before it could be read.
+fn read() -> Result<Option<Vec<Entry>>> {
     let output = secret_tool(&["search", "--all", "--unlock", "service", SERVICE])?;
     let (secrets, attributes) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if attributes.lines().any(|line| line.contains("No such secret item at path")) {
+        return Ok(None);
+    }
     // Nothing found is a failure without a word.
     let complained = attributes.lines().any(|line| !line.starts_with("attribute."));
     if complained {
@@ -40,7 +56,15 @@ pub fn entries() -> Result<Vec<Entry>> {
     // One of each for every entry, in the same order on the two outputs.
     let secrets = secrets.lines().filter_map(|line| line.strip_prefix("secret = "));
     let users = attributes.lines().filter_map(|line| line.strip_prefix("attribute.username = "));
-    Ok(users.zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect())
+    Ok(Some(users.zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect()))
+}
+
+/// How many accounts the app keeps signed in.
+///
+/// # Errors
+/// When the keychain does not answer.
+pub fn sessions() -> Result<usize> {
+    Ok(entries()?.iter().filter(|entry| entry.user.starts_with("session-")).count())
 }
 
 /// Returns when nothing of the app is left in the keychain; the window leaves the account a moment before the last entry is gone.
@@ -48,10 +72,17 @@ pub fn entries() -> Result<Vec<Entry>> {
 /// # Errors
 /// [`Error::TimedOut`] with what is left.
 pub async fn emptied() -> Result<()> {
-    wait::until("the keychain is empty", async || {
-        // An entry may go while it is read, which is a complaint and no answer.
-        let left = entries().map_err(|error| error.to_string());
-        Ok(Look::when(left.as_ref().is_ok_and(Vec::is_empty).then_some(()), left))
+    rid_of("").await
+}
+
+/// Returns when the app has no entry in the keychain whose name begins like this; the window leaves the account a moment before they are gone.
+///
+/// # Errors
+/// [`Error::TimedOut`] with what is left.
+pub async fn rid_of(kind: &str) -> Result<()> {
+    wait::until("the keychain is rid of it", async || {
+        let left = entries()?.into_iter().filter(|entry| entry.user.starts_with(kind)).collect::<Vec<_>>();
+        Ok(Look::when(left.is_empty().then_some(()), left))
     })
     .await
 }

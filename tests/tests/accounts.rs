@@ -11,11 +11,6 @@ use thirtyfour::Key;
 
 const GRACE: &str = "grace@example.com";
 
-/// The records of who is signed in.
-fn sessions() -> usize {
-    keychain::entries().unwrap().into_iter().filter(|entry| entry.user.starts_with("session-")).count()
-}
-
 async fn run(world: &World, arguments: &[&str]) -> Ended {
     Console::start(world.commanding(arguments)).unwrap().ended().await.unwrap()
 }
@@ -104,7 +99,7 @@ async fn two_accounts_at_one_tenant_talk_each_with_their_own_token_and_are_a_key
     assert!(view.messages.is_empty() && view.conversations.is_empty(), "nothing of Ada's is in sight: {view:?}");
     app.window().ask("stream 4").await.unwrap();
     let grace = conversation(&app).await;
-    assert_eq!((sessions(), world.control().live_families()), (2, 2));
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families()), (2, 2));
 
     // To and fro, by key and by menu; what was typed waits for its owner.
     app.window().driver().type_into(&named(testids::COMPOSER), "half a sentence").await.unwrap();
@@ -188,7 +183,7 @@ async fn signing_out_one_account_leaves_the_other_with_all_that_is_its_own() {
     until_name(&app, "Ada Lovelace").await;
     let page = world.desktop.opened_page(pages).await.unwrap();
     assert_eq!(page.path(), "/oidc/logout");
-    assert_eq!((sessions(), world.control().live_families()), (1, 1));
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families()), (1, 1));
     let view = app.window().until("Ada's conversation is there", |view| view.settled() && view.messages.len() == 2).await.unwrap();
     assert!(view.conversations.contains(&ada) && !view.notices.iter().any(|code| code == "not-revoked"), "{view:?}");
     app.window().ask("stream 4").await.unwrap();
@@ -197,7 +192,7 @@ async fn signing_out_one_account_leaves_the_other_with_all_that_is_its_own() {
     // And by the command line, nothing of anybody is left.
     let ended = run(&world, &["logout"]).await;
     assert_eq!((ended.exit, ended.errors.as_str()), (Some(0), "Signed out.\n"));
-    assert_eq!((sessions(), world.control().live_families()), (0, 0));
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +211,7 @@ async fn an_account_that_is_not_added_after_all_leaves_everything_as_it_was() {
     until_name(&app, "Ada Lovelace").await;
     app.window().until("the conversation is back", |view| view.settled() && view.messages.len() == 2).await.unwrap();
     app.window().ask("stream 2").await.unwrap();
-    world.control().until(|| sessions() == 1).await;
+    world.control().until(|| keychain::sessions().unwrap() == 1).await;
     assert_eq!(world.control().requests(Endpoint::Revoke), 0, "at some tenants that would end the new one too");
 }
 

@@ -11,11 +11,6 @@ use callbox_e2e::{
 };
 use url::Url;
 
-/// The session's entries in the keychain.
-fn sessions() -> usize {
-    keychain::entries().unwrap().iter().filter(|entry| entry.user.starts_with("session-")).count()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_link_changes_nothing_and_the_true_one_still_signs_in() {
     let world = World::new().await.unwrap();
@@ -30,11 +25,11 @@ async fn a_forged_link_changes_nothing_and_the_true_one_still_signs_in() {
     world.deliver(forged.as_str()).await.unwrap();
     let view = app.window().until("the link is refused", |view| !view.notices.is_empty()).await.unwrap();
     assert_eq!(view.screen.as_deref(), Some("waiting"), "the sign-in goes on: {view:?}");
-    assert_eq!(sessions(), 0);
+    assert_eq!(keychain::sessions().unwrap(), 0);
 
     world.deliver(&link).await.unwrap();
     app.window().screen("main").await.unwrap();
-    assert_eq!(sessions(), 1);
+    assert_eq!(keychain::sessions().unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +44,7 @@ async fn a_link_that_is_delivered_twice_signs_in_once() {
     app.window().screen("main").await.unwrap();
     app.window().ask("hello").await.unwrap();
     assert_eq!(world.control().live_families(), 1, "one session at the tenant");
-    assert_eq!(sessions(), 1);
+    assert_eq!(keychain::sessions().unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +60,7 @@ async fn a_link_for_an_app_that_does_not_run_starts_it_and_does_no_harm() {
     });
     let pid = started.await.unwrap();
     wait::until("it has a window", async || Ok(Look::when(callbox_e2e::screen::has_window(pid)?.then_some(()), "none"))).await.unwrap();
-    assert_eq!(sessions(), 0);
+    assert_eq!(keychain::sessions().unwrap(), 0);
     callbox_e2e::screen::close_window_of(pid).unwrap();
     let mut opener = opener;
     opener.ended().await.unwrap();
@@ -95,7 +90,7 @@ async fn who_cancels_in_the_browser_is_asked_again() {
     assert_eq!(view.errors.len(), 1, "it says why: {view:?}");
     browser.close().await.unwrap();
     journey::sign_in(&world.desktop, &app, |_| Ok(())).await.unwrap();
-    assert_eq!(sessions(), 1);
+    assert_eq!(keychain::sessions().unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,10 +36,6 @@ async fn come_back(link: &str) -> String {
     }
 }
 
-fn sessions() -> usize {
-    keychain::entries().unwrap().iter().filter(|entry| entry.user.starts_with("session-")).count()
-}
-
 /// The command with the display that the others go without.
 fn at_the_display(mut command: Command) -> Command {
     command.env("DISPLAY", env::var_os("DISPLAY").unwrap());
@@ -69,7 +65,7 @@ async fn a_browser_that_comes_back_to_a_port_signs_in_and_the_sign_in_is_the_win
     assert!(shown.contains("You are signed in."), "{shown}");
     let ended = login.ended().await.unwrap();
     assert!(ended.exit == Some(0) && ended.output.is_empty() && ended.errors.ends_with(SIGNED_IN), "{ended:?}");
-    assert_eq!((sessions(), world.control().live_families()), (1, 1));
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families()), (1, 1));
 
     let tokens = world.control().requests(Endpoint::Token);
     assert_eq!(world.ask(["stream 3"]).unwrap().ended().await.unwrap().exit, Some(0));
@@ -135,7 +131,7 @@ async fn who_gives_up_or_says_no_leaves_nothing_behind() {
     come_back(link.as_str()).await;
     let ended = declined.ended().await.unwrap();
     assert!(ended.exit == Some(1) && ended.errors.ends_with("The sign-in was declined.\n"), "{ended:?}");
-    assert_eq!((sessions(), world.control().live_families(), world.control().requests(Endpoint::Token)), (0, 0, 0));
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families(), world.control().requests(Endpoint::Token)), (0, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +197,7 @@ async fn beside_a_window_each_link_goes_to_the_sign_in_that_it_is_for() {
     let view = app.window().ask("stream 3").await.unwrap();
     assert!(view.notices.is_empty() && view.errors.is_empty(), "{view:?}");
     assert_eq!(world.ask(["stream 4"]).unwrap().ended().await.unwrap().exit, Some(0));
-    assert_eq!(sessions(), 1);
+    assert_eq!(keychain::sessions().unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,7 +246,7 @@ async fn somebody_else_is_let_in_beside_who_is_there_if_that_is_wanted() {
     come_back(&link).await;
     let ended = login.ended().await.unwrap();
     assert!(ended.exit == Some(0) && ended.errors.contains("as Grace Hopper (grace@example.com), kept in the keychain"), "{ended:?}");
-    assert_eq!((sessions(), world.control().live_families()), (2, 2), "nobody is signed out for it");
+    assert_eq!((keychain::sessions().unwrap(), world.control().live_families()), (2, 2), "nobody is signed out for it");
     assert_eq!(world.ask(["hello"]).unwrap().ended().await.unwrap().exit, Some(2), "who is meant has to be said");
     assert_eq!(world.ask(["--account", "grace@example.com", "stream 3"]).unwrap().ended().await.unwrap().exit, Some(0));
 }
