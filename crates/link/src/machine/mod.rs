@@ -336,6 +336,7 @@ impl Machine {
         let entropy = self.entropy.clone();
         while !self.rework.as_ref().is_some_and(Rework::holds)
             && !self.confirming.holds()
+            && (!self.outbox.goes_again() || self.is_list_sure())
             && let Some(outgoing) = self.outbox.next(|| ids::request(&*entropy), now)
         {
             self.error = None;
@@ -357,6 +358,12 @@ impl Machine {
         if answered {
             self.ask(now);
         }
+    }
+
+    /// Whether nothing has been taken back here that the agent may not take back after all, or there that is still here. What goes with the whole
+    /// conversation would do the one, and undo the other.
+    fn is_list_sure(&self) -> bool {
+        self.rework.is_none() && !self.questions.outdated
     }
 
     /// The request for an answer to a message. The message goes alone, because an agent keeps what it has when it is told something new. One

@@ -178,6 +178,12 @@ impl Outbox {
         Some(Outgoing { request_id, message: entry.message.clone(), again })
     }
 
+    /// Whether the next one that can be written was written before.
+    pub(super) fn goes_again(&self) -> bool {
+        let done = |stage: &Stage| matches!(stage, Stage::Written { .. } | Stage::Failed(_));
+        self.entries.iter().find(|entry| !done(&entry.stage)).is_some_and(|entry| entry.tried)
+    }
+
     /// There will soon be a socket: what waits is marked by then, so that it can be written at once.
     pub(super) fn prepare(&mut self) {
         for index in 0..self.entries.len() {

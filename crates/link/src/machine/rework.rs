@@ -254,12 +254,14 @@ impl Machine {
         if !of_it {
             return;
         }
+        let unheard = self.rework.as_ref().is_some_and(Rework::is_in_doubt);
         self.reworked(if skipped { Err(CommandError::Skipped) } else { Ok(()) });
-        if skipped {
-            // What is gone here is still there.
+        self.rework_is_there(now);
+        if skipped || unheard {
+            // What is gone here is still there; or what is gone there has come back here with a list.
+            self.questions.outdated = true;
             self.refetch(now);
         }
-        self.rework_is_there(now);
     }
 
     /// A turn is over. It was asked for on this socket, so the agent has had the request.

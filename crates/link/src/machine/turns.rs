@@ -63,6 +63,8 @@ pub(super) struct Questions {
     failures: u32,
     /// To be asked for again as soon as the agent has what was taken back.
     put_off: bool,
+    /// The list here may have what the agent is known to have taken back: the agent's own is on its way.
+    pub(super) outdated: bool,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ impl Machine {
         }
         self.alive(now);
         self.generation.heard(&frame);
+        let changes = self.rework.is_some();
         self.questions.put_off |= self.rework.as_ref().is_some_and(|rework| rework.is_crossed_by(&frame));
         self.look_for_rework(&frame, now);
         let usual = match &frame {
@@ -160,6 +163,9 @@ impl Machine {
         self.run_tools(now);
         self.confirm(now);
         self.look_after_token(now);
+        if changes && self.rework.is_none() {
+            self.flush(now);
+        }
     }
 
     /// The agent works on a request.
@@ -358,6 +364,7 @@ impl Machine {
         if refetch.stale {
             return self.refetch(now);
         }
+        self.questions.outdated = false;
         let settled = refetch.settled && !self.conversation.turn().is_active();
         self.take_snapshot(messages, settled && !refetch.silent, refetch.at);
         let waits = refetch.silent && settled && self.outbox.waits_since(refetch.at);

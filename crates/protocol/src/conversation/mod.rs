@@ -306,9 +306,18 @@ impl Conversation {
     /// Somebody else has cleared the conversation. The agent stops what runs, stores what was written of it, and tells of the clear at
     /// the very end; the same frames come if somebody stops a turn and clears later, so the agent is to be asked.
     fn on_cleared(&mut self, residue: Option<&str>, reactions: &mut Vec<Reaction>) {
-        let residue = residue.and_then(|id| self.list.position(id)).and_then(|at| self.list.get(at)).cloned();
-        self.on_clear(residue, reactions);
+        let on_their_way: Vec<&String> =
+            self.running.iter().filter(|running| self.is_on_its_way(running)).flat_map(|running| &running.message_ids).collect();
+        // What we have written may reach the agent after the clear.
+        let may_be_left = |id: &String| self.unconfirmed.contains(id) && on_their_way.contains(&id);
+        let left = self.list.all().iter().filter(|message| residue == Some(&message.id) || may_be_left(&message.id)).cloned().collect();
+        self.on_clear(left, reactions);
         reactions.push(Reaction::Refetch);
+    }
+
+    /// Whether this is a request of ours of which the agent has said nothing.
+    fn is_on_its_way(&self, running: &Running) -> bool {
+        running.own && !running.stream.begun && running.message_ids.iter().any(|id| self.unconfirmed.contains(id))
     }
 
     /// Only an answer to our own probe proves that nothing runs, and only of what was there when we asked.

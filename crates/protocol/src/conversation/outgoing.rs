@@ -32,7 +32,7 @@ impl Conversation {
             ClientFrame::ChatRequest(request) => self.on_request(request),
             ClientFrame::Clear(_) => {
                 let mut ignored = Vec::new();
-                self.on_clear(None, &mut ignored);
+                self.on_clear(Vec::new(), &mut ignored);
             }
             ClientFrame::SetMessages(frame) => {
                 for message in &frame.messages {
@@ -202,16 +202,17 @@ impl Conversation {
         self.optimistic.push(Optimistic { tool_call_id: call.to_owned(), lost: false });
     }
 
-    /// The conversation is emptied, by us or by somebody else; what runs is stopped. `residue`: a message that is known to have been
-    /// stored after that.
-    pub(super) fn on_clear(&mut self, residue: Option<UiMessage>, reactions: &mut Vec<Reaction>) {
-        let mut stopped = std::mem::take(&mut self.running);
+    /// The conversation is emptied, by us or by somebody else; what runs is stopped. `left`: the messages that are known to have been stored after
+    /// that, and those of ours that may have been; their turns are not stopped.
+    pub(super) fn on_clear(&mut self, left: Vec<UiMessage>, reactions: &mut Vec<Reaction>) {
+        self.unconfirmed.retain(|id| left.iter().any(|message| message.id == *id));
+        let (spared, mut stopped) = std::mem::take(&mut self.running).into_iter().partition(|running| self.is_on_its_way(running));
+        self.running = spared;
         for running in &mut stopped {
             let target = running.stream.target.as_deref().and_then(|target| self.list.position(target));
             running.stream.aside = target.and_then(|at| self.list.get(at)).cloned().map(|message| Box::new(List::unwatched(Some(message))));
         }
-        self.list.become_list(residue.into_iter().collect());
-        self.unconfirmed.clear();
+        self.list.become_list(left);
         self.optimistic.clear();
         self.invented.clear();
         self.recent.clear();
@@ -219,7 +220,7 @@ impl Conversation {
         self.behind = false;
         self.anonymous = None;
         self.recovering = None;
-        for mut running in stopped.into_iter().filter(|running| running.phase != Phase::Cleared) {
+        for mut running in stopped.drain(..).filter(|running| running.phase != Phase::Cleared) {
             reactions.push(Reaction::TurnEnded { request_id: running.id.clone(), outcome: Outcome::Aborted });
             if running.stream.aside.is_some() {
                 running.phase = Phase::Cleared;

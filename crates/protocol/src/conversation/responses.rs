@@ -287,7 +287,9 @@ impl Conversation {
         // It went on while no socket was open, and all that was left to send is that it is done.
         let unheard = phase != Phase::Streaming && outcome == Outcome::Completed && stream.begun && !stream.finished;
         let lost = matches!(outcome, Outcome::Lost | Outcome::Recovering);
-        if incomplete || unheard || unanswered || crowded || own && invented || stream.discarded || lost {
+        // What stopped it before its first word may have been a clear, which took its messages away.
+        let stopped = own && outcome == Outcome::Aborted && !stream.begun;
+        if incomplete || unheard || unanswered || crowded || own && invented || stream.discarded || lost || stopped {
             reactions.push(Reaction::Refetch);
         }
         if outcome == Outcome::Aborted && !cancelled {

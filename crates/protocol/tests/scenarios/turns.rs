@@ -129,6 +129,47 @@ fn clearing_a_turn_that_has_written_nothing_leaves_nothing() {
 }
 
 #[test]
+fn a_message_that_crosses_the_clear_of_somebody_else_is_answered_if_it_comes_after_that() {
+    let cleared = || frame(json!({"type": "cf_agent_chat_clear"}));
+    let crossing = || {
+        let mut conversation = answering(&["one"]);
+        receive(&mut conversation, [done("r1")]);
+        conversation.sent(&ClientFrame::submit("r2", vec![UiMessage::user("u2", "and?")]));
+        let reactions = receive(&mut conversation, [cleared()]);
+        assert_eq!(reactions, [Reaction::Refetch], "nobody knows whether it was there");
+        assert_eq!(json_of(conversation.messages()), json_of(&[UiMessage::user("u2", "and?")]));
+        conversation
+    };
+    let mut conversation = crossing();
+    conversation.snapshot(Vec::new());
+    receive(
+        &mut conversation,
+        [chunk("r2", 0, json!({"type": "start", "messageId": "a2"})), chunk("r2", 1, json!({"type": "start-step"}))],
+    );
+    let ids: Vec<_> = conversation.messages().iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["u2", "a2"]);
+    // It was there first, and was stopped before its first word.
+    let mut conversation = crossing();
+    let reactions = receive(&mut conversation, [ended("r2", "aborted")]);
+    assert!(reactions.contains(&Reaction::Refetch), "{reactions:?}");
+    conversation.fetching();
+    conversation.snapshot(Vec::new());
+    assert_eq!(conversation.messages(), []);
+    // The same with a socket that has died: it may have been written to that one and arrive now.
+    let mut conversation = answering(&["one"]);
+    receive(&mut conversation, [done("r1")]);
+    conversation.sent(&ClientFrame::submit("r2", vec![UiMessage::user("u2", "and?")]));
+    conversation.disconnected();
+    conversation.connected();
+    receive(
+        &mut conversation,
+        [cleared(), chunk("r2", 0, json!({"type": "start", "messageId": "a2"})), chunk("r2", 1, json!({"type": "start-step"}))],
+    );
+    let ids: Vec<_> = conversation.messages().iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["u2", "a2"]);
+}
+
+#[test]
 fn a_message_that_never_arrived_stays_until_it_is_discarded() {
     let mut conversation = Conversation::new();
     conversation.sent(&ClientFrame::submit("r1", vec![UiMessage::user("u1", "hi")]));

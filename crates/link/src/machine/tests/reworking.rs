@@ -236,6 +236,62 @@ fn a_message_does_not_overtake_a_change_that_may_have_been_lost() {
     assert_eq!((request(&written[0]).1.as_str(), request(&written[1]).2[0].1.as_str()), ("regenerate-message", "and now"));
 }
 
+/// An edit and a message behind it are written. On the next socket they stay in doubt for so long.
+fn edited_and_gone_on(doubt: Duration) -> (Table, String) {
+    let mut table = Table::new();
+    let entropy = Arc::new(Counting(std::sync::atomic::AtomicU8::new(0)));
+    table.machine = Machine::new(Timing { doubt, ..Timing::default() }, entropy, &[]);
+    let mut table = table.go_online(talk());
+    table.machine.edit("u1", "hi".to_owned(), table.now).unwrap();
+    let (edit, ..) = request(&table.reworked().0[0]);
+    table.send("and now").unwrap();
+    assert_eq!(kinds(&table.written()), ["use_chat_request"]);
+    (table, edit)
+}
+
+#[test]
+fn a_message_that_goes_with_the_whole_conversation_does_not_carry_a_change_that_the_agent_may_skip() {
+    let (mut table, _) = edited_and_gone_on(Duration::ZERO);
+    let (written, _) = table.come_back(talk());
+    assert_eq!(kinds(&written), ["use_chat_request", "stream_resume_request"]);
+    let (edit, trigger, _) = request(&written[0]);
+    assert_eq!(trigger, "regenerate-message", "the message waits");
+    table.frame(&ended(&edit, "skipped"));
+    assert_eq!(
+        table.effects(),
+        [Effect::Reworked(Err(CommandError::Skipped)), Effect::History],
+        "what it is to go with is being asked for"
+    );
+    table.machine.history(Ok(talk()), table.now);
+    let (written, _) = table.reworked();
+    let (_, trigger, messages) = request(&written[0]);
+    let texts: Vec<&str> = messages.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!((trigger.as_str(), texts), ("submit-message", vec!["hello", "Hello.", "why", "Because.", "and now"]));
+}
+
+#[test]
+fn a_message_that_goes_with_the_whole_conversation_does_not_undo_a_change_that_arrived_late() {
+    let (mut table, edit) = edited_and_gone_on(secs(3));
+    let (written, _) = table.come_back(talk());
+    assert_eq!(kinds(&written), ["stream_resume_request"], "either may still arrive");
+    table.pass(secs(4));
+    assert!(table.effects().contains(&Effect::History));
+    table.machine.history(Ok(talk()), table.now);
+    assert_eq!(table.effects(), [], "the message will not, but the change may, until it is known what runs");
+    table.frame(&json!({"type": "cf_agent_stream_pending", "id": edit}));
+    assert_eq!(table.effects(), [Effect::Reworked(Ok(())), Effect::History]);
+    table.pass(secs(4));
+    let (written, _) = table.reworked();
+    assert_eq!(kinds(&written), Vec::<String>::new(), "what is shown is from before the change");
+    let answered = vec![user("u1", "hi"), said("a3", "Hi.")];
+    table.machine.history(Ok(answered), table.now);
+    let (written, _) = table.reworked();
+    let submits: Vec<_> =
+        written.iter().filter(|frame| frame["type"] == "cf_agent_use_chat_request").map(|frame| request(frame).2).collect();
+    let texts: Vec<&str> = submits.iter().flatten().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(texts, ["hi", "Hi.", "and now"]);
+}
+
 #[test]
 fn an_agent_that_was_busy_or_cannot_take_so_much_says_so() {
     let mut table = Table::online(talk());
