@@ -62,7 +62,7 @@ pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, 
 pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};
 pub use inspect::{AgentAnswer, Inspected, Offers, inspect_agent, inspect_tenant};
 pub use obstacle::Obstacle;
-pub use profile::{Dpop, Issuer, Profile, ScreenHint};
+pub use profile::{Conversations, Dpop, Issuer, Profile, ScreenHint};
 pub use profile_file::ProfileFileError;
 pub use service::{Quota, Service, ServiceConfig, TokenShelf, client_secret_key};
 pub use session::{CallbackOutcome, Config, Session, SessionState, SignInStage, SignInStart, SignOut, SignedOutReason, Storage};

@@ -17,6 +17,9 @@ pub struct Profile {
     pub name: String,
     /// The agent's address, `https://host/agents/chat-agent`.
     pub agent: Url,
+    /// How many conversations there are at that address.
+    #[serde(default, skip_serializing_if = "Conversations::is_many")]
+    pub conversations: Conversations,
     /// The tenant.
     pub issuer: Issuer,
     /// The public client that the tenant knows this app as.
@@ -61,6 +64,24 @@ pub struct Profile {
     /// How the profile was found, if nobody wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Step>,
+}
+
+/// How many conversations a person can have at an agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Conversations {
+    /// As many as wanted, each below the agent's address under a name of its own.
+    #[default]
+    Many,
+    /// One: the address is that of a conversation, and the agent decides of which.
+    One,
+}
+
+impl Conversations {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_many(&self) -> bool {
+        *self == Self::Many
+    }
 }
 
 /// Whether a session's tokens are bound to a key that only this computer has (DPoP, RFC 9449).
@@ -123,6 +144,7 @@ impl Profile {
             id: id.to_owned(),
             name: id.to_owned(),
             agent,
+            conversations: Conversations::Many,
             issuer,
             client_id: client_id.to_owned(),
             audience: None,

@@ -10,6 +10,7 @@ const KEYS: [&str; 19] = [
     "id",
     "name",
     "agent",
+    "conversations",
     "issuer",
     "client_id",
     "audience",
@@ -23,7 +24,6 @@ const KEYS: [&str; 19] = [
     "max_age",
     "redirect_uri",
     "client_tools",
-    "service_client_id",
     "service_client_id",
     "provenance",
 ];
@@ -112,10 +112,11 @@ mod tests {
     fn a_file_may_say_everything_that_a_sign_in_can_be_asked_for() {
         let text = format!(
             "{GOOD}audience = \"https://api.example\"\nscopes = [\"openid\"]\norganization = \"org_x\"\nconnection = \"google-oauth2\"\n\
-             screen_hint = \"signup\"\nlogin_hint = \"ada@example.com\"\nmax_age = 3600\n"
+             conversations = \"one\"\nscreen_hint = \"signup\"\nlogin_hint = \"ada@example.com\"\nmax_age = 3600\n"
         );
         let profile = Profile::from_toml(&text).unwrap();
         assert_eq!((profile.organization.as_deref(), profile.connection.as_deref()), (Some("org_x"), Some("google-oauth2")));
+        assert_eq!(profile.conversations, crate::Conversations::One);
         assert_eq!((profile.screen_hint, profile.max_age), (Some(ScreenHint::Signup), Some(3600)));
         assert_eq!(profile.login_hint.as_deref(), Some("ada@example.com"));
         assert_eq!(Profile::from_toml(&toml::to_string(&profile).unwrap()).unwrap(), profile, "what it writes, it reads");

@@ -67,6 +67,9 @@ pub struct ProfileView {
     pub tenant_host: String,
     /// The built-in tenant and agent on loopback.
     pub sandbox: bool,
+    /// The agent has one conversation with a person, so there is no beginning another.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_conversation: bool,
     /// How the tenant was found, where nobody wrote it down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<ProvenanceStep>,

@@ -26,7 +26,10 @@ impl AddressError {
 
 /// An agent's address, `https://host/agents/chat-agent`: https, or http that never leaves the computer, because tokens are sent there.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AgentAddress(Url);
+pub struct AgentAddress {
+    url: Url,
+    one_conversation: bool,
+}
 
 impl AgentAddress {
     /// Checks an address.
@@ -40,13 +43,19 @@ impl AgentAddress {
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
             return Err(AddressError::Decorated);
         }
-        Ok(Self(url))
+        Ok(Self { url, one_conversation: false })
+    }
+
+    /// The address is itself a conversation's: which it is, the agent decides (the SDK's `basePath`, notes 1.1). Names that are given to it do not count.
+    #[must_use]
+    pub fn with_one_conversation(self) -> Self {
+        Self { one_conversation: true, ..self }
     }
 
     /// The agent's own address.
     #[must_use]
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.url
     }
 
     /// Where a conversation's socket is opened. The scheme is that of the HTTP request that becomes the socket (RFC 6455 §4.1). Agents take a
@@ -66,14 +75,17 @@ impl AgentAddress {
 
     /// Whether the agent runs on this computer, so that no proxy can be between.
     pub(crate) fn is_local(&self) -> bool {
-        is_loopback(&self.0)
+        is_loopback(&self.url)
     }
 
     fn conversation_url(&self, conversation: &str, below: &[&str]) -> Url {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
+        let name = (!self.one_conversation).then_some(conversation);
         // Every http and https address has a path.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(conversation).extend(below);
+        if let Ok(mut path) = url.path_segments_mut()
+            && (name.is_some() || !below.is_empty())
+        {
+            path.pop_if_empty().extend(name).extend(below);
         }
         url
     }
@@ -91,7 +103,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 
 impl fmt::Debug for AgentAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AgentAddress({})", self.0)
+        write!(f, "AgentAddress({})", self.url)
     }
 }
 
@@ -106,6 +118,18 @@ mod tests {
             assert_eq!(address.socket_url("c-1", "some-id").as_str(), "https://host.example/agents/chat-agent/c-1?_pk=some-id");
             assert_eq!(address.messages_url("c-1").as_str(), "https://host.example/agents/chat-agent/c-1/get-messages");
             assert_eq!(address.messages_url("../x?y#z").path(), "/agents/chat-agent/..%2Fx%3Fy%23z/get-messages", "a name stays one");
+        }
+    }
+
+    #[test]
+    fn an_address_of_one_conversation_is_taken_as_it_stands() {
+        for (base, socket, messages) in [
+            ("https://host.example/chat", "https://host.example/chat?_pk=i", "https://host.example/chat/get-messages"),
+            ("https://host.example/chat/", "https://host.example/chat/?_pk=i", "https://host.example/chat/get-messages"),
+            ("https://host.example", "https://host.example/?_pk=i", "https://host.example/get-messages"),
+        ] {
+            let address = AgentAddress::new(base.parse().unwrap()).unwrap().with_one_conversation();
+            assert_eq!((address.socket_url("c", "i").as_str(), address.messages_url("c").as_str()), (socket, messages));
         }
     }
 

@@ -365,8 +365,9 @@ impl Desk {
 
     /// A new conversation, or the one that is there already and in which nothing has been said.
     pub(super) fn new_conversation(&mut self) -> Result<String, UserError> {
-        let shelf = self.shelf_mut().ok_or_else(view::signed_out)?;
-        let (id, new) = shelf.begin().map_err(|error| view::error(&error))?;
+        let next = self.seat().map(|seat| super::place::next_conversation(&seat.place.profile));
+        let (Some(shelf), Some(next)) = (self.shelf_mut(), next) else { return Err(view::signed_out()) };
+        let (id, new) = shelf.begin(next).map_err(|error| view::error(&error))?;
         if new {
             self.emit(Event::Conversations(self.conversations()));
         }

@@ -3,7 +3,9 @@
 
 use std::{env, path::Path, sync::Arc};
 
-use callbox_identity::{Issuer, Profile, Quota, Service, ServiceConfig, SystemClock, TokenError, TokenShelf, Trouble, client_secret_key};
+use callbox_identity::{
+    Conversations, Issuer, Profile, Quota, Service, ServiceConfig, SystemClock, TokenError, TokenShelf, Trouble, client_secret_key,
+};
 use callbox_link::{AgentAddress, ClientTool, Link, LinkConfig};
 use callbox_vault::{Kept, Secret, Vault, VaultError};
 
@@ -98,7 +100,7 @@ impl Machine {
         let Client { profile, id } = client;
         let failed = |error: PlaceError| MachineError::Workspace(error.into());
         let http = callbox_link::http_client(&profile.agent).map_err(|error| failed(error.into()))?;
-        let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| failed(PlaceError::Agent(profile.agent.clone())))?;
+        let agent = place::address(&profile).map_err(failed)?;
         let tools = tools::named(&profile.client_tools).map_err(|name| failed(PlaceError::Tool(name)))?;
         let service = Service::spawn(ServiceConfig {
             issuer: profile.issuer.clone(),
@@ -143,6 +145,16 @@ impl Machine {
     }
 
     /// Connects to a conversation. What is sent there lives in this process alone.
+    /// Whether there is no other conversation than one.
+    pub(crate) fn has_one_conversation(&self) -> bool {
+        self.profile.conversations == Conversations::One
+    }
+
+    /// The id of the conversation that is begun next.
+    pub(crate) fn next_conversation(&self) -> String {
+        place::next_conversation(&self.profile)
+    }
+
     pub(crate) fn link(&self, conversation: &str) -> Link {
         let tokens = Arc::new(self.service.clone());
         let config = LinkConfig::with_tokens(self.agent.clone(), conversation.to_owned(), tokens, self.http.clone());

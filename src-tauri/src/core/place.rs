@@ -8,8 +8,8 @@ use std::{
 };
 
 use callbox_identity::{
-    Account, Config, Dpop, Entropy, Issuer, Profile, ProfileError, ProfileFileError, Session, Slot, Step, SystemClock, SystemEntropy,
-    find_agent,
+    Account, Config, Conversations, Dpop, Entropy, Issuer, Profile, ProfileError, ProfileFileError, Session, Slot, Step, SystemClock,
+    SystemEntropy, find_agent,
 };
 use callbox_ipc::{ProfileView, UserError};
 use callbox_link::{AgentAddress, ClientError, ClientTool};
@@ -123,7 +123,7 @@ impl Place {
     ) -> Result<Self, PlaceError> {
         // Two clients: one side of a sign-in can be on this computer, where no proxy is asked, and the other not.
         let http = callbox_link::http_client(&profile.agent)?;
-        let agent = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
+        let agent = address(&profile)?;
         let config = Config {
             profile: profile.clone(),
             vault: vault.clone(),
@@ -146,6 +146,7 @@ impl Place {
             agent_host: host(&self.profile.agent),
             tenant_host: self.profile.issuer.host(),
             sandbox: self.is_sandbox(),
+            one_conversation: self.profile.conversations == Conversations::One,
             provenance: super::add::provenance(&self.profile.provenance),
         }
     }
@@ -205,8 +206,28 @@ pub(super) fn earlier_account_key(account: &Account) -> String {
     format!("{}|{}", account.iss, account.sub)
 }
 
+/// Where the agent of a profile is.
+pub(super) fn address(profile: &Profile) -> Result<AgentAddress, PlaceError> {
+    let address = AgentAddress::new(profile.agent.clone()).map_err(|_| PlaceError::Agent(profile.agent.clone()))?;
+    Ok(match profile.conversations {
+        Conversations::Many => address,
+        Conversations::One => address.with_one_conversation(),
+    })
+}
+
+/// What the one conversation is called here, where there is but one.
+const ONLY: &str = "only";
+
+/// The id of the conversation that is begun next at the agent of a profile: that of the only one, or a new one.
+pub(super) fn next_conversation(profile: &Profile) -> String {
+    match profile.conversations {
+        Conversations::Many => new_id(),
+        Conversations::One => ONLY.to_owned(),
+    }
+}
+
 /// A new conversation's id: 26 characters that a URL path carries unescaped, 130 bits of chance.
-pub(super) fn new_id() -> String {
+fn new_id() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut random = [0u8; 26];
     SystemEntropy.fill(&mut random);

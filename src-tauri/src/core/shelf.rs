@@ -6,7 +6,7 @@ use callbox_ipc::ConversationSummary;
 use callbox_store::{Conversation, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Jobs, place, view};
+use super::{Jobs, view};
 
 /// A title is the beginning of the first message, this many characters of it at most.
 const TITLE_LENGTH: usize = 80;
@@ -52,12 +52,15 @@ impl Shelf {
         self.conversations.iter().any(|known| known.id == conversation)
     }
 
-    /// A new conversation, or the one that is there already and in which nothing has been said; and whether it is new.
-    pub(super) fn begin(&mut self) -> Result<(String, bool), StoreError> {
+    /// The conversation with this id, or the one that is there already and in which nothing has been said; and whether it is new.
+    pub(super) fn begin(&mut self, id: String) -> Result<(String, bool), StoreError> {
+        if self.knows(&id) {
+            return Ok((id, false));
+        }
         if let Some(empty) = self.conversations.iter().find(|conversation| conversation.title.is_empty()) {
             return Ok((empty.id.clone(), false));
         }
-        let conversation = Conversation { id: place::new_id(), title: String::new(), updated_at: view::now() };
+        let conversation = Conversation { id, title: String::new(), updated_at: view::now() };
         self.store.put(&self.account, &conversation)?;
         let id = conversation.id.clone();
         self.conversations.insert(0, view::summary(conversation));
@@ -113,6 +116,18 @@ mod tests {
         assert_eq!(title("  what\n time   is it "), "what time is it");
         let long = title(&"東京 ".repeat(100));
         assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
+    }
+
+    #[test]
+    fn where_there_is_one_conversation_it_is_begun_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite3"), [1; 32]).unwrap();
+        let (mut shelf, _) = Shelf::open(store, "ada".to_owned());
+        assert_eq!(shelf.begin("only".to_owned()), Ok(("only".to_owned(), true)));
+        shelf.summarize("only", |summary| summary.title = "hello".to_owned()).unwrap();
+        assert_eq!(shelf.begin("only".to_owned()), Ok(("only".to_owned(), false)));
+        assert_eq!(shelf.begin("another".to_owned()), Ok(("another".to_owned(), true)));
+        assert_eq!(shelf.begin("a third".to_owned()), Ok(("another".to_owned(), false)), "nothing has been said in it");
     }
 
     #[test]

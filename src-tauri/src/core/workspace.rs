@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use callbox_identity::{Account, Known, SessionState, SignOut, SignedOutReason, Slot, accounts};
+use callbox_identity::{Account, Conversations, Known, SessionState, SignOut, SignedOutReason, Slot, accounts};
 use callbox_ipc::{AccountEntry, AccountView, ProfileView, SessionView, UserError};
 use callbox_link::{Link, LinkConfig};
 use callbox_store::{Conversation, Store, StoreError};
@@ -157,9 +157,14 @@ impl Workspace {
         Link::spawn(LinkConfig { tools: tools.clone(), ..config })
     }
 
-    /// A name for a conversation that nobody has.
-    pub(crate) fn new_conversation() -> String {
-        place::new_id()
+    /// Whether there is no other conversation than one.
+    pub(crate) fn has_one_conversation(&self) -> bool {
+        self.place.profile.conversations == Conversations::One
+    }
+
+    /// The id of the conversation that is begun next.
+    pub(crate) fn next_conversation(&self) -> String {
+        place::next_conversation(&self.place.profile)
     }
 
     /// Puts a conversation on top of the account's list, named after the first words said in it. Returns whether it is new there.

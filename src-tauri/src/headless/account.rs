@@ -243,6 +243,7 @@ mod tests {
 
     fn standing(session: SessionView) -> Standing {
         let profile = ProfileView {
+            one_conversation: false,
             name: "House\u{1b}[2J".to_owned(),
             agent_host: "agent.example".to_owned(),
             tenant_host: "t.example:8443".to_owned(),

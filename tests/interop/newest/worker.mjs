@@ -3,7 +3,7 @@
 import { AIChatAgent, createToolsFromClientSchemas } from "@cloudflare/ai-chat";
 import { Think } from "@cloudflare/think";
 import { McpServer } from "@modelcontextprotocol/server";
-import { callable, routeAgentRequest } from "agents";
+import { callable, getAgentByName, routeAgentRequest } from "agents";
 import { agentTool } from "agents/agent-tools";
 import { createMcpHandler } from "agents/mcp/server";
 import { convertToModelMessages, createUIMessageStream, createUIMessageStreamResponse, isStepCount, streamText, tool } from "ai";
@@ -131,10 +131,25 @@ const mcp = createMcpHandler(() => {
   return server;
 });
 
+/** Which conversation an address leads to that names none. */
+const moved = new Map();
+
+/** `/own/{address}`: the Worker chooses the conversation. */
+async function own(request, env) {
+  const { pathname, searchParams } = new URL(request.url);
+  const [, , address, below] = pathname.split("/");
+  if (below === "move") {
+    moved.set(address, searchParams.get("to"));
+    return new Response("ok");
+  }
+  return (await getAgentByName(env.ChatAgent, moved.get(address) ?? `of-${address}`)).fetch(request);
+}
+
 export default {
   async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname === "/mcp") return mcp(request, env, ctx);
+    if (pathname.startsWith("/own/")) return own(request, env);
     const prefix = pathname.startsWith("/some/where/") ? "some/where" : "agents";
     return (await routeAgentRequest(request, env, { prefix })) ?? new Response("Not found", { status: 404 });
   },

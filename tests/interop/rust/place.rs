@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_link::{ClientTool, Timing};
+use callbox_link::{AgentAddress, ClientTool, Timing};
 use serde_json::{Value, json};
 
 /// An agent by its address, and what the SDK's client is set up to do.
@@ -11,6 +11,8 @@ pub(crate) struct Place {
     agent: &'static str,
     prefix: &'static str,
     sub: Option<(&'static str, &'static str)>,
+    /// The Worker says which conversation is behind an address.
+    own: bool,
     client: Value,
     timing: Timing,
     tools: Vec<ClientTool>,
@@ -20,7 +22,7 @@ impl Default for Place {
     fn default() -> Self {
         let pause = Duration::from_millis(20);
         let timing = Timing { backoff_base: pause, backoff_cap: 5 * pause, ..Timing::default() };
-        Self { agent: "chat-agent", prefix: "agents", sub: None, client: json!({}), timing, tools: Vec::new() }
+        Self { agent: "chat-agent", prefix: "agents", sub: None, own: false, client: json!({}), timing, tools: Vec::new() }
     }
 }
 
@@ -33,6 +35,11 @@ impl Place {
     /// Another path in front.
     pub(crate) fn below(prefix: &'static str) -> Self {
         Self { prefix, ..Self::default() }
+    }
+
+    /// At an address of the Worker's own, which leads to the conversation that the Worker chooses.
+    pub(crate) fn own() -> Self {
+        Self { own: true, ..Self::default() }
     }
 
     /// An agent inside the agent.
@@ -70,8 +77,22 @@ impl Place {
         self.timing.clone()
     }
 
+    /// Our client's way there.
+    pub(crate) fn way(&self, host: &str, name: &str) -> (AgentAddress, String) {
+        let (base, conversation) = self.address(name);
+        let address = |path: String| AgentAddress::new(format!("http://{host}{path}").parse().unwrap()).unwrap();
+        if self.own {
+            (address(format!("{base}/{name}")).with_one_conversation(), "only".to_owned())
+        } else {
+            (address(base), conversation)
+        }
+    }
+
     /// The agent's address on its host, and the conversation's name there.
     pub(crate) fn address(&self, name: &str) -> (String, String) {
+        if self.own {
+            return ("/own".to_owned(), name.to_owned());
+        }
         let root = format!("/{}/{}", self.prefix, self.agent);
         match self.sub {
             Some((agent, child)) => (format!("{root}/{name}/sub/{agent}"), child.to_owned()),
@@ -82,6 +103,9 @@ impl Place {
     /// The same as the SDK's client takes it.
     pub(crate) fn client(&self, host: &str, name: &str) -> Value {
         let mut options = json!({"host": host, "name": name, "agent": self.agent, "prefix": self.prefix});
+        if self.own {
+            options = json!({"host": host, "agent": self.agent, "basePath": format!("own/{name}")});
+        }
         if let Some((agent, name)) = self.sub {
             options["sub"] = json!([{ "agent": agent, "name": name }]);
         }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use callbox_identity::{CallbackOutcome, Config, Issuer, Profile, Session, SystemClock, SystemEntropy};
-use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
+use callbox_link::{Link, LinkConfig, LinkState};
 use callbox_protocol::{Role, UiMessage, replay};
 use callbox_sandbox::{AUDIENCE, Sandbox, SandboxConfig, Visitor};
 use callbox_vault::Vault;
@@ -49,8 +49,7 @@ impl Room {
         let theirs = Client::start(release, &place.client(&proxy.address.to_string(), name));
         let tenant = Sandbox::start(SandboxConfig::default()).await.unwrap();
         let session = sign_in(&tenant, &http).await;
-        let (base, conversation) = place.address(name);
-        let address = AgentAddress::new(format!("http://{}{base}", proxy.address).parse().unwrap()).unwrap();
+        let (address, conversation) = place.way(&proxy.address.to_string(), name);
         let link = Link::spawn(LinkConfig {
             timing: place.timing(),
             tools: place.tools(),

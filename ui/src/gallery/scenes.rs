@@ -211,6 +211,7 @@ fn signed_in() -> Scene {
     Scene {
         session: SessionView::SignedIn { account: account(), storage: StorageView::Keychain },
         profile: Some(ProfileView {
+            one_conversation: false,
             name: "Harbour Desk".into(),
             agent_host: "agent.harbour.example".into(),
             tenant_host: "harbour.eu.auth.example".into(),
@@ -255,6 +256,7 @@ fn accounts(current: usize) -> Vec<AccountEntry> {
 
 fn sandbox() -> ProfileView {
     ProfileView {
+        one_conversation: false,
         name: "Sandbox agent".into(),
         agent_host: "127.0.0.1:41873".into(),
         tenant_host: "127.0.0.1:37115".into(),

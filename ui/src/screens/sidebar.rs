@@ -23,26 +23,29 @@ pub(super) fn Sidebar(listing: RwSignal<bool>) -> impl IntoView {
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
     let now = clock();
+    let one = move || app.profile.with(|profile| profile.as_ref().is_some_and(|profile| profile.one_conversation));
     let ids = move || app.conversations.with(|list| list.iter().map(|conversation| conversation.id.clone()).collect::<Vec<_>>());
     view! {
         <aside class="sidebar" data-testid=testids::SIDEBAR aria-label=move || i18n.t("conversations")>
             <header>
                 <Brand />
                 <strong>"Callbox"</strong>
-                <button
-                    type="button"
-                    class="quiet"
-                    data-testid=testids::NEW_CONVERSATION
-                    title=move || i18n.t("new-conversation")
-                    aria-label=move || i18n.t("new-conversation")
-                    aria-keyshortcuts="Control+N"
-                    on:click=move |_| {
-                        listing.set(false);
-                        begin(app, shell);
-                    }
-                >
-                    <Icon sign=Sign::New />
-                </button>
+                <Show when=move || !one()>
+                    <button
+                        type="button"
+                        class="quiet"
+                        data-testid=testids::NEW_CONVERSATION
+                        title=move || i18n.t("new-conversation")
+                        aria-label=move || i18n.t("new-conversation")
+                        aria-keyshortcuts="Control+N"
+                        on:click=move |_| {
+                            listing.set(false);
+                            begin(app, shell);
+                        }
+                    >
+                        <Icon sign=Sign::New />
+                    </button>
+                </Show>
             </header>
             <nav aria-label=move || i18n.t("conversations")>
                 <ul on:keydown=move_focus>

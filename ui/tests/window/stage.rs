@@ -264,6 +264,7 @@ pub fn signed_in() -> Bootstrap {
 
 pub fn profile() -> ProfileView {
     ProfileView {
+        one_conversation: false,
         name: "Desk".into(),
         agent_host: "agent.example".into(),
         tenant_host: "tenant.example".into(),

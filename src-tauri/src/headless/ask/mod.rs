@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     IDENTIFIER,
-    core::{MachineError, Workspace, WorkspaceError},
+    core::{MachineError, WorkspaceError},
     folders::Folders,
 };
 
@@ -138,6 +138,8 @@ pub(super) enum Failure {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Machine(#[from] MachineError),
+    #[error("This agent has one conversation with you. Leave --conversation out, then try again.")]
+    OneConversation,
     #[error("{why} {}", if *sent { "The message may have been sent: look into the conversation before you send it again." } else { "Nothing was sent." })]
     Unavailable { why: LinkError, sent: bool },
     #[error("The sign-in has ended. Sign in with “callbox login” or in the window, then try again.")]
@@ -161,7 +163,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Command(CommandError::Empty) => USAGE,
+            Self::Command(CommandError::Empty) | Self::OneConversation => USAGE,
             Self::NotText | Self::Command(CommandError::TooLong { .. }) => DATA_ERROR,
             Self::Input(_) => NO_INPUT,
             Self::Workspace(error) => exit_code(error),
@@ -187,6 +189,7 @@ impl Failure {
             Self::Unavailable { why, .. } => why.code(),
             Self::SignInNeeded => "signed-out",
             Self::Closed => "conversation-closed",
+            Self::OneConversation => "one-conversation",
             Self::Command(error) => error.code(),
             Self::Delivery(error) => error.code(),
             Self::Turn(error) => error.code(),
@@ -272,7 +275,10 @@ async fn ask<O: Write, E: Write>(options: &Options, text: &str, report: &mut Rep
         Ok(side) => side,
         Err(failure) => return (Err(failure), Vec::new()),
     };
-    let conversation = options.conversation.clone().unwrap_or_else(Workspace::new_conversation);
+    let conversation = match side.conversation(options.conversation.as_deref()) {
+        Ok(conversation) => conversation,
+        Err(failure) => return (Err(failure), Vec::new()),
+    };
     let link = side.link(&conversation);
     let place = (conversation.as_str(), options.conversation.is_some());
     let ended = match enter(&side, &link, place, text, &mut interrupts, report).await {

@@ -52,6 +52,18 @@ impl Side {
         }
     }
 
+    /// The conversation that is meant: the one of this name, or the one that is begun next.
+    pub(super) fn conversation(&self, named: Option<&str>) -> Result<String, Failure> {
+        let (next, one) = match self {
+            Self::Person(workspace) => (workspace.next_conversation(), workspace.has_one_conversation()),
+            Self::Machine(machine) => (machine.next_conversation(), machine.has_one_conversation()),
+        };
+        match named {
+            Some(_) if one => Err(Failure::OneConversation),
+            named => Ok(named.map_or(next, str::to_owned)),
+        }
+    }
+
     pub(super) fn link(&self, conversation: &str) -> Link {
         match self {
             Self::Person(workspace) => workspace.link(conversation),

@@ -1,9 +1,9 @@
-//! Agents that work for the agent: of the same Worker, and servers of tools.
+//! Agents that work for the agent, of the same Worker and servers of tools; and addresses that name no conversation.
 
 use serde_json::json;
 
 use super::{answered, script};
-use crate::{room::Room, sdk::Release::Newest};
+use crate::{place::Place, room::Room, sdk::Release::Newest};
 
 /// The model's call is done by another agent, of which all clients hear while it goes on.
 #[tokio::test]
@@ -35,4 +35,23 @@ async fn newest_a_server_of_tools_comes_while_an_answer_is_written() {
     let last = &lists.last().unwrap()["mcp"];
     assert_eq!(last["tools"][0]["name"], "forecast", "{last}");
     assert_eq!(last["servers"].as_object().unwrap().values().next().unwrap()["state"], "ready", "{last}");
+}
+
+/// The client names no conversation: the Worker chooses, and may choose another for the next socket.
+#[tokio::test]
+async fn newest_an_address_leads_to_the_conversation_that_the_agent_chooses() {
+    let mut room = Room::at(Newest, "own-address", Place::own()).await;
+    room.ours.link.send(script(&json!([[{"text": ["In the first."]}]]))).await.unwrap();
+    room.agree("an answer", answered(2, "In the first.")).await;
+    let names = |room: &Room| room.proxy.heard_by_ours("cf_agent_identity").iter().map(|frame| frame["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&room), ["of-own-address"], "only the agent tells");
+    // What is said meanwhile goes where the address leads.
+    assert_eq!(room.ask("move?to=another").await, "ok");
+    room.drop_ours().await;
+    room.ours.until(|ours| ours.messages.is_empty()).await;
+    assert_eq!(names(&room), ["of-own-address", "another"]);
+    room.ours.link.send(script(&json!([[{"text": ["In the second."]}]]))).await.unwrap();
+    room.ours.until(|ours| ours.messages.len() == 2 && ours.messages[1].text() == "In the second.").await;
+    let stored = room.stored().await;
+    assert_eq!(json!(stored), json!(room.ours.messages), "nothing of the first is left");
 }
