@@ -96,6 +96,20 @@ impl Desktop {
         self.top.path().join("data").join(keychain::SERVICE)
     }
 
+    /// Returns when the app keeps so many unsent texts on the disk.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] with how many it keeps.
+    pub async fn keeps_drafts(&self, count: u32) -> Result<()> {
+        let path = self.data().join("conversations.sqlite3");
+        wait::until("the unsent texts are kept", async || {
+            let file = rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+            let kept = file.and_then(|file| file.query_row("SELECT count(*) FROM draft", [], |row| row.get::<_, u32>(0)));
+            Ok(Look::when(kept.as_ref().is_ok_and(|kept| *kept == count).then_some(()), kept))
+        })
+        .await
+    }
+
     /// Where the test keeps what is not the user's: logs, the browser's profile.
     #[must_use]
     pub fn outside(&self) -> PathBuf {

@@ -139,6 +139,16 @@ impl<'a> Window<'a> {
         self.driver.click(&named(testid)).await
     }
 
+    /// What stands in the composer.
+    ///
+    /// # Errors
+    /// When the window does not answer.
+    pub async fn unsent(self) -> Result<String> {
+        let script = "return document.querySelector(arguments[0]).value";
+        let value = self.driver.run(script, vec![named(testids::COMPOSER).into()]).await?;
+        Ok(value.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Writes a message and sends it with Enter; returns when it stands in the conversation.
     ///
     /// # Errors

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use callbox_e2e::{App, View, World, keychain};
+use callbox_e2e::{App, View, World, keychain, testids, window::named};
 use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
+use thirtyfour::Key;
 
 /// Longer than any access token lives: until then, the one in the keychain is used, and the tenant is not asked.
 const A_DAY: Duration = Duration::from_secs(86_400);
@@ -88,18 +89,24 @@ async fn a_tenants_reply_that_was_lost_costs_no_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_costs_neither_the_sign_in_nor_the_question_that_waits() {
+async fn a_crash_costs_neither_the_sign_in_nor_the_question_that_waits_nor_words_that_were_not_sent() {
     let world = World::new().await.unwrap();
     let app = world.signed_in().await.unwrap();
     app.window().say("weather in Oslo").await.unwrap();
     let asked = app.window().asked().await.unwrap();
+    app.window().driver().type_into(&named(testids::COMPOSER), "half a sentence").await.unwrap();
+    world.desktop.keeps_drafts(1).await.unwrap();
     app.kill().await.unwrap();
 
     let app = App::start(&world.desktop, &world.launch()).await.unwrap();
     let again = app.window().asked().await.unwrap();
     assert_eq!((&again.call, &again.name, &again.input), (&asked.call, &asked.name, &asked.input), "the same question");
+    assert_eq!(app.window().unsent().await.unwrap(), "half a sentence");
     app.window().decide(&again, true).await.unwrap();
     assert_eq!(world.control().decisions(&asked.call), 1);
+    // What is sent is not unsent any more.
+    app.window().driver().type_into(&named(testids::COMPOSER), &char::from(Key::Enter).to_string()).await.unwrap();
+    world.desktop.keeps_drafts(0).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,6 +156,6 @@ async fn a_tenant_that_is_down_when_the_app_starts_ends_no_session() {
     assert_eq!(app.window().look().await.unwrap().screen.as_deref(), Some("main"), "still signed in");
     world.control().clear(Endpoint::Token);
     world.control().clear(Endpoint::Discovery);
-    app.window().click(callbox_e2e::testids::RECONNECT).await.unwrap();
+    app.window().click(testids::RECONNECT).await.unwrap();
     app.window().until("the history is there", |view| view.messages.len() == 2).await.unwrap();
 }

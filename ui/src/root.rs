@@ -1,5 +1,7 @@
 //! The window itself: starts the conversation with the shell and chooses the screen.
 
+use std::time::Duration;
+
 use callbox_ipc::{Event, Notice, NoticeKind, SessionView};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -53,6 +55,7 @@ pub fn Root(shell: Shell) -> impl IntoView {
     Effect::new(move |_| dress(data_theme(app.preferences.get().theme), locale.get().tag()));
     start(app, shell);
     listen_for_accounts(app, shell);
+    keep_drafts(app, shell);
     let screen = Memo::new(move |_| app.session.with(|session| Screen::of(session.as_ref())));
     // Waiting for the browser is a state of the sign-in screen, not another screen.
     let place = Memo::new(move |_| match screen.get() {
@@ -75,6 +78,29 @@ pub fn Root(shell: Shell) -> impl IntoView {
             <LiveRegion />
         </div>
     }
+}
+
+/// How long after a letter the shell is told of the text, in which more letters come.
+const DRAFT_PAUSE: Duration = Duration::from_millis(300);
+
+/// Has the shell keep what is typed and not sent. That it could not is no reason to disturb anybody who writes.
+fn keep_drafts(app: App, shell: Shell) {
+    let due = StoredValue::new(false);
+    Effect::new(move |_| {
+        app.drafts.track();
+        if due.try_update_value(|due| std::mem::replace(due, true)).unwrap_or(true) {
+            return;
+        }
+        set_timeout(
+            move || {
+                due.set_value(false);
+                for ((seat, conversation), text) in app.unkept_drafts() {
+                    spawn_local(async move { drop(shell.keep_draft(seat, conversation, text).await) });
+                }
+            },
+            DRAFT_PAUSE,
+        );
+    });
 }
 
 /// Puts theme and language on the document.

@@ -47,6 +47,9 @@ macro_rules! for_each_command {
             open_conversation(conversation: String) -> ();
             /// Forgets a conversation on this computer. The agent's copy is untouched.
             forget_conversation(conversation: String) -> ();
+            /// Keeps an unsent text for the next start. `conversation`: none for the one that is yet to begin. `seat`: whose it is, as in
+            /// [`crate::Bootstrap`]. An empty one is none.
+            keep_draft(seat: Option<String>, conversation: Option<String>, text: String) -> ();
             /// Sends a text; the id of its message comes back once the message is safe from loss in the shell.
             send_message(conversation: String, text: String) -> String;
             /// Sends a failed message again.

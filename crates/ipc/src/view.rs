@@ -20,6 +20,17 @@ pub struct Bootstrap {
     /// All accounts, everywhere.
     #[serde(default)]
     pub accounts: Vec<AccountEntry>,
+    /// What this account has left unsent, at this start or an earlier one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drafts: Vec<Draft>,
+}
+
+/// A text that nobody has sent yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// None: that of the conversation which is yet to begin.
+    pub conversation: Option<String>,
+    pub text: String,
 }
 
 /// Somebody who is signed in somewhere; or an agent where nobody is.

@@ -1,7 +1,7 @@
 //! What is kept under one account's name goes over to another name.
 
 use crate::{
-    Store, StoreError, outbox,
+    Store, StoreError, drafts, outbox,
     store::{self, Base},
 };
 
@@ -44,6 +44,18 @@ impl Store {
                 (&new, sealed, &old, &conversation, &message),
             )?;
         }
+        let drafts: Vec<(String, Vec<u8>)> = transaction
+            .prepare("SELECT conversation, body FROM draft WHERE account = ?1")?
+            .query_map([&old], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (conversation, sealed) in drafts {
+            let Some(body) = keys.open(&drafts::place(&old, &conversation), &sealed) else { continue };
+            let sealed = keys.seal(&drafts::place(&new, &conversation), &body)?;
+            transaction.execute(
+                "UPDATE draft SET account = ?1, body = ?2 WHERE account = ?3 AND conversation = ?4",
+                (&new, sealed, &old, &conversation),
+            )?;
+        }
         transaction.commit()?;
         Ok(true)
     }
@@ -54,7 +66,7 @@ impl Store {
     /// See [`StoreError`].
     pub fn is_empty(&self) -> Result<bool, StoreError> {
         let base = self.base()?;
-        let any = "SELECT EXISTS (SELECT 1 FROM conversation) OR EXISTS (SELECT 1 FROM outbox)";
+        let any = "SELECT EXISTS (SELECT 1 FROM conversation) OR EXISTS (SELECT 1 FROM outbox) OR EXISTS (SELECT 1 FROM draft)";
         Ok(!base.connection.query_row(any, [], |row| row.get::<_, bool>(0))?)
     }
 }

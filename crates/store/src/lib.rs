@@ -1,9 +1,9 @@
-//! The list of conversations, and the messages that are on their way, on the disk.
+//! The list of conversations, the messages that are on their way, and the texts that nobody has sent yet, on the disk.
 //!
 //! A [`Store`] is one SQLite file for all accounts of this installation. What it promises:
 //!
 //! - **What was written is there after a crash**: write-ahead log, full synchronisation, one transaction for each change.
-//! - **The file tells a thief little.** Titles and messages are sealed with AES-256-GCM, each to its own row; accounts are named by a keyed hash.
+//! - **The file tells a thief little.** Titles, messages and texts are sealed with AES-256-GCM, each to its own row; accounts are named by a keyed hash.
 //!   The key is the caller's, who keeps it in the keychain. Ids and times are not sealed.
 //! - **A file that cannot be read is no dead end.** With the wrong key or after damage, the old file is renamed, an empty one takes its place, and
 //!   [`Store::replaced`] says so. A file of a newer version is left alone.
@@ -13,6 +13,7 @@
 //! each in a transaction.
 
 mod adopt;
+mod drafts;
 mod error;
 mod files;
 mod outbox;

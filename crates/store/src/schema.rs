@@ -31,6 +31,14 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (account, conversation, message)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE draft (
+        account      BLOB NOT NULL,
+        conversation TEXT NOT NULL,
+        body         BLOB NOT NULL,
+        PRIMARY KEY (account, conversation)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The row by which the right key is recognised.

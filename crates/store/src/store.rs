@@ -172,7 +172,7 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Forgets a conversation and its outbox. One that is not known is fine.
+    /// Forgets a conversation, its outbox and what is unsent of it. One that is not known is fine.
     ///
     /// # Errors
     /// See [`StoreError`]; nothing was changed.
@@ -181,7 +181,9 @@ impl Store {
         let name = base.keys.account(account);
         let transaction = base.connection.transaction()?;
         transaction.execute("DELETE FROM conversation WHERE account = ?1 AND id = ?2", (&name, id))?;
-        transaction.execute("DELETE FROM outbox WHERE account = ?1 AND conversation = ?2", (&name, id))?;
+        for table in ["outbox", "draft"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1 AND conversation = ?2"), (&name, id))?;
+        }
         transaction.commit()?;
         Ok(())
     }
@@ -194,7 +196,7 @@ impl Store {
         let mut base = self.base()?;
         let name = base.keys.account(account);
         let transaction = base.connection.transaction()?;
-        for table in ["conversation", "outbox"] {
+        for table in ["conversation", "outbox", "draft"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [&name])?;
         }
         transaction.commit()?;

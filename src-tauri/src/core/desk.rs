@@ -153,6 +153,7 @@ impl Desk {
             preferences: self.settings.preferences,
             seat: self.current.clone(),
             accounts: self.accounts(),
+            drafts: self.seat().and_then(|seat| seat.shelf.as_ref()).map(Shelf::drafts).unwrap_or_default(),
         }
     }
 
@@ -386,6 +387,12 @@ impl Desk {
         Ok(())
     }
 
+    /// Keeps what an account has not sent yet. Whoever has signed out meanwhile keeps nothing.
+    pub(super) fn keep_draft(&self, id: &str, conversation: Option<&str>, text: &str) -> Result<(), UserError> {
+        let shelf = self.seats.iter().find(|seat| seat.id == id).and_then(|seat| seat.shelf.as_ref());
+        shelf.map_or(Ok(()), |shelf| shelf.keep_draft(conversation, text)).map_err(|error| view::error(&error))
+    }
+
     pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
         if let Some(id) = self.current.clone()
             && let Some(seat) = self.seat_mut(&id)
@@ -412,6 +419,9 @@ impl Desk {
         if self.seat_mut(seat).is_some_and(|seat| seat.threads.shown() != Some(conversation)) {
             // It was left in the very moment in which the message became safe.
             self.deliver_what_is_left(seat);
+        }
+        if let Some(shelf) = self.seats.iter().find(|known| known.id == seat).and_then(|seat| seat.shelf.as_ref()) {
+            shelf.sent(conversation, text);
         }
         self.summarize(seat, conversation, |summary| {
             if summary.title.is_empty() {

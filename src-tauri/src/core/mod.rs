@@ -281,6 +281,11 @@ impl Core {
         self.jobs.run(move |desk| desk.forget(&conversation)).await?
     }
 
+    pub(crate) async fn keep_draft(&self, seat: Option<String>, conversation: Option<String>, text: String) -> Result<(), UserError> {
+        let Some(seat) = seat else { return Ok(()) };
+        self.jobs.run(move |desk| desk.keep_draft(&seat, conversation.as_deref(), &text)).await?
+    }
+
     pub(crate) async fn send_message(&self, conversation: String, text: String) -> Result<String, UserError> {
         let (name, title) = (conversation.clone(), text.clone());
         let (seat, link) = self.jobs.run(move |desk| desk.link_of(&conversation)).await??;

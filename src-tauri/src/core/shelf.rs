@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use callbox_ipc::ConversationSummary;
+use callbox_ipc::{ConversationSummary, Draft};
 use callbox_store::{Conversation, Store, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -67,6 +67,31 @@ impl Shelf {
         Ok((id, true))
     }
 
+    /// What is unsent. Where it cannot be read there is none, which is worth a line in the log and no more.
+    pub(super) fn drafts(&self) -> Vec<Draft> {
+        let drafts = self.store.drafts(&self.account).unwrap_or_else(|error| {
+            tracing::warn!(code = error.code(), "what is unsent cannot be read");
+            Vec::new()
+        });
+        let draft = |(conversation, text): (String, String)| Draft { conversation: Some(conversation).filter(|id| !id.is_empty()), text };
+        drafts.into_iter().map(draft).collect()
+    }
+
+    pub(super) fn keep_draft(&self, conversation: Option<&str>, text: &str) -> Result<(), StoreError> {
+        self.store.put_draft(&self.account, conversation.unwrap_or_default(), text)
+    }
+
+    /// A text has been sent: it is not unsent any more, whether the window comes to say so or not.
+    pub(super) fn sent(&self, conversation: &str, text: &str) {
+        for draft in self.drafts().into_iter().filter(|draft| draft.text.trim() == text.trim()) {
+            if draft.conversation.as_deref().is_none_or(|id| id == conversation)
+                && let Err(error) = self.keep_draft(draft.conversation.as_deref(), "")
+            {
+                tracing::warn!(code = error.code(), "what was sent is still kept as unsent");
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, conversation: &str) -> Result<(), StoreError> {
         self.store.remove(&self.account, conversation)?;
         self.conversations.retain(|known| known.id != conversation);
@@ -116,6 +141,21 @@ mod tests {
         assert_eq!(title("  what\n time   is it "), "what time is it");
         let long = title(&"東京 ".repeat(100));
         assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
+    }
+
+    #[test]
+    fn what_was_sent_is_not_unsent_and_newer_words_are() {
+        let mut shelf = Shelf::open(Store::in_memory(), "ada".to_owned()).0;
+        let (id, _) = shelf.begin("c".to_owned()).unwrap();
+        let draft = |conversation: Option<&str>, text: &str| Draft { conversation: conversation.map(str::to_owned), text: text.to_owned() };
+        shelf.keep_draft(Some(&id), "hello ").unwrap();
+        shelf.keep_draft(None, "hello").unwrap();
+        shelf.sent(&id, "hello");
+        assert_eq!(shelf.drafts(), []);
+        shelf.keep_draft(Some(&id), "and more").unwrap();
+        shelf.keep_draft(None, "something else").unwrap();
+        shelf.sent(&id, "hello");
+        assert_eq!(shelf.drafts(), [draft(None, "something else"), draft(Some(&id), "and more")]);
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl MadeUp {
                     preferences: self.preferences,
                     seat: scene.accounts.iter().find(|entry| entry.current).map(|entry| entry.id.clone()),
                     accounts: scene.accounts.clone(),
+                    drafts: Vec::new(),
                 };
                 for notice in scene.notices.clone() {
                     self.emit(Event::Notice(notice));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use callbox_ipc::{
-    AccountEntry, Bootstrap, ConversationSummary, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate,
+    AccountEntry, Bootstrap, ConversationSummary, Draft, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate,
 };
 use leptos::prelude::*;
 
@@ -37,6 +37,8 @@ pub struct App {
     pub notices: RwSignal<Vec<(u64, Notice)>>,
     /// Unsent texts by account and conversation; the one under no name belongs to a conversation that is yet to begin.
     pub drafts: RwSignal<HashMap<DraftOf, String>>,
+    /// What the shell keeps of them, as far as it has been told.
+    kept: StoredValue<HashMap<DraftOf, String>>,
     /// Whether the oldest question of the conversation can be seen, down to its buttons.
     pub question_in_view: RwSignal<bool>,
     /// A conversation whose content came before the window knew that it would be opened.
@@ -74,6 +76,7 @@ impl App {
             preferences: RwSignal::new(Preferences::default()),
             notices: RwSignal::new(Vec::new()),
             drafts: RwSignal::new(HashMap::new()),
+            kept: StoredValue::new(HashMap::new()),
             question_in_view: RwSignal::new(false),
             early: StoredValue::new(None),
             counter: StoredValue::new(0),
@@ -90,6 +93,7 @@ impl App {
             self.seat.set(bootstrap.seat);
         }
         self.take_accounts(bootstrap.accounts);
+        self.take_drafts(bootstrap.drafts);
         self.session.set(Some(bootstrap.session));
         self.profile.set(bootstrap.profile);
         self.conversations.set(bootstrap.conversations);
@@ -181,6 +185,27 @@ impl App {
                 drafts.insert(of, text)
             };
         });
+    }
+
+    /// Takes what was left unsent at an earlier start, where there are no newer words.
+    fn take_drafts(&self, left: Vec<Draft>) {
+        let seat = self.seat.get_untracked();
+        for Draft { conversation, text } in left {
+            let of = (seat.clone(), conversation);
+            self.kept.update_value(|kept| drop(kept.insert(of.clone(), text.clone())));
+            if !self.drafts.with_untracked(|drafts| drafts.contains_key(&of)) {
+                self.drafts.update(|drafts| drop(drafts.insert(of, text)));
+            }
+        }
+    }
+
+    /// The texts that are other than the shell was told last; from now on they are told. Empty: there is none any more.
+    pub fn unkept_drafts(&self) -> Vec<(DraftOf, String)> {
+        let now = self.drafts.get_untracked();
+        let before = self.kept.try_update_value(|kept| std::mem::replace(kept, now.clone())).unwrap_or_default();
+        let gone = before.keys().filter(|of| !now.contains_key(*of)).map(|of| (of.clone(), String::new()));
+        let new = now.iter().filter(|(of, text)| before.get(*of) != Some(*text)).map(|(of, text)| (of.clone(), text.clone()));
+        new.chain(gone).collect()
     }
 
     /// Whether somebody is signed in.

@@ -27,6 +27,7 @@ fn bootstrap(conversations: &[&str], open: Option<&str>) -> Bootstrap {
         preferences: Preferences::default(),
         seat: None,
         accounts: Vec::new(),
+        drafts: Vec::new(),
     }
 }
 
@@ -143,6 +144,25 @@ fn a_mirror_that_is_out_of_step_asks_for_the_whole() {
     app.begin(bootstrap(&["a"], Some("a")));
     app.receive(opened("a", &["one"]));
     assert_eq!(app.receive(ops("a", vec![MessageOp::Truncate { len: 7 }])), Some(Demand::Open("a".into())));
+}
+
+#[test]
+fn what_was_left_unsent_before_the_start_is_there_and_does_not_take_the_place_of_newer_words() {
+    let app = App::new();
+    let draft = |conversation: Option<&str>, text: &str| Draft { conversation: conversation.map(Into::into), text: text.into() };
+    let left = vec![draft(Some("a"), "old for a"), draft(Some("b"), "old for b"), draft(None, "yet to begin")];
+    app.set_draft(Some("a".into()), "new for a".into());
+    app.begin(Bootstrap { drafts: left, ..bootstrap(&["a", "b"], Some("a")) });
+    let texts = [Some("a".to_owned()), Some("b".to_owned()), None].map(|conversation| app.draft_of(conversation));
+    assert_eq!(texts, ["new for a", "old for b", "yet to begin"]);
+    // What is to be kept is told once, and what is gone is told as nothing.
+    let told = |app: &App| {
+        app.unkept_drafts().into_iter().map(|((_, conversation), text)| (conversation.unwrap_or_default(), text)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&app), [("a".to_owned(), "new for a".to_owned())], "the rest is as the shell has it");
+    assert_eq!(told(&app), []);
+    app.take_draft(Some("b".into()));
+    assert_eq!(told(&app), [("b".to_owned(), String::new())]);
 }
 
 #[test]

@@ -258,6 +258,7 @@ pub fn signed_in() -> Bootstrap {
         open: Some("c".into()),
         preferences: Preferences { language: callbox_ipc::Language::English, ..Preferences::default() },
         seat: Some("seat-ada".into()),
+        drafts: Vec::new(),
         accounts: vec![entry("seat-ada", "Ada Lovelace", "ada@example.com", true)],
     }
 }
