@@ -108,6 +108,11 @@ impl<'a> Piece<'a> {
         self.said != Said::Nothing
     }
 
+    /// A chunk of a turn, by itself: its body is the whole of it.
+    pub(crate) fn of_turn(request_id: &'a str, body: &str) -> Self {
+        Self { request_id: request_id.into(), said: content(body, false).into(), ..Self::default() }
+    }
+
     fn new(request_id: Cow<'a, str>, outcome: Option<Cow<'a, str>>, frame: &Response) -> Self {
         let is = |flag: Option<bool>| flag == Some(true);
         Self {

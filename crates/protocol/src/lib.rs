@@ -6,6 +6,7 @@
 //! - [`UiMessage`], [`Part`] and [`ToolPart`] are the messages. Reading and writing one gives the same JSON.
 //! - [`Conversation`] folds frames into messages and says what its owner shall do ([`Reaction`]).
 //! - [`MessageOp`], [`apply`] and [`coalesce`] carry what changed to a mirror elsewhere.
+//! - [`AgentToolRuns`] folds what other agents do inside a tool call.
 //! - [`interrupt`] reads what an agent says in the place of an error when a tool needs a person first.
 //! - [`replay`] plays recorded frames into the fold.
 //!
@@ -27,6 +28,7 @@
 //! # Ok::<(), callbox_protocol::FrameError>(())
 //! ```
 
+mod agent_tool;
 mod chunk;
 mod client;
 mod conversation;
@@ -44,8 +46,10 @@ mod scan;
 mod server;
 mod stored;
 mod tool;
+mod tool_server;
 mod wire;
 
+pub use agent_tool::{AgentToolRun, AgentToolRuns, Milestone, Progress, RunEvent, RunState};
 pub use chunk::Chunk;
 pub use client::{
     Cancel, ChatRequest, Clear, ClientFrame, ResumeAck, ResumeRequest, RpcCall, SetMessages, ToolApproval, ToolResult, Trigger,
@@ -63,6 +67,7 @@ pub use server::{
     ResumeNone, Resuming, RpcReply, ServerFrame, Session, SessionError, State, StateError,
 };
 pub use tool::{Approval, CONFIRMED, REFUSED, ToolPart, ToolState};
+pub use tool_server::{ToolServer, ToolServerState};
 
 /// The chunks by themselves.
 pub mod chunks {

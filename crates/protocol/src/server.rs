@@ -92,7 +92,7 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// All tool servers, on connect and on each change.
+    /// All tool servers, on connect and on each change; see [`McpServers::servers`].
     McpServers {
         /// `servers`, `tools`, `prompts`, `resources` (notes 5); untrusted.
         mcp: Value = "mcp";
@@ -100,10 +100,10 @@ wire_struct! {
 }
 
 wire_struct! {
-    /// What a sub-agent does (notes 2.5).
+    /// What a sub-agent does (notes 2.5); see [`AgentToolEvent::read`].
     AgentToolEvent {
-        /// The tool call that the sub-agent works for.
-        parent_tool_call_id: String = "parentToolCallId";
+        /// The tool call that the sub-agent works for; absent if it works for none.
+        parent_tool_call_id: String, optional = "parentToolCallId";
         /// Counts the events of a run.
         sequence: u64, optional = "sequence";
         /// The event; its `kind` tells which.
