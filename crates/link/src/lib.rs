@@ -41,7 +41,7 @@ pub use error::{CommandError, DeliveryError, LinkError, TurnError};
 pub use link::{Link, LinkConfig, Subscription};
 pub use net::{Authorities, ClientError, Network, Wire, authorities, http_client, proxy_of, tls_config};
 pub use outbox::{OutboxEntry, OutboxError, OutboxStore};
-pub use status::{Delivery, DeliveryState, LinkState, PendingDecision, Reply, Status, ThreadSnapshot};
+pub use status::{AgentToolStatus, Delivery, DeliveryState, LinkState, PendingDecision, Reply, RunPhase, Status, ThreadSnapshot};
 pub use timing::Timing;
 pub use tokens::TokenSource;
 pub use tools::{ClientTool, ToolHandler};

@@ -1,8 +1,8 @@
 //! What a link shows beside the messages.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use callbox_protocol::{Turn, UiMessage};
+use callbox_protocol::{ToolServer, Turn, UiMessage};
 
 use crate::{DeliveryError, LinkError, TurnError};
 
@@ -27,6 +27,34 @@ pub struct Status {
     pub refetching: bool,
     /// What the agent has written in answer to own messages, the last few, newest first.
     pub replies: Vec<Reply>,
+    /// What other agents do for tool calls of this conversation, without those that have done their work.
+    pub agent_tools: Arc<[AgentToolStatus]>,
+    /// The servers of tools that the agent works with.
+    pub tool_servers: Arc<[ToolServer]>,
+}
+
+/// The work of another agent for a tool call, in a line. All texts are untrusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentToolStatus {
+    pub run_id: String,
+    pub tool_call_id: String,
+    /// Who works.
+    pub name: String,
+    pub phase: RunPhase,
+    /// What it is at, or why it is not; at most a line.
+    pub line: Option<String>,
+    /// How far it is, from 0 to 100, if it says so.
+    pub percent: Option<u8>,
+}
+
+/// Where such work stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPhase {
+    Running,
+    Failed,
+    Aborted,
+    /// Nobody waits for it any more; it may be taken up again.
+    Interrupted,
 }
 
 /// An own message and the agent's message that answers it.

@@ -4,6 +4,7 @@
 //! [`Machine::deadline`]. At any time there is at most one socket, one token request or handshake, and one request for the messages; after
 //! [`Effect::Cut`] none, and nothing that they still bring may be told.
 
+mod agent_tools;
 mod answers;
 mod confirm;
 mod connect;
@@ -27,6 +28,7 @@ use callbox_protocol::{ClientFrame, Conversation, MessageOp, ToolState, UiMessag
 use serde_json::Value;
 
 use self::{
+    agent_tools::AgentTools,
     answers::{Answer, Answers},
     confirm::Confirming,
     connect::Phase,
@@ -99,6 +101,7 @@ pub(crate) struct Machine {
     generation: Generation,
     confirming: Confirming,
     tools: Tools,
+    agent_tools: AgentTools,
     replies: Replies,
     /// A change of the conversation that the agent has not confirmed.
     rework: Option<Rework>,
@@ -139,6 +142,7 @@ impl Machine {
             generation: Generation::default(),
             confirming: Confirming::default(),
             tools: Tools::new(tools),
+            agent_tools: AgentTools::default(),
             replies: Replies::default(),
             rework: None,
             resuming: None,
@@ -205,11 +209,14 @@ impl Machine {
             error: self.error.clone(),
             refetching: self.questions.refetches(),
             replies: self.replies.begun(),
+            agent_tools: self.agent_tools.shown(),
+            tool_servers: self.agent_tools.servers(),
         }
     }
 
-    /// What has changed in [`Machine::messages`] since the last call.
+    /// What has changed in [`Machine::messages`] since the last call. Brings [`Machine::status`] up to date.
     pub(crate) fn take_ops(&mut self) -> Vec<MessageOp> {
+        self.agent_tools.draw();
         let ops = self.conversation.take_ops();
         let mut ops = self.shown.ops(ops, self.conversation.messages(), self.outbox.messages());
         ops.iter_mut().for_each(MessageOp::conceal_interrupts);

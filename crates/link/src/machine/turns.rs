@@ -138,6 +138,7 @@ impl Machine {
                 Some(self.timing.next_answer)
             }
             Incoming::Frame(frame) => {
+                self.agent_tools.heard(frame);
                 match &**frame {
                     ServerFrame::Messages(list) => {
                         self.refetch_is_older();
