@@ -16,13 +16,14 @@ function onToolCall({ toolCall: { toolName, toolCallId, input }, addToolOutput }
   if (toolName in tools) addToolOutput({ toolCallId, output: tools[toolName].execute(input) });
 }
 
-/** @param sdk React, its renderer, the SDK's hook for the socket, its hooks for chats by agent, and a WebSocket for a Node that has none. */
-export function run({ React, render, useAgent, useAgentChat, useThinkChat, WebSocket }) {
+/** @param sdk React, its renderer, the SDK's hook for the socket, its hook for other agents at work, where there is one, its hooks for chats by agent, and a WebSocket for a Node that has none. */
+export function run({ React, render, useAgent, useAgentToolEvents, useAgentChat, useThinkChat, WebSocket }) {
   globalThis.WebSocket ??= WebSocket;
   const where = JSON.parse(process.argv[2]);
   const useChat = where.agent === "think-agent" ? useThinkChat : useAgentChat;
   let chat;
   let socket;
+  let runs;
   let told = false;
   const states = [];
 
@@ -30,6 +31,7 @@ export function run({ React, render, useAgent, useAgentChat, useThinkChat, WebSo
     const onStateUpdate = (state) => void states.push(state);
     const agent = useAgent({ ...where, minReconnectionDelay: 20, maxReconnectionDelay: 100, onStateUpdate });
     chat = useChat({ agent, ...(where.runs && { tools, onToolCall }), ...(where.confirms && { toolsRequiringConfirmation: where.confirms }) });
+    runs = useAgentToolEvents?.({ agent });
     socket = agent;
     React.useEffect(changed);
     React.useEffect(() => {
@@ -52,7 +54,7 @@ export function run({ React, render, useAgent, useAgentChat, useThinkChat, WebSo
   const commands = {
     show: (number) => {
       told = false;
-      say({ number, ready: isReady(), messages: chat?.messages ?? [], error: chat?.error?.message ?? null, states });
+      say({ number, ready: isReady(), messages: chat?.messages ?? [], error: chat?.error?.message ?? null, states, runs: Object.values(runs?.runsById ?? {}) });
     },
     send: (text) => void chat.sendMessage({ role: "user", parts: [{ type: "text", text }] }),
     edit: ({ id, text }) => void chat.sendMessage({ messageId: id, role: "user", parts: [{ type: "text", text }] }),

@@ -80,6 +80,8 @@ macro_rules! for_each_command {
             disconnect_account(account: $crate::ConnectedAccount) -> ();
             /// Opens the system browser to let the agent of this conversation have what it asks for beyond what was granted.
             step_up(conversation: String) -> ();
+            /// Opens the page in the system browser at which a person lets the agent in at a server of tools.
+            open_tool_server(conversation: String, server: String) -> ();
             /// Connects at once instead of waiting for the next try.
             reconnect(conversation: String) -> ();
             /// Opens a link from a message in the system browser, if its scheme is http, https or mailto.

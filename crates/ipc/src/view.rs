@@ -195,7 +195,7 @@ pub struct ThreadView {
 }
 
 /// The conversation's state beside its messages.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThreadStatus {
     pub link: LinkView,
     pub turn: TurnView,
@@ -211,12 +211,51 @@ pub struct ThreadStatus {
     /// Why it stopped, where that is a tool call that needs the person somewhere else first: the text of an interrupt, of which nothing is secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupt: Option<String>,
+    /// What other agents do for tool calls of this conversation, without those that have done their work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agent_tools: Vec<AgentToolView>,
+    /// The servers of tools that a person has to let the agent in at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed_servers: Vec<ToolServerView>,
+}
+
+/// The work of another agent for a tool call, in a line. All texts are the agent's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentToolView {
+    pub run: String,
+    pub tool_call: String,
+    pub name: String,
+    pub phase: RunPhase,
+    /// What it is at, or why it is not.
+    pub line: Option<String>,
+    /// How far it is, from 0 to 100, if it says so.
+    pub percent: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunPhase {
+    Running,
+    Failed,
+    Aborted,
+    /// Nobody waits for it any more; it may be taken up again.
+    Interrupted,
+}
+
+/// A server of tools where the agent waits to be let in. All texts are the agent's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolServerView {
+    pub id: String,
+    pub name: String,
+    /// Where the page is at which it is let in.
+    pub host: String,
 }
 
 /// The connection, as a user understands it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkView {
+    #[default]
     Connecting,
     Online,
     Offline {
@@ -238,9 +277,10 @@ pub enum LinkView {
     Closed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TurnView {
+    #[default]
     Idle,
     /// Sent; the agent has not begun to answer.
     Waiting,

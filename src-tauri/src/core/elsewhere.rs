@@ -1,12 +1,17 @@
-//! What an agent wants of the person that happens somewhere else: an account to be connected, an approval on a phone, more scopes for the sign-in.
+//! What an agent wants of the person that happens somewhere else: an account to be connected, an approval on a phone, more scopes for the sign-in,
+//! to be let in at a server of tools.
 
 use std::time::Duration;
 
 use callbox_identity::ConnectedAccount;
 use callbox_ipc::UserError;
 use callbox_link::{CommandError, LinkError, LinkState};
-use callbox_protocol::interrupt::{AccountWanted, Interrupt, Want};
+use callbox_protocol::{
+    ToolServer, ToolServerState,
+    interrupt::{AccountWanted, Interrupt, Want},
+};
 use tokio::time::timeout;
+use url::{Host, Url};
 
 use super::{Core, sign_in, view};
 
@@ -75,5 +80,68 @@ impl Core {
             }
         });
         sign_in::open_browser(&browser, start.url).await
+    }
+
+    /// The agent itself takes the answer, and tells of it on the socket.
+    pub(crate) async fn open_tool_server(&self, conversation: String, server: String) -> Result<(), UserError> {
+        let (link, browser) = self.jobs.run(move |desk| Ok::<_, UserError>((desk.link(&conversation)?, desk.browser()))).await??;
+        // What is opened is read here and not taken from the window.
+        let page = link.status().borrow().tool_servers.iter().find(|known| known.id == server).and_then(page_of);
+        match page {
+            Some(page) => sign_in::open_browser(&browser, page).await,
+            // Meanwhile the agent was let in, or does not want it any more.
+            None => Ok(()),
+        }
+    }
+}
+
+/// The page at which a person lets the agent in at this server: https, or http that never leaves the computer. `None` if nobody has to, or if it is
+/// another kind of address, which nobody should open.
+pub(super) fn page_of(server: &ToolServer) -> Option<Url> {
+    if server.state != ToolServerState::Authenticating {
+        return None;
+    }
+    let url = sign_in::outward(server.auth_url.as_deref()?).ok()?;
+    let is_safe = match (url.scheme(), url.host()?) {
+        ("https", _) => true,
+        ("http", Host::Ipv4(address)) => address.is_loopback(),
+        ("http", Host::Ipv6(address)) => address.is_loopback(),
+        ("http", Host::Domain(name)) => name == "localhost",
+        _ => false,
+    };
+    is_safe.then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_tools_has_a_page_only_while_the_agent_waits_to_be_let_in_and_if_it_may_be_opened() {
+        let server = |state, auth_url: Option<&str>| ToolServer {
+            id: "s".to_owned(),
+            name: "weather".to_owned(),
+            url: None,
+            state,
+            auth_url: auth_url.map(str::to_owned),
+            error: None,
+            tools: Vec::new(),
+        };
+        let waiting = |auth_url| page_of(&server(ToolServerState::Authenticating, Some(auth_url)));
+        for good in ["https://mcp.example/authorize?state=x", "http://127.0.0.1:8/a", "http://[::1]/a", "http://localhost:8/a"] {
+            assert_eq!(waiting(good).map(String::from).as_deref(), Some(good));
+        }
+        for bad in [
+            "http://mcp.example/authorize",
+            "mailto:a@b.example",
+            "javascript:alert(1)",
+            "https://a:b@mcp.example/",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert_eq!(waiting(bad), None, "{bad}");
+        }
+        assert_eq!(page_of(&server(ToolServerState::Ready, Some("https://mcp.example/authorize"))), None);
+        assert_eq!(page_of(&server(ToolServerState::Authenticating, None)), None);
     }
 }

@@ -7,11 +7,11 @@ use std::{
 
 use callbox_identity::{Account, ConnectError, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
 use callbox_ipc::{
-    AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, SessionView, SignInStage, StorageView, ThreadChange,
-    ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
+    AccountView, AgentToolView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, RunPhase, SessionView, SignInStage,
+    StorageView, ThreadChange, ThreadStatus, ThreadUpdate, ThreadView, ToolServerView, TurnView, UserError,
 };
-use callbox_link::{LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
-use callbox_protocol::Turn;
+use callbox_link::{AgentToolStatus, LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
+use callbox_protocol::{ToolServer, Turn};
 use callbox_vault::VaultError;
 
 /// An error that names itself: a stable code beside its sentence.
@@ -271,7 +271,31 @@ fn status(status: Status, granted: &[String]) -> ThreadStatus {
         },
         confirmations: status.confirmations,
         error: status.error.as_ref().map(error),
+        agent_tools: status.agent_tools.iter().map(agent_tool).collect(),
+        closed_servers: status.tool_servers.iter().filter_map(closed_server).collect(),
     }
+}
+
+fn agent_tool(run: &AgentToolStatus) -> AgentToolView {
+    AgentToolView {
+        run: run.run_id.clone(),
+        tool_call: run.tool_call_id.clone(),
+        name: run.name.clone(),
+        phase: match run.phase {
+            callbox_link::RunPhase::Running => RunPhase::Running,
+            callbox_link::RunPhase::Failed => RunPhase::Failed,
+            callbox_link::RunPhase::Aborted => RunPhase::Aborted,
+            callbox_link::RunPhase::Interrupted => RunPhase::Interrupted,
+        },
+        line: run.line.clone(),
+        percent: run.percent,
+    }
+}
+
+/// Nothing of a server at which nobody has to do anything, or whose page would not be opened.
+fn closed_server(server: &ToolServer) -> Option<ToolServerView> {
+    let url = super::elsewhere::page_of(server)?;
+    Some(ToolServerView { id: server.id.clone(), name: server.name.clone(), host: url.host_str()?.to_owned() })
 }
 
 fn link(state: &LinkState, granted: &[String]) -> LinkView {

@@ -81,6 +81,8 @@ pub(crate) struct Shown {
     pub(crate) error: Option<String>,
     /// The agent's states, as they came.
     pub(crate) states: Vec<Value>,
+    /// What other agents do for calls, where the release tells of it.
+    pub(crate) runs: Vec<Value>,
 }
 
 /// The SDK's client. It is killed when this is dropped.
@@ -124,8 +126,8 @@ impl Client {
             let mut news = self.heard().await;
             if news["number"] == self.asked {
                 let mut list = |name: &str| news[name].as_array_mut().map(std::mem::take).unwrap_or_default();
-                let (messages, states) = (list("messages"), list("states"));
-                return Shown { ready: news["ready"] == true, messages, error: news["error"].as_str().map(str::to_owned), states };
+                let (messages, states, runs) = (list("messages"), list("states"), list("runs"));
+                return Shown { ready: news["ready"] == true, messages, error: news["error"].as_str().map(str::to_owned), states, runs };
             }
         }
     }

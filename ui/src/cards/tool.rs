@@ -4,7 +4,7 @@ use callbox_protocol::ToolPart;
 use callbox_protocol::interrupt::Interrupt;
 use leptos::prelude::*;
 
-use super::{ApprovalCard, ElsewhereCard, values};
+use super::{AgentTools, ApprovalCard, ElsewhereCard, values};
 use crate::elements::{Icon, Sign, spans};
 use crate::i18n::I18n;
 use crate::state::Thread;
@@ -37,6 +37,7 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
     let refused =
         Memo::new(move |_| phase.get() == Phase::Done && part.with(|part| part.output.as_deref().is_some_and(interrupt::looks_refused)));
     let conversation = thread.conversation.clone();
+    let (worker, works_for) = (thread.clone(), call.clone());
     let line = move || {
         view! {
             <button type="button" class="fold" aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|open| *open = !*open)>
@@ -45,6 +46,7 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
                 <span class="tool-state">{move || words(i18n, phase.get())}</span>
                 <Icon sign=Sign::Chevron />
             </button>
+            <AgentTools call=works_for.clone() thread=worker.clone() />
             <Show when=move || refused.get()>
                 <p class="tool-hint" data-testid=testids::REFUSAL_HINT><Icon sign=Sign::Info />{move || i18n.t("tool-refusal-hint")}</p>
             </Show>

@@ -1,6 +1,6 @@
 //! Messages of the scenes.
 
-use callbox_ipc::{LinkView, ThreadStatus, ThreadView, TurnView};
+use callbox_ipc::{AgentToolView, LinkView, RunPhase, ThreadStatus, ThreadView, TurnView};
 use callbox_protocol::UiMessage;
 use serde_json::{Value, json};
 
@@ -13,18 +13,7 @@ pub(super) const LONG: &str = "## A walk through the harbour\n\nThe pilot boards
 
 /// A conversation that is connected and at rest.
 pub(super) fn thread(messages: Vec<UiMessage>) -> ThreadView {
-    ThreadView {
-        messages,
-        status: ThreadStatus {
-            link: LinkView::Online,
-            turn: TurnView::Idle,
-            deliveries: vec![],
-            decisions: vec![],
-            confirmations: vec![],
-            error: None,
-            interrupt: None,
-        },
-    }
+    ThreadView { messages, status: ThreadStatus { link: LinkView::Online, ..ThreadStatus::default() } }
 }
 
 pub(super) fn messages(value: Value) -> Vec<UiMessage> {
@@ -250,4 +239,42 @@ pub(super) fn two_questions() -> Vec<UiMessage> {
             ])
         ),
     ]))
+}
+
+/// Calls for which other agents work.
+pub(super) fn delegated() -> Vec<UiMessage> {
+    let call = |id: &str, name: &str, state: &str, input: Value| {
+        let output = (state == "output-available").then(|| json!("Spring tides on the 3rd and the 17th."));
+        json!({ "type": format!("tool-{name}"), "toolCallId": id, "state": state, "input": input, "output": output })
+    };
+    let parts = json!([
+        { "type": "text", "text": "I will have this looked up from two sides.", "state": "done" },
+        call("call-1", "readTideTables", "output-available", json!({ "month": "March" })),
+        call("call-2", "research", "input-available", json!({ "question": "Which harbours can take the barge at low water?" })),
+        call("call-3", "compareOffers", "input-available", json!({ "count": 3 })),
+    ]);
+    messages(json!([user("u1", "When can the barge come in, and who can take it?"), agent("a1", parts)]))
+}
+
+/// What those agents are at.
+pub(super) fn delegates() -> Vec<AgentToolView> {
+    let run = |call: &str, name: &str, phase, line: &str, percent| AgentToolView {
+        run: format!("{call} {name}"),
+        tool_call: call.into(),
+        name: name.into(),
+        phase,
+        line: Some(line.into()),
+        percent,
+    };
+    vec![
+        run(
+            "call-2",
+            "Harbour researcher",
+            RunPhase::Running,
+            "Reading the pilot book, chapter 4: the approach from the east, with depths at low water springs",
+            Some(43),
+        ),
+        run("call-2", "Translator", RunPhase::Failed, "The source is in a language that I cannot read.", None),
+        run("call-3", "Buyer", RunPhase::Running, "getOffer", None),
+    ]
 }

@@ -2,7 +2,7 @@
 
 use callbox_ipc::{
     AccountEntry, AccountView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, Notice, NoticeKind, ProfileView,
-    SessionView, SignInStage, StorageView, ThreadView, TurnView, UserError,
+    SessionView, SignInStage, StorageView, ThreadView, ToolServerView, TurnView, UserError,
 };
 
 use super::elsewhere;
@@ -65,6 +65,8 @@ pub(super) const NAMES: &[&str] = &[
     "more-wanted",
     "more-untold",
     "tool-refused",
+    "agent-tools",
+    "tool-server",
     "confirmation",
     "confirmed",
 ];
@@ -202,6 +204,16 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
         }
         "more-untold" => scene.thread.status.link = LinkView::MoreWanted { scopes: vec![] },
         "tool-refused" => scene.thread = thread(elsewhere::refused()),
+        "agent-tools" => {
+            scene.thread = thread(fixtures::delegated());
+            scene.thread.status.turn = TurnView::Streaming;
+            scene.thread.status.agent_tools = fixtures::delegates();
+        }
+        "tool-server" => {
+            let closed = |name: &str, host: &str| ToolServerView { id: name.into(), name: name.into(), host: host.into() };
+            scene.thread.status.closed_servers =
+                vec![closed("linear", "mcp.linear.example"), closed("Team calendar", "tools.tide.example")];
+        }
         _ => return None,
     }
     Some(scene)

@@ -10,6 +10,7 @@ use super::composer::Composer;
 use super::connection::{Connection, Trouble};
 use super::message::Entry;
 use super::sidebar::title;
+use super::tool_servers::ToolServers;
 use super::welcome::Welcome;
 use crate::cards::ErrorCard;
 use crate::elements::{Icon, Sign, page, spans};
@@ -58,7 +59,7 @@ pub(super) fn Conversation(listing: RwSignal<bool>) -> impl IntoView {
                 </div>
                 {move || thread.get().map(|thread| view! { <Clear thread=thread /> })}
             </header>
-            {move || thread.get().map(|thread| view! { <Trouble thread=thread /> })}
+            {move || thread.get().map(|thread| view! { <Trouble thread=thread.clone() /><ToolServers thread=thread /> })}
             {move || match (thread.get(), app.open.get()) {
                 (Some(thread), _) => view! { <Messages thread=thread /> }.into_any(),
                 (None, Some(_)) => view! { <div class="scroller" aria-busy="true"></div> }.into_any(),

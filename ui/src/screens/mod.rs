@@ -15,6 +15,7 @@ mod notices;
 mod sidebar;
 mod sign_in;
 mod starting;
+mod tool_servers;
 mod welcome;
 
 pub use accounts::listen as listen_for_accounts;

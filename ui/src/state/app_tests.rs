@@ -34,15 +34,7 @@ fn bootstrap(conversations: &[&str], open: Option<&str>) -> Bootstrap {
 fn view(texts: &[&str]) -> ThreadView {
     ThreadView {
         messages: texts.iter().map(|text| UiMessage::user(*text, *text)).collect(),
-        status: ThreadStatus {
-            link: LinkView::Online,
-            turn: TurnView::Idle,
-            deliveries: vec![],
-            decisions: vec![],
-            confirmations: vec![],
-            error: None,
-            interrupt: None,
-        },
+        status: ThreadStatus { link: LinkView::Online, ..ThreadStatus::default() },
     }
 }
 

@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn status(link: LinkView, turn: TurnView) -> ThreadStatus {
-        ThreadStatus { link, turn, deliveries: vec![], decisions: vec![], confirmations: vec![], error: None, interrupt: None }
+        ThreadStatus { link, turn, ..ThreadStatus::default() }
     }
 
     #[test]

@@ -8,15 +8,7 @@ use crate::markdown::Block;
 use crate::state::content::BlockSlot;
 
 fn status() -> ThreadStatus {
-    ThreadStatus {
-        link: LinkView::Online,
-        turn: TurnView::Idle,
-        deliveries: vec![],
-        decisions: vec![],
-        confirmations: vec![],
-        error: None,
-        interrupt: None,
-    }
+    ThreadStatus { link: LinkView::Online, ..ThreadStatus::default() }
 }
 
 fn messages(value: serde_json::Value) -> Vec<UiMessage> {

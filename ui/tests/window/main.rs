@@ -2,6 +2,7 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(unreachable_pub, clippy::needless_pass_by_value, clippy::panic, clippy::unwrap_used, reason = "tests, and helpers of tests")]
 
+mod agent_tools;
 mod approval;
 mod composer;
 mod elsewhere;

@@ -275,15 +275,7 @@ pub fn profile() -> ProfileView {
 }
 
 pub fn status() -> ThreadStatus {
-    ThreadStatus {
-        link: LinkView::Online,
-        turn: TurnView::Idle,
-        deliveries: vec![],
-        decisions: vec![],
-        confirmations: vec![],
-        error: None,
-        interrupt: None,
-    }
+    ThreadStatus { link: LinkView::Online, ..ThreadStatus::default() }
 }
 
 pub fn turn(turn: TurnView) -> ThreadUpdate {

@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn what_a_run_says_of_its_progress_goes_before_what_it_writes() {
         let mut events = writes("Reading.");
-        events.push(chunk(&json!({"type": "data-agent-progress", "transient": true, "data": {"fraction": 0.429, "message": "3 of 7 pages"}})));
+        events.push(chunk(
+            &json!({"type": "data-agent-progress", "transient": true, "data": {"fraction": 0.429, "message": "3 of 7 pages"}}),
+        ));
         let run = told(&events).shown()[0].clone();
         assert_eq!((run.line.as_deref(), run.percent), (Some("3 of 7 pages"), Some(42)));
         assert_eq!((percent(f64::NAN), percent(-1.0), percent(7.0)), (0, 0, 100), "the agent's number is anybody's");
@@ -167,7 +169,9 @@ mod tests {
     fn nothing_is_drawn_anew_for_what_changes_nothing() {
         let mut tools = told(&writes("Hello."));
         let before = tools.shown();
-        tools.heard(&ServerFrame::from_value(json!({"type": "agent-tool-event", "parentToolCallId": "call", "sequence": 0, "replay": true, "event": started()})));
+        tools.heard(&ServerFrame::from_value(
+            json!({"type": "agent-tool-event", "parentToolCallId": "call", "sequence": 0, "replay": true, "event": started()}),
+        ));
         tools.draw();
         assert!(Arc::ptr_eq(&before, &tools.shown()));
     }

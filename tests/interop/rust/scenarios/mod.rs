@@ -1,5 +1,6 @@
 //! What happens in the conversations.
 
+mod agent_tools;
 mod calls;
 mod concurrency;
 mod confirmations;
