@@ -3,47 +3,20 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import workerd from "workerd";
+import { options } from "../../agent/scripts/lib/worker.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const [entry, ...variables] = process.argv.slice(2);
 const texts = variables.map((text) => text.split(/=(.*)/s)).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)}),`);
 const folder = mkdtempSync(path.join(tmpdir(), "callbox-foreign-"));
 
-/** Node's own modules come with the runtime, as ES modules and under their full names. */
-const nodeModules = {
-  name: "node-modules",
-  setup(builder) {
-    const filter = new RegExp(`^(node:.*|${builtinModules.join("|")})$`);
-    builder.onResolve({ filter }, ({ path: name, namespace }) => {
-      const full = name.startsWith("node:") ? name : `node:${name}`;
-      return namespace === "builtin" ? { path: full, external: true } : { path: full, namespace: "builtin" };
-    });
-    builder.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path: name }) => ({
-      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)};`,
-    }));
-  },
-};
-
-await build({
-  entryPoints: [path.join(here, entry)],
-  bundle: true,
-  outfile: path.join(folder, "worker.js"),
-  format: "esm",
-  target: "es2024",
-  conditions: ["workerd", "worker", "browser"],
-  mainFields: ["browser", "module", "main"],
-  external: ["cloudflare:*"],
-  plugins: [nodeModules],
-  define: { "process.env.NODE_ENV": '"production"' },
-  logLevel: "error",
-});
+await build({ ...options, entryPoints: [path.join(here, entry)], outfile: path.join(folder, "worker.js"), logLevel: "error" });
 writeFileSync(path.join(folder, "kv.js"), readFileSync(path.join(here, "kv.mjs")));
 writeFileSync(
   path.join(folder, "agent.capnp"),

@@ -1,29 +1,15 @@
 // Builds the agent of one release and the SDK's client, `node build.mjs newest`, into its `dist`: each in one file, and the runtime's configuration.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { createRequire, builtinModules } from "node:module";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { options } from "../../agent/scripts/lib/worker.mjs";
 
 const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), process.argv[2] ?? "newest");
 const require = createRequire(path.join(folder, "package.json"));
 const { build } = await import(pathToFileURL(require.resolve("esbuild")).href).then((module) => module.default ?? module);
 const dist = path.join(folder, "dist");
-
-/** Node's own modules come with the runtime, as ES modules and under their full names. */
-const nodeModules = {
-  name: "node-modules",
-  setup(builder) {
-    const filter = new RegExp(`^(node:.*|${builtinModules.join("|")})$`);
-    builder.onResolve({ filter }, ({ path: name, namespace }) => {
-      const full = name.startsWith("node:") ? name : `node:${name}`;
-      return namespace === "builtin" ? { path: full, external: true } : { path: full, namespace: "builtin" };
-    });
-    builder.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path: name }) => ({
-      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)};`,
-    }));
-  },
-};
 
 /** A shell for skills, which is a package of its own; nobody here has any. */
 const noShell = {
@@ -36,17 +22,11 @@ const noShell = {
 
 await mkdir(dist, { recursive: true });
 const { metafile } = await build({
+  ...options,
   metafile: true,
   entryPoints: [path.join(folder, "worker.mjs")],
-  bundle: true,
   outfile: path.join(dist, "worker.js"),
-  format: "esm",
-  target: "es2024",
-  conditions: ["workerd", "worker", "browser"],
-  mainFields: ["browser", "module", "main"],
-  external: ["cloudflare:*"],
-  plugins: [nodeModules, noShell],
-  define: { "process.env.NODE_ENV": '"production"' },
+  plugins: [...options.plugins, noShell],
   logLevel: "error",
 });
 // Node takes a second to find all of the client's modules by itself.

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
-import { builtinModules } from "node:module";
 import path from "node:path";
 import { DIST, ROOT, WORKER } from "./paths.mjs";
+import { options } from "./worker.mjs";
 
 const STAMP = path.join(DIST, "worker.stamp");
 
@@ -17,41 +17,15 @@ export async function ensureWorker() {
   return WORKER;
 }
 
-/**
- * Node's own modules come with the runtime, as ES modules and under their full names. Some packages still `require` them by the short one.
- * @type {import("esbuild").Plugin}
- */
-const nodeModules = {
-  name: "node-modules",
-  setup(build) {
-    const filter = new RegExp(`^(node:.*|${builtinModules.join("|")})$`);
-    build.onResolve({ filter }, ({ path: name, namespace }) => {
-      const full = name.startsWith("node:") ? name : `node:${name}`;
-      return namespace === "builtin" ? { path: full, external: true } : { path: full, namespace: "builtin" };
-    });
-    build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path: name }) => ({
-      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)};`,
-    }));
-  },
-};
-
 /** @param {string} stamp */
 async function buildWorker(stamp) {
   // Loaded only here: a start without a build is quicker.
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
+    ...options,
     entryPoints: [path.join(ROOT, "src/index.ts")],
-    bundle: true,
     write: false,
     outfile: WORKER,
-    format: "esm",
-    target: "es2024",
-    // The same conditions as Wrangler's, so that both bundle the same code of each package.
-    conditions: ["workerd", "worker", "browser"],
-    mainFields: ["browser", "module", "main"],
-    external: ["cloudflare:*"],
-    plugins: [nodeModules],
-    define: { "process.env.NODE_ENV": '"production"' },
     minifySyntax: true,
     legalComments: "none",
     logLevel: "warning",
@@ -79,7 +53,7 @@ async function fingerprint() {
     .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
     .sort();
   const hash = createHash("sha256");
-  for (const file of [...sources, path.join(ROOT, "package-lock.json"), path.join(ROOT, "scripts/lib/build.mjs")]) {
+  for (const file of [...sources, ...["package-lock.json", "scripts/lib/build.mjs", "scripts/lib/worker.mjs"].map((file) => path.join(ROOT, file))]) {
     hash.update(`${path.relative(ROOT, file)}\0`).update(await readFile(file));
   }
   return hash.digest("hex");
