@@ -119,6 +119,12 @@ async fn killed_at_any_moment_it_loses_nothing_and_says_nothing_twice() {
         // While an answer runs, the box takes nothing. A long conversation is drawn from its end.
         let whole = |view: &View| view.settled() && stored(&world, &conversation).ends_with(&shown(view));
         app.window().until("everything is delivered and answered, and as the agent has it", whole).await.unwrap();
+        // What did not become a message is still there to be sent, as far as it was kept.
+        let unsent = app.window().unsent().await.unwrap();
+        let asked = stored(&world, &conversation);
+        let mut not_sent = typed.iter().filter(|text| !asked.iter().any(|(role, sent)| role == "user" && sent == *text));
+        assert!(unsent.is_empty() || not_sent.any(|text| text.starts_with(&unsent)), "{unsent:?} was sent, and is unsent");
+        app.window().driver().clear(&named(testids::COMPOSER)).await.unwrap();
     }
 
     let asked: Vec<String> = stored(&world, &conversation).into_iter().filter(|(role, _)| role == "user").map(|(_, text)| text).collect();

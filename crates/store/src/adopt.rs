@@ -88,7 +88,7 @@ mod tests {
         }
         store.put("other", &conversation("c", 3)).unwrap();
         for (message, body) in [("m1", b"first"), ("m2", b"other")] {
-            store.put_outgoing("old", "a", message, body).unwrap();
+            store.put_outgoing("old", "a", message, "", body).unwrap();
         }
         assert!(store.adopt("old", "new").unwrap());
         assert_eq!(store.list("new").unwrap(), [conversation("b", 2), conversation("a", 1)]);

@@ -1,10 +1,31 @@
 //! Texts that nobody has sent yet, each sealed to its place.
 
-use crate::{Store, StoreError, seal::NAME_LEN};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::{
+    Store, StoreError,
+    seal::{Keys, NAME_LEN},
+};
 
 /// What a text is sealed to. No other place ends with a NUL that two more stand before.
 pub(crate) fn place(account: &[u8; NAME_LEN], conversation: &str) -> Vec<u8> {
     [&account[..], b"\0", conversation.as_bytes(), b"\0\0"].concat()
+}
+
+/// A text has been sent: what was kept of it, here or before its conversation began, is not unsent any more. That may be its beginning alone, because
+/// not every letter is kept. A text that goes on otherwise stays.
+pub(crate) fn sent(step: &Connection, keys: &Keys, account: &[u8; NAME_LEN], conversation: &str, text: &str) -> Result<(), StoreError> {
+    for at in [conversation, ""] {
+        let sealed = step
+            .prepare_cached("SELECT body FROM draft WHERE account = ?1 AND conversation = ?2")?
+            .query_row((account, at), |row| row.get::<_, Vec<u8>>(0))
+            .optional()?;
+        let unsent = sealed.and_then(|sealed| keys.open(&place(account, at), &sealed)).and_then(|unsent| String::from_utf8(unsent).ok());
+        if unsent.is_some_and(|unsent| text.trim().starts_with(unsent.trim())) {
+            step.prepare_cached("DELETE FROM draft WHERE account = ?1 AND conversation = ?2")?.execute((account, at))?;
+        }
+    }
+    Ok(())
 }
 
 impl Store {
@@ -85,5 +106,26 @@ mod tests {
         assert_eq!((store.drafts("ada").unwrap(), store.drafts("ada|work").unwrap()), (vec![], vec![draft("", "yet to begin")]));
         store.wipe("ada|work").unwrap();
         assert_eq!(store.drafts("ada|work").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_sent_is_not_unsent_from_the_same_moment_on_and_other_words_are() {
+        let store = Store::in_memory();
+        store.put("ada", &Conversation { id: "a".to_owned(), title: String::new(), updated_at: 1 }).unwrap();
+        let send = |message: &str, text: &str| store.put_outgoing("ada", "a", message, text, b"body").unwrap();
+        for beginning in ["hello world", "hello ", "h"] {
+            store.put_draft("ada", "a", beginning).unwrap();
+            store.put_draft("ada", "", beginning).unwrap();
+            send(beginning, "hello world\n");
+            assert_eq!(store.drafts("ada").unwrap(), [], "{beginning}");
+        }
+        store.put_draft("ada", "a", "and more").unwrap();
+        send("m4", "hello world");
+        assert_eq!(store.drafts("ada").unwrap(), [draft("a", "and more")]);
+        store.put_draft("ada", "a", "hello").unwrap();
+        send("m4", "hello world");
+        assert_eq!(store.drafts("ada").unwrap(), [draft("a", "hello")], "written after it, and the message has only changed");
+        store.put_draft("ada", "b", "nowhere").unwrap();
+        assert!(store.put_outgoing("ada", "b", "m5", "nowhere", b"body").is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! Messages that are on their way, each sealed to its place.
 
-use crate::{Store, StoreError, seal::NAME_LEN};
+use rusqlite::TransactionBehavior;
+
+use crate::{Store, StoreError, drafts, seal::NAME_LEN, store::Base};
 
 /// What a message is sealed to. A conversation's id has no NUL; a title's place has none after the account.
 pub(crate) fn place(account: &[u8; NAME_LEN], conversation: &str, message: &str) -> Vec<u8> {
@@ -9,25 +11,36 @@ pub(crate) fn place(account: &[u8; NAME_LEN], conversation: &str, message: &str)
 
 impl Store {
     /// Keeps a message of a conversation, in place of what was kept under its id. It stays where it was among the others; a new one is last.
-    /// `body` is the caller's business, and sealed.
+    /// `body` is the caller's business, and sealed. `text`: what the person wrote. With a new message, what was kept of it as unsent is gone
+    /// in the same step: a crash leaves it sent or unsent, not both.
     ///
     /// # Errors
     /// [`StoreError::NoConversation`]: what was forgotten while it was being saved would be sent by the next start. Else see [`StoreError`]; nothing
     /// was changed.
-    pub fn put_outgoing(&self, account: &str, conversation: &str, message: &str, body: &[u8]) -> Result<(), StoreError> {
-        let base = self.base()?;
+    pub fn put_outgoing(&self, account: &str, conversation: &str, message: &str, text: &str, body: &[u8]) -> Result<(), StoreError> {
+        let mut base = self.base()?;
         let name = base.keys.account(account);
         let sealed = base.keys.seal(&place(&name, conversation, message), body)?;
-        let kept = base
-            .connection
-            .prepare_cached(
-                "INSERT INTO outbox (account, conversation, message, position, body)
-                 SELECT ?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM outbox WHERE account = ?1 AND conversation = ?2), ?4
-                 WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?1 AND id = ?2)
-                 ON CONFLICT DO UPDATE SET body = excluded.body",
-            )?
-            .execute((&name, conversation, message, sealed))?;
-        if kept == 0 { Err(StoreError::NoConversation) } else { Ok(()) }
+        let Base { connection, keys, .. } = &mut *base;
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let updated = step
+            .prepare_cached("UPDATE outbox SET body = ?4 WHERE account = ?1 AND conversation = ?2 AND message = ?3")?
+            .execute((&name, conversation, message, &sealed))?;
+        if updated == 0 {
+            let kept = step
+                .prepare_cached(
+                    "INSERT INTO outbox (account, conversation, message, position, body)
+                     SELECT ?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM outbox WHERE account = ?1 AND conversation = ?2), ?4
+                     WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?1 AND id = ?2)",
+                )?
+                .execute((&name, conversation, message, &sealed))?;
+            if kept == 0 {
+                return Err(StoreError::NoConversation);
+            }
+            drafts::sent(&step, keys, &name, conversation, text)?;
+        }
+        step.commit()?;
+        Ok(())
     }
 
     /// The messages that are kept for a conversation, oldest first. One that somebody has tampered with is left out, and left in the file.
@@ -87,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.sqlite3"), [7; 32]).unwrap();
         store.put("ada", &Conversation { id: "a".to_owned(), title: String::new(), updated_at: 1 }).unwrap();
-        store.put_outgoing("ada", "a", "m1", b"first").unwrap();
+        store.put_outgoing("ada", "a", "m1", "", b"first").unwrap();
         let limit = |pages: u32| {
             let base = store.base().unwrap();
             let taken: u32 = base.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
@@ -95,12 +108,12 @@ mod tests {
         };
         limit(0);
         let large = vec![b'x'; 100_000];
-        let error = store.put_outgoing("ada", "a", "m2", &large).unwrap_err();
+        let error = store.put_outgoing("ada", "a", "m2", "", &large).unwrap_err();
         assert_eq!((&error, error.retry()), (&StoreError::DiskFull, Retry::Later));
-        assert_eq!(store.put_outgoing("ada", "a", "m1", &large), Err(StoreError::DiskFull));
+        assert_eq!(store.put_outgoing("ada", "a", "m1", "", &large), Err(StoreError::DiskFull));
         assert_eq!(store.outgoing("ada", "a").unwrap(), [b"first"]);
         limit(100);
-        store.put_outgoing("ada", "a", "m2", &large).unwrap();
+        store.put_outgoing("ada", "a", "m2", "", &large).unwrap();
         assert_eq!(store.outgoing("ada", "a").unwrap().len(), 2);
     }
 }

@@ -243,10 +243,10 @@ fn messages_on_their_way_are_there_after_a_crash_in_their_order_and_sealed() {
         store.put(ADA, &conversation(name, "", 1)).unwrap();
     }
     for (id, text) in [("m9", "first words"), ("m1", "second words"), ("m5", "third words")] {
-        store.put_outgoing(ADA, "a", id, text.as_bytes()).unwrap();
+        store.put_outgoing(ADA, "a", id, "", text.as_bytes()).unwrap();
     }
-    store.put_outgoing(ADA, "a", "m9", "first words, tried".as_bytes()).unwrap();
-    store.put_outgoing(ADA, "b", "m1", b"elsewhere").unwrap();
+    store.put_outgoing(ADA, "a", "m9", "", "first words, tried".as_bytes()).unwrap();
+    store.put_outgoing(ADA, "b", "m1", "", b"elsewhere").unwrap();
     store.remove_outgoing(ADA, "a", "m1").unwrap();
     store.remove_outgoing(ADA, "a", "never-there").unwrap();
     std::mem::forget(store);
@@ -266,12 +266,12 @@ fn messages_on_their_way_go_with_their_conversation_and_with_their_account() {
     for account in [ADA, GRACE] {
         for name in ["a", "b"] {
             store.put(account, &conversation(name, "", 1)).unwrap();
-            store.put_outgoing(account, name, "m1", b"words").unwrap();
+            store.put_outgoing(account, name, "m1", "", b"words").unwrap();
         }
     }
     store.remove(ADA, "a").unwrap();
     assert_eq!((outgoing(&store, ADA, "a").len(), outgoing(&store, ADA, "b").len()), (0, 1));
-    let error = store.put_outgoing(ADA, "a", "m2", b"words").unwrap_err();
+    let error = store.put_outgoing(ADA, "a", "m2", "", b"words").unwrap_err();
     assert_eq!((error.code(), error.retry()), ("store-no-conversation", Retry::Never), "it was being saved while its conversation went");
     store.wipe(ADA).unwrap();
     assert_eq!((outgoing(&store, ADA, "b").len(), outgoing(&store, GRACE, "a").len()), (0, 1));
@@ -283,8 +283,8 @@ fn a_message_that_was_moved_to_another_row_does_not_open_and_is_left_where_it_is
     let path = folder.path().join("store.sqlite3");
     let store = Store::open(&path, KEY).unwrap();
     store.put(ADA, &conversation("a", "", 1)).unwrap();
-    store.put_outgoing(ADA, "a", "m1", b"one").unwrap();
-    store.put_outgoing(ADA, "a", "m2", b"two").unwrap();
+    store.put_outgoing(ADA, "a", "m1", "", b"one").unwrap();
+    store.put_outgoing(ADA, "a", "m2", "", b"two").unwrap();
     let file = rusqlite::Connection::open(&path).unwrap();
     file.execute("UPDATE outbox SET message = 'm3' WHERE message = 'm1'", []).unwrap();
     assert_eq!(outgoing(&store, ADA, "a"), ["two"]);
@@ -305,7 +305,7 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
 
     let store = Store::open(&path, KEY).unwrap();
     assert_eq!((store.replaced(), store.list(ADA).unwrap().len()), (None, 1));
-    store.put_outgoing(ADA, "a", "m1", b"words").unwrap();
+    store.put_outgoing(ADA, "a", "m1", "", b"words").unwrap();
 }
 
 #[test]

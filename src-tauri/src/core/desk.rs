@@ -420,9 +420,6 @@ impl Desk {
             // It was left in the very moment in which the message became safe.
             self.deliver_what_is_left(seat);
         }
-        if let Some(shelf) = self.seats.iter().find(|known| known.id == seat).and_then(|seat| seat.shelf.as_ref()) {
-            shelf.sent(conversation, text);
-        }
         self.summarize(seat, conversation, |summary| {
             if summary.title.is_empty() {
                 summary.title = title(text);

@@ -48,7 +48,7 @@ impl OutboxStore for StoredOutbox {
     fn save(&self, entry: OutboxEntry) -> BoxFuture<'static, Result<(), OutboxError>> {
         self.run(move |own| {
             let body = serde_json::to_vec(&entry).map_err(|error| outbox_error(StoreError::Internal(error.to_string())))?;
-            own.store.put_outgoing(&own.account, &own.conversation, &entry.message.id, &body).map_err(outbox_error)
+            own.store.put_outgoing(&own.account, &own.conversation, &entry.message.id, &entry.message.text(), &body).map_err(outbox_error)
         })
     }
 

@@ -81,17 +81,6 @@ impl Shelf {
         self.store.put_draft(&self.account, conversation.unwrap_or_default(), text)
     }
 
-    /// A text has been sent: it is not unsent any more, whether the window comes to say so or not.
-    pub(super) fn sent(&self, conversation: &str, text: &str) {
-        for draft in self.drafts().into_iter().filter(|draft| draft.text.trim() == text.trim()) {
-            if draft.conversation.as_deref().is_none_or(|id| id == conversation)
-                && let Err(error) = self.keep_draft(draft.conversation.as_deref(), "")
-            {
-                tracing::warn!(code = error.code(), "what was sent is still kept as unsent");
-            }
-        }
-    }
-
     pub(super) fn remove(&mut self, conversation: &str) -> Result<(), StoreError> {
         self.store.remove(&self.account, conversation)?;
         self.conversations.retain(|known| known.id != conversation);
@@ -141,21 +130,6 @@ mod tests {
         assert_eq!(title("  what\n time   is it "), "what time is it");
         let long = title(&"東京 ".repeat(100));
         assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
-    }
-
-    #[test]
-    fn what_was_sent_is_not_unsent_and_newer_words_are() {
-        let mut shelf = Shelf::open(Store::in_memory(), "ada".to_owned()).0;
-        let (id, _) = shelf.begin("c".to_owned()).unwrap();
-        let draft = |conversation: Option<&str>, text: &str| Draft { conversation: conversation.map(str::to_owned), text: text.to_owned() };
-        shelf.keep_draft(Some(&id), "hello ").unwrap();
-        shelf.keep_draft(None, "hello").unwrap();
-        shelf.sent(&id, "hello");
-        assert_eq!(shelf.drafts(), []);
-        shelf.keep_draft(Some(&id), "and more").unwrap();
-        shelf.keep_draft(None, "something else").unwrap();
-        shelf.sent(&id, "hello");
-        assert_eq!(shelf.drafts(), [draft(None, "something else"), draft(Some(&id), "and more")]);
     }
 
     #[test]
