@@ -9,7 +9,7 @@ mod view;
 
 pub use commands::COMMANDS;
 pub use view::{
-    AccountEntry, AccountView, Bootstrap, ConnectedAccount, ConversationSummary, DecisionView, Delivery, DeliveryState, Draft, Event,
-    Language, LinkView, Notice, NoticeKind, Preferences, ProfileView, ProvenanceStep, SessionView, SignInStage, StorageView, Theme,
-    ThreadChange, ThreadEvent, ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError,
+    AccountEntry, AccountView, AgentToolView, Bootstrap, ConnectedAccount, ConversationSummary, DecisionView, Delivery, DeliveryState,
+    Draft, Event, Language, LinkView, Notice, NoticeKind, Preferences, ProfileView, ProvenanceStep, RunPhase, SessionView, SignInStage,
+    StorageView, Theme, ThreadChange, ThreadEvent, ThreadStatus, ThreadUpdate, ThreadView, ToolServerView, TurnView, UserError,
 };

@@ -84,15 +84,6 @@ impl McpServers {
     }
 }
 
-impl ToolServer {
-    /// What this server calls the tool that the model knows by `tool_name`; `None` if it is none of its own. The agent names a tool
-    /// `tool_{id of the server, without hyphens}_{name}`.
-    pub fn own_name<'a>(&self, tool_name: &'a str) -> Option<&'a str> {
-        let own = tool_name.strip_prefix("tool_")?.strip_prefix(&self.id.replace('-', ""))?.strip_prefix('_')?;
-        self.tools.iter().any(|tool| tool == own).then_some(own)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -123,14 +114,5 @@ mod tests {
         for mcp in [json!(null), json!([]), json!({"servers": []}), json!({"servers": {"a": 1}, "tools": {}})] {
             assert!(McpServers { mcp, ..McpServers::default() }.servers().len() <= 1, "no panic, and nothing made up");
         }
-    }
-
-    #[test]
-    fn a_tool_is_its_servers_only_if_the_server_has_it() {
-        let [linear, other] = frame().servers().try_into().unwrap();
-        assert_eq!(linear.own_name("tool_a1_create_issue"), Some("create_issue"));
-        assert_eq!(other.own_name("tool_a1_create_issue"), None);
-        assert_eq!(linear.own_name("tool_a1_delete_everything"), None, "the name alone proves nothing");
-        assert_eq!(linear.own_name("create_issue"), None);
     }
 }
