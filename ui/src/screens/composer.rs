@@ -189,10 +189,14 @@ async fn send(app: App, shell: Shell, text: String) -> Result<(), UserError> {
             conversation
         }
     };
-    shell.send_message(conversation.clone(), text.clone()).await?;
-    let draft = app.draft_of(Some(conversation.clone()));
-    app.set_draft(Some(conversation), left_over(&draft, &text));
-    Ok(())
+    app.leaves(&conversation);
+    let sent = shell.send_message(conversation.clone(), text.clone()).await;
+    if sent.is_ok() {
+        let draft = app.draft_of(Some(conversation.clone()));
+        app.set_draft(Some(conversation), left_over(&draft, &text));
+    }
+    app.left();
+    sent.map(drop)
 }
 
 /// Brings the oldest open question into view and puts the focus on it.

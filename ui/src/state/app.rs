@@ -39,6 +39,8 @@ pub struct App {
     pub drafts: RwSignal<HashMap<DraftOf, String>>,
     /// What the shell keeps of them, as far as it has been told.
     kept: StoredValue<HashMap<DraftOf, String>>,
+    /// Where a text is on its way to the shell: until it is known whether it is sent, nothing is said of what is unsent there.
+    leaving: StoredValue<Option<DraftOf>>,
     /// Whether the oldest question of the conversation can be seen, down to its buttons.
     pub question_in_view: RwSignal<bool>,
     /// A conversation whose content came before the window knew that it would be opened.
@@ -77,6 +79,7 @@ impl App {
             notices: RwSignal::new(Vec::new()),
             drafts: RwSignal::new(HashMap::new()),
             kept: StoredValue::new(HashMap::new()),
+            leaving: StoredValue::new(None),
             question_in_view: RwSignal::new(false),
             early: StoredValue::new(None),
             counter: StoredValue::new(0),
@@ -199,9 +202,26 @@ impl App {
         }
     }
 
+    /// The text of this conversation is being sent.
+    pub fn leaves(&self, conversation: &str) {
+        self.leaving.set_value(Some((self.seat.get_untracked(), Some(conversation.to_owned()))));
+    }
+
+    /// Nothing is being sent any more; what is unsent is looked at again.
+    pub fn left(&self) {
+        self.leaving.set_value(None);
+        self.drafts.notify();
+    }
+
     /// The texts that are other than the shell was told last; from now on they are told. Empty: there is none any more.
     pub fn unkept_drafts(&self) -> Vec<(DraftOf, String)> {
-        let now = self.drafts.get_untracked();
+        let mut now = self.drafts.get_untracked();
+        if let Some(of) = self.leaving.get_value() {
+            match self.kept.with_value(|kept| kept.get(&of).cloned()) {
+                Some(known) => drop(now.insert(of, known)),
+                None => drop(now.remove(&of)),
+            }
+        }
         let before = self.kept.try_update_value(|kept| std::mem::replace(kept, now.clone())).unwrap_or_default();
         let gone = before.keys().filter(|of| !now.contains_key(*of)).map(|of| (of.clone(), String::new()));
         let new = now.iter().filter(|(of, text)| before.get(*of) != Some(*text)).map(|(of, text)| (of.clone(), text.clone()));

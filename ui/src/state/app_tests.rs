@@ -155,6 +155,15 @@ fn what_was_left_unsent_before_the_start_is_there_and_does_not_take_the_place_of
     assert_eq!(told(&app), []);
     app.take_draft(Some("b".into()));
     assert_eq!(told(&app), [("b".to_owned(), String::new())]);
+    // What is being sent is neither kept as unsent nor forgotten before it is sent.
+    app.leaves("a");
+    app.set_draft(Some("a".into()), "newer for a".into());
+    app.set_draft(Some("c".into()), "for c".into());
+    assert_eq!(told(&app), [("c".to_owned(), "for c".to_owned())]);
+    app.set_draft(Some("a".into()), String::new());
+    assert_eq!(told(&app), []);
+    app.left();
+    assert_eq!(told(&app), [("a".to_owned(), String::new())]);
 }
 
 #[test]
