@@ -110,7 +110,7 @@ trouble-more-wanted = The agent wants more than you have granted. This is what i
 trouble-more-untold = The agent wants more than you have granted, and does not say what, or you have granted it already. Ask whoever runs it.
 grant-more = Continue in the browser
 trouble-closed = The connection was closed.
-tool-server-closed = The agent cannot use the tools of { $name } before you let it in. The page for that is at { $host }.
+tool-server-closed = { $name } wants you to let the agent in, at { $host }.
 
 ## Messages
 

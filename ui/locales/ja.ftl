@@ -107,7 +107,7 @@ trouble-more-wanted = エージェントが、許可済みより多くの権限�
 trouble-more-untold = エージェントがより多くの権限を求めていますが、どれかは示されていないか、すでに許可済みです。エージェントの管理者に相談してください。
 grant-more = ブラウザーで続ける
 trouble-closed = 接続が閉じられました。
-tool-server-closed = { $name } のツールをエージェントが使うには、あなたの許可が必要です。許可のページは { $host } にあります。
+tool-server-closed = { $name } が、エージェントの利用許可を求めています（{ $host }）。
 
 ## Messages
 

@@ -1,6 +1,6 @@
 //! Messages of the scenes.
 
-use callbox_ipc::{AgentToolView, LinkView, RunPhase, ThreadStatus, ThreadView, TurnView};
+use callbox_ipc::{AgentToolView, LinkView, RunPhase, ThreadStatus, ThreadView};
 use callbox_protocol::UiMessage;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-use callbox_ipc::{AccountView, LinkView, NoticeKind, StorageView, ThreadStatus, ThreadView, TurnView, UserError};
+use callbox_ipc::{AccountView, LinkView, NoticeKind, StorageView, ThreadStatus, ThreadView, UserError};
 use callbox_protocol::{MessageOp, UiMessage};
 
 use super::*;

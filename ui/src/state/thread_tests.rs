@@ -1,4 +1,4 @@
-use callbox_ipc::{DecisionView, Delivery, LinkView, TurnView};
+use callbox_ipc::{DecisionView, Delivery, LinkView};
 use callbox_protocol::{Part, apply};
 use proptest::prelude::*;
 use serde_json::json;
