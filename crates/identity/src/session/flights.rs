@@ -113,7 +113,8 @@ impl Wings {
                 ("grant_type", Some("refresh_token")),
                 ("client_id", Some(client_id)),
                 ("refresh_token", Some(token.expose())),
-                ("resource", resource.as_deref().filter(|_| tenants_own.is_none())),
+                // Whoever names a resource names one in every request (RFC 8707 §2); of another API, that one's.
+                ("resource", resource.as_deref().map(|resource| tenants_own.as_deref().unwrap_or(resource))),
                 // A tenant that knows both goes by the audience, and must not take the resource for another one.
                 ("audience", tenants_own.as_deref().or(audience.as_deref().filter(|_| resource.is_some()))),
                 ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),

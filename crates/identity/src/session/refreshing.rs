@@ -265,6 +265,7 @@ impl Actor {
         self.flight = None;
         self.pause.succeeded();
         self.end_in_time();
+        self.my_account.is_not_given();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
         self.answer(&Ok(access));
         self.serve();
@@ -304,6 +305,10 @@ impl Actor {
                 let token = record.refresh.clone();
                 live.adopt(record, binding);
                 self.present(token, false, true);
+            }
+            (None, Some(_)) if self.purpose == Purpose::MyAccount => {
+                let (token, adopted) = (current.presented.clone(), current.adopted);
+                self.doubt(token, adopted);
             }
             (None, Some(live)) => {
                 let account = live.account.clone();
@@ -360,7 +365,10 @@ impl Actor {
         }
         match self.purpose {
             Purpose::MyAccount => self.my_account.answer(&Err(error.clone())),
-            Purpose::Agent => self.answer(&Err(error.clone())),
+            Purpose::Agent => {
+                self.my_account.is_not_known(error);
+                self.answer(&Err(error.clone()));
+            }
         }
         // Whoever wants a token of the other kind is not answered by that.
         self.serve();

@@ -21,7 +21,7 @@ use super::{
     params::Params,
 };
 use crate::{
-    AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, TokenBinding,
+    AUDIENCE, CLIENT_ID, RefreshOutcome, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, TokenBinding,
     control::gate::Faults,
     dpop::{self, Wanted},
     random,
@@ -178,9 +178,12 @@ async fn refresh(
     }
     tenant
         .change(|desk| {
-            let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), jkt.as_deref(), now_ms, &settings);
+            // Whoever has signed in for a resource names one in every request (RFC 8707 §2): that one, or this API.
+            let is_for = |granted: Option<&str>| params.get("resource") == granted.map(|granted| me.unwrap_or(granted));
+            let (presented, refreshed) = desk.books.refresh(token, client_id, is_for, jkt.as_deref(), now_ms, &settings);
+            let refused = if presented.outcome == RefreshOutcome::WrongTarget { OAuthError::TARGET } else { OAuthError::REFRESH };
             tenant.control.log_presented(presented);
-            let Refreshed { mut grant, next } = refreshed.ok_or(OAuthError::REFRESH)?;
+            let Refreshed { mut grant, next } = refreshed.ok_or(refused)?;
             if let Some(me) = me {
                 (grant.audience, grant.scope) = (Some(me.to_owned()), my_account::SCOPES.join(" "));
             }
