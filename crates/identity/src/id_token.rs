@@ -10,6 +10,8 @@ use crate::{Account, IdTokenError, jwks::KeySet};
 
 /// How far this computer's clock and the tenant's may be apart.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
+/// Auth0's have 32 characters.
+const MAX_SID: usize = 128;
 
 /// What an ID token must say to be believed.
 pub(crate) struct Expected<'a> {
@@ -76,6 +78,13 @@ impl<'a> IdToken<'a> {
     /// When the session is over whatever happens (IPSIE), in seconds since 1970, if the tenant says so. For a token that is believed.
     pub(crate) fn session_expiry(&self) -> Option<u64> {
         self.claims.get("session_expiry").and_then(Value::as_u64)
+    }
+
+    /// The browser's session at the tenant (`sid`), if the tenant says so and it is of a length that there is room for. For a token that is believed.
+    pub(crate) fn browser_session(&self) -> Option<String> {
+        self.text("sid")
+            .filter(|sid| (1..=MAX_SID).contains(&sid.len()) && sid.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(str::to_owned)
     }
 
     /// The account that a token of a refresh speaks of. It came straight from the tenant, and it only confirms what is known; so the
@@ -264,6 +273,16 @@ mod tests {
         assert_eq!(verify_claims(&bare).unwrap().name, "ada@example.com");
         bare.as_object_mut().unwrap().remove("email");
         assert_eq!(verify_claims(&bare).unwrap().name, "auth0|ada");
+    }
+
+    #[test]
+    fn a_browsers_session_has_a_name_of_a_length_that_there_is_room_for() {
+        let named = |sid: Value| IdToken::parse(&signed(&header(), &with("sid", sid))).unwrap().browser_session();
+        assert_eq!(named(json!("s1")).as_deref(), Some("s1"));
+        assert_eq!(named(json!("s".repeat(MAX_SID))).map(|sid| sid.len()), Some(MAX_SID));
+        for no in [Value::Null, json!(""), json!("a b"), json!("a\n"), json!(7), json!("s".repeat(MAX_SID + 1))] {
+            assert_eq!(named(no.clone()), None, "{no}");
+        }
     }
 
     #[test]

@@ -58,7 +58,18 @@ pub(super) struct Proof {
     pub(super) granted: Vec<String>,
     /// See [`super::actor::Live::ends`].
     pub(super) ends: Option<u64>,
+    /// See [`Record::browser`](crate::record::Record::browser).
+    pub(super) browser: Option<String>,
+    /// See [`super::actor::Live::left`].
+    pub(super) left: u64,
     pub(super) metadata: Arc<Metadata>,
+}
+
+/// What an ID token says.
+struct Believed {
+    account: Account,
+    ends: Option<u64>,
+    browser: Option<String>,
 }
 
 impl Wings {
@@ -165,12 +176,13 @@ impl Wings {
             Err(error) => Err(error),
         };
         match believed {
-            Ok(((account, ends), grant, prover)) => {
+            Ok((Believed { account, ends, browser }, grant, prover)) => {
                 let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
                 let binding = attempt.binding.clone().map(|binding| Binding { access: prover.is_some(), ..binding });
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall).bound(prover);
                 let metadata = attempt.metadata.clone();
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, binding, granted, ends, metadata })
+                let refresh = tokens.refresh;
+                Ok(Proof { account, refresh, generation: 1, lock: None, held, binding, granted, ends, browser, left: 0, metadata })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.
@@ -202,12 +214,15 @@ impl Wings {
         }
     }
 
-    /// Who has signed in, and when that session is over whatever happens.
-    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<(Account, Option<u64>), SignInError> {
+    /// Who has signed in, by the ID token.
+    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<Believed, SignInError> {
         let token = match &grant.id_token {
             Some(token) => token,
             None if self.profile.asks_who() => return Err(SignInError::IdToken(IdTokenError::Missing)),
-            None => return Ok((Account::untold(&attempt.metadata.issuer, &self.profile), None)),
+            None => {
+                let account = Account::untold(&attempt.metadata.issuer, &self.profile);
+                return Ok(Believed { account, ends: None, browser: None });
+            }
         };
         let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
         let expected = Expected {
@@ -219,7 +234,7 @@ impl Wings {
         };
         let verify = |keys: &KeySet| {
             let account = token.verify(keys, &expected, attempt.nonce.expose())?;
-            Ok((account, token.session_expiry()))
+            Ok(Believed { account, ends: token.session_expiry(), browser: token.browser_session() })
         };
         let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).set.clone();
         let answer = match known.filter(|(_, since)| since.elapsed() < KEYS_AGE) {

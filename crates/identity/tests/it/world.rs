@@ -272,6 +272,13 @@ pub(crate) async fn until(session: &Session, what: impl FnMut(&SessionState) -> 
     session.state().wait_for(what).await.unwrap().clone()
 }
 
+/// Waits for what no event tells of: another thread's doing. The runner ends a test that waits for ever.
+pub(crate) async fn eventually(what: impl Fn() -> bool) {
+    while !what() {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Whether a future is ready, without waiting for it.
 pub(crate) fn is_ready<F: Future>(future: &mut std::pin::Pin<&mut F>) -> bool {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
