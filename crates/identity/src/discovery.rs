@@ -47,6 +47,8 @@ impl Metadata {
             self.end_session = self.end_session.take().or(other.end_session);
             self.names_issuer |= other.names_issuer;
             self.says_s256 |= other.says_s256;
+            self.is_auth0 |= other.is_auth0;
+            self.binds |= other.binds;
         }
     }
 }

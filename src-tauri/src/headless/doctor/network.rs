@@ -63,6 +63,7 @@ fn judge_tenant(host: &str, found: &Result<Offers, DiscoveryError>) -> Finding {
         (true, "PKCE with S256"),
         (offers.identity, "ID tokens"),
         (offers.names_issuer, "its name in every answer"),
+        (offers.dpop, "tokens bound to a key"),
         (offers.registration, "registration of apps"),
         (offers.revocation, "revocation"),
         (offers.logout, "a sign-out page"),
