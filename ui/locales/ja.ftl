@@ -447,6 +447,7 @@ error-token-configuration = サインインサーバーが、このアプリの�
 error-token-interaction = サインインサーバーが、もう一度サインインするよう求めています。{ $detail }
 error-token-proof-refused = このコンピューターのサインインであるという証明を、サインインサーバーが受け付けませんでした。もう一度サインインしてください。{ $detail }
 error-token-unbound = サインインサーバーが、このサインインをこのコンピューターに結び付けなくなりました。もう一度サインインしてください。
+error-token-cannot-bind = トークンをこのコンピューターに結び付ける必要がありますが、サインインサーバーが対応していません。サーバーの管理者に DPoP を有効にするよう依頼してください。
 error-token-malformed = サインインサーバーの応答を使えません。
 error-turn-failed = エージェントは答えられませんでした。{ $detail }
 error-turn-no-answer = エージェントから答えがありませんでした。もう一度送ってください。

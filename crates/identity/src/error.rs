@@ -367,6 +367,9 @@ pub enum TokenError {
     /// The session has tokens that are bound to this computer, and the new one is not (RFC 9449 §5). It is not used; the session is kept.
     #[error("The sign-in server no longer binds this sign-in to this computer. Sign in again.")]
     Unbound,
+    /// The profile wants a machine's tokens to be bound to this computer, and the tenant does not give such (RFC 9449 §5).
+    #[error("The token has to be bound to this computer, and the sign-in server does not do that. Ask whoever runs it to turn on DPoP.")]
+    CannotBind,
     /// The tenant's metadata is not usable. The session is kept.
     #[error(transparent)]
     Discovery(DiscoveryError),
@@ -389,6 +392,7 @@ impl TokenError {
             Self::Configuration(_) => "token-configuration",
             Self::ProofRefused(_) => "token-proof-refused",
             Self::Unbound => "token-unbound",
+            Self::CannotBind => "token-cannot-bind",
             Self::Discovery(error) => error.code(),
             Self::Malformed(_) => "token-malformed",
             Self::Closed => "session-closed",
@@ -402,7 +406,7 @@ impl TokenError {
             Self::SignedOut | Self::Interaction(_) | Self::ProofRefused(_) | Self::Unbound => Retry::SignIn,
             Self::Transient(trouble) => trouble.retry(),
             Self::Discovery(error) => error.retry(),
-            Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,
+            Self::Configuration(_) | Self::CannotBind | Self::Malformed(_) | Self::Closed => Retry::Never,
         }
     }
 }

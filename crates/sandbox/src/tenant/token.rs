@@ -103,7 +103,7 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
     match (grant_type, client) {
         ("authorization_code", Client::App(id)) => code(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
         ("refresh_token", Client::App(id)) => refresh(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
-        ("client_credentials", Client::Service) => credentials(tenant, &params, twist),
+        ("client_credentials", Client::Service) => credentials(tenant, &params, proved(tenant, headers, twist)?, twist),
         ("authorization_code" | "refresh_token" | "client_credentials", _) => Err(OAuthError::GRANT_NOT_ALLOWED),
         _ => Err(OAuthError::UNSUPPORTED),
     }
@@ -200,7 +200,7 @@ async fn refresh(
 }
 
 /// RFC 6749 §4.4.
-fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+fn credentials(tenant: &Tenant, params: &Params, jkt: Option<String>, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
     if params.get("audience") != Some(AUDIENCE) {
         return Err(OAuthError::AUDIENCE);
     }
@@ -212,7 +212,7 @@ fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<St
         audience: Some(AUDIENCE.to_owned()),
         scope: "chat".to_owned(),
         resource: None,
-        jkt: None,
+        jkt,
     };
     tenant.response(&tenant.desk(), &grant, None, None, twist).map_err(|_| OAuthError::SIGNING)
 }
