@@ -247,6 +247,9 @@ impl Company {
         let mut command = Command::new(folder().join(".venv/bin/python"));
         command.arg(folder().join("company.py")).args(["--port", &process::free_port()?.to_string()]);
         command.args(["--agent-secret", SECRET, "--token-life", &life.to_string()]);
+        let books = desktop.outside().join("books");
+        std::fs::create_dir_all(&books).doing("a folder for the company's books")?;
+        command.arg("--books").arg(books);
         Ok(Self(Program::start(desktop, "company", command).await?))
     }
 

@@ -186,12 +186,14 @@ async fn a_sign_out_waits_for_a_refresh_under_way_elsewhere_and_what_that_brings
         tokio::spawn(async move { other.access_token().await })
     };
     world.control().until(|| !outcomes(&world).is_empty()).await;
+    let writes = world.keychain.writes();
     let out = world.session.sign_out().await;
     assert!(refreshing.is_finished(), "it was waited for");
     assert!(out.revoked && out.left_in_keychain.is_none());
     assert_eq!(refreshing.await.unwrap().unwrap_err(), TokenError::SignedOut);
     assert_eq!(until(&other, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
     is_gone(&world).await;
+    assert_eq!(world.keychain.writes(), writes, "not even for a moment");
     // Each of the two has revoked what it knew.
     world.control().until_requests(Endpoint::Revoke, 2).await;
     assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)]);

@@ -28,6 +28,7 @@ struct Drawer {
     entries: HashMap<String, Vec<u8>>,
     refusal: Option<VaultError>,
     read_only: bool,
+    writes: u64,
     gate: Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>,
 }
 
@@ -76,6 +77,11 @@ impl Keychain {
         Gate { entered, open }
     }
 
+    /// How often something was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.0.lock().unwrap().writes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().unwrap().entries.is_empty()
     }
@@ -116,7 +122,9 @@ impl Backend for Keychain {
         if self.0.lock().unwrap().read_only {
             return Err(VaultError::Denied);
         }
-        self.0.lock().unwrap().entries.insert(key.to_owned(), value.expose().clone());
+        let mut drawer = self.0.lock().unwrap();
+        drawer.writes += 1;
+        drawer.entries.insert(key.to_owned(), value.expose().clone());
         Ok(())
     }
 
