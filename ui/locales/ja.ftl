@@ -402,6 +402,7 @@ error-id-token-not-yet = サインインの証明がまだ有効ではありま�
 error-id-token-signature = サインインの証明の署名が正しくありません。もう一度サインインしてください。
 error-id-token-subject = サインインの証明が受け付けられませんでした（利用者）。もう一度サインインしてください。
 error-id-token-too-long-ago = サインインの証明が、求めた時間内に本人確認されたことを示していません。もう一度サインインしてください。
+error-id-token-access-token = サインインの証明が、別のアクセストークンのものでした。もう一度サインインしてください。
 error-id-token-unknown-key = サインインの証明の署名鍵が見つかりません。もう一度サインインしてください。
 error-issuer-decorated = サインインサーバーのアドレスに、ユーザー名、クエリ、フラグメントは使えません。
 error-issuer-insecure = サインインサーバーのアドレスは https:// で始まる必要があります。http はこのコンピューター自身にだけ使えます。

@@ -222,6 +222,8 @@ pub enum IdTokenError {
     Organization,
     #[error("it does not say that you have proved who you are as recently as was asked for")]
     TooLongAgo,
+    #[error("it belongs to another access token")]
+    AccessToken,
 }
 
 impl IdTokenError {
@@ -242,6 +244,7 @@ impl IdTokenError {
             Self::Nonce => "id-token-nonce",
             Self::Organization => "id-token-organization",
             Self::TooLongAgo => "id-token-too-long-ago",
+            Self::AccessToken => "id-token-access-token",
         }
     }
 }

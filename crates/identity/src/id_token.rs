@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use callbox_vault::Secret;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
@@ -73,6 +75,17 @@ impl<'a> IdToken<'a> {
         self.check_organization(expected)?;
         self.check_age(expected)?;
         self.account()
+    }
+
+    /// Whether it belongs to this access token, where it says to which (OpenID Connect Core §3.1.3.8): the left half of its hash.
+    ///
+    /// # Errors
+    /// [`IdTokenError::AccessToken`].
+    pub(crate) fn check_access_token(&self, access: &Secret<String>) -> Result<(), IdTokenError> {
+        let Some(told) = self.claims.get("at_hash") else { return Ok(()) };
+        let hash = digest(&SHA256, access.expose().as_bytes());
+        let half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2]);
+        if told.as_str() == Some(&half) { Ok(()) } else { Err(IdTokenError::AccessToken) }
     }
 
     /// When the session is over whatever happens (IPSIE), in seconds since 1970, if the tenant says so. For a token that is believed.
@@ -273,6 +286,19 @@ mod tests {
         assert_eq!(verify_claims(&bare).unwrap().name, "ada@example.com");
         bare.as_object_mut().unwrap().remove("email");
         assert_eq!(verify_claims(&bare).unwrap().name, "auth0|ada");
+    }
+
+    #[test]
+    fn an_id_token_that_names_an_access_token_belongs_to_that_one_alone() {
+        let check = |at_hash: Value, access: &str| {
+            IdToken::parse(&signed(&header(), &with("at_hash", at_hash))).unwrap().check_access_token(&access.into())
+        };
+        // The example of OpenID Connect Core, appendix A.3.
+        let (access, hash) = ("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!((check(json!(hash), access), check(Value::Null, access)), (Ok(()), Ok(())));
+        for (at_hash, access) in [(json!(hash), "another"), (json!(""), access), (json!(7), access)] {
+            assert_eq!(check(at_hash, access), Err(IdTokenError::AccessToken));
+        }
     }
 
     #[test]

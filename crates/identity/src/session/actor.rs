@@ -76,7 +76,7 @@ impl Live {
         self.left = record.left;
     }
 
-    /// How long it may go on by this clock; `None` where the tenant has set no end. A moment less than the tenant says.
+    /// How long it may go on by the tenant's clock; `None` where the tenant has set no end. A moment less than the tenant says.
     fn time_left(&self, now: SystemTime) -> Option<Duration> {
         let ends = UNIX_EPOCH.checked_add(Duration::from_secs(self.ends?))?;
         Some(ends.duration_since(now).unwrap_or_default().saturating_sub(MARGIN))
@@ -278,7 +278,7 @@ pub(super) async fn run(
     actor.restore();
     loop {
         let expiry = actor.attempts.next_expiry();
-        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.clock.now()));
+        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.tenants_time()));
         let end = end.map(|left| Instant::now() + left.min(LONGEST_SLEEP));
         tokio::select! {
             command = inbox.recv() => match command {

@@ -1,7 +1,10 @@
 //! The I/O of a session: what goes out and what comes back. Nothing is decided or remembered here but the tenant's keys.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -37,6 +40,8 @@ pub(super) struct Wings {
     keys: Arc<Mutex<Keys>>,
     /// For proofs.
     servers: Arc<Servers>,
+    /// By how many seconds the tenant's clock was ahead of this computer's when it said so last. Nobody else's counts: an agent could end a session by it.
+    ahead: Arc<AtomicI64>,
 }
 
 #[derive(Default)]
@@ -74,14 +79,30 @@ struct Believed {
 
 impl Wings {
     pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { http, profile: Arc::new(profile), clock, entropy, keys: Arc::default(), servers: Arc::default() }
+        let (keys, servers, ahead) = (Arc::default(), Arc::default(), Arc::default());
+        Self { http, profile: Arc::new(profile), clock, entropy, keys, servers, ahead }
     }
 
     /// The tenant's metadata, from the tenant.
     pub(super) async fn discover(&self) -> Result<Arc<Metadata>, DiscoveryError> {
         let (_, metadata) = find::discover(&self.http, &*self.clock, &self.profile.issuer).await?;
         self.servers.is_ahead(metadata.ahead);
+        self.is_ahead(metadata.ahead);
         Ok(Arc::new(metadata))
+    }
+
+    fn is_ahead(&self, seconds: Option<i64>) {
+        if let Some(seconds) = seconds {
+            self.ahead.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// The time by the tenant's clock, as far as it is known: what the tenant says of the end of a session is meant by that.
+    pub(super) fn tenants_time(&self) -> SystemTime {
+        let (here, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        let there = if ahead < 0 { here.checked_sub(by) } else { here.checked_add(by) };
+        there.unwrap_or(here)
     }
 
     /// A request to the tenant that needs no proof; its answer may have a nonce for those that do.
@@ -131,7 +152,9 @@ impl Wings {
                 ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),
             ])
         };
-        dpop::post(&self.http, prover, &metadata.token, form).await
+        let reply = dpop::post(&self.http, prover, &metadata.token, form).await?;
+        self.is_ahead(dpop::ahead(&reply.headers, self.clock.now()));
+        Ok(reply)
     }
 
     /// Makes a refresh token worthless (RFC 7009 §2).
@@ -161,6 +184,7 @@ impl Wings {
     pub(super) async fn exchange(&self, attempt: &Attempt, code: &Secret<String>) -> Result<Proof, SignInError> {
         let (since, since_wall) = (Instant::now(), self.clock.now());
         let reply = self.present_code(attempt, code).await?;
+        self.is_ahead(dpop::ahead(&reply.headers, self.clock.now()));
         let tokens = token::read(&reply, self.clock.now()).map_err(|refusal| match refusal {
             Refusal::Trouble(trouble) => SignInError::Trouble(trouble),
             Refusal::InvalidGrant => SignInError::CodeRejected,
@@ -225,6 +249,7 @@ impl Wings {
             }
         };
         let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
+        token.check_access_token(&grant.access).map_err(SignInError::IdToken)?;
         let expected = Expected {
             issuer: &attempt.metadata.issuer,
             client_id: &self.profile.client_id,

@@ -373,7 +373,7 @@ impl Actor {
 
     /// Ends a session that the tenant has given an end, a moment before that: whoever has a token then has one that works.
     pub(super) fn end_in_time(&mut self) {
-        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.clock.now())) else { return };
+        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.tenants_time())) else { return };
         let account = live.account.clone();
         drop(self.erase());
         self.end(SignedOutReason::Ended { account });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_identity::{SessionState, SignOut, TokenError};
+use callbox_identity::{CallbackOutcome, SessionState, SignOut, TokenError};
 use callbox_sandbox::{Endpoint, Fault, Page, RefreshOutcome, Visitor};
 use callbox_vault::VaultError;
 
@@ -103,7 +103,7 @@ async fn signing_out_during_the_exchange_leaves_nobody_signed_in() {
     let exchange = tokio::spawn(async move { session.handle_callback(&link).await });
     world.control().until_requests(Endpoint::Token, 1).await;
     world.session.sign_out().await;
-    assert!(matches!(exchange.await.unwrap(), callbox_identity::CallbackOutcome::Failed(_)));
+    assert!(matches!(exchange.await.unwrap(), CallbackOutcome::Failed(_)));
     world.control().until_requests(Endpoint::Revoke, 1).await;
     world.control().until(|| world.control().live_families() == 0).await;
     assert!(!world.is_signed_in());
@@ -150,6 +150,16 @@ async fn signing_out_on_a_locked_keychain_says_what_is_left_and_removes_it_later
     world.keychain.refuse(None);
     world.settled().await;
     assert!(world.keychain.is_empty());
+}
+
+#[tokio::test]
+async fn no_link_signs_anybody_out() {
+    let world = World::signed_in().await;
+    for link in ["dev.callbox.desktop://logout", "dev.callbox.desktop://callback?logout=1", "dev.callbox.desktop://signed-out?state=x"] {
+        assert!(matches!(world.session.handle_callback(link).await, CallbackOutcome::Ignored(_)), "{link}");
+    }
+    assert!(world.is_signed_in() && world.requests(Endpoint::Revoke) == 0);
+    world.refreshed().await.unwrap();
 }
 
 #[tokio::test]
