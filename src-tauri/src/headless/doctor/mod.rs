@@ -31,7 +31,9 @@ const BOUND: Duration = Duration::from_secs(8);
 
 /// Look at keychain, links, sign-in server, agent, clock, certificates, proxy, display and disk, and say what is wrong and what to do about it.
 ///
-/// The agent is the profile's; behind it comes every other one at which somebody is signed in, with its sign-in server and its accounts. Nobody is signed in or out by it, and nothing that it says is a secret. It takes ten seconds at most.
+/// The agent is the profile's; behind it comes every other one at which somebody is signed in, with its sign-in server and its accounts.
+///
+/// Nobody is signed in or out by it, and nothing that it says is a secret. It takes a quarter of a minute at most.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Exit codes:
