@@ -6,7 +6,6 @@
 import argparse
 import secrets
 import sys
-import tempfile
 from pathlib import Path
 
 import django
@@ -16,6 +15,8 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, required=True)
 # Of an access token, in seconds.
 parser.add_argument("--token-life", type=int, default=3600)
+# The folder for the books. Whoever starts this may end it at any moment, and takes the folder away then.
+parser.add_argument("--books", type=Path, required=True)
 # What the agent asks about tokens with.
 parser.add_argument("--agent-secret", required=True)
 options = parser.parse_args()
@@ -39,7 +40,7 @@ settings.configure(
     DATABASES={
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": Path(tempfile.mkdtemp(prefix="callbox-company-"), "books.sqlite3"),
+            "NAME": options.books / "books.sqlite3",
             "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
         }
     },

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Desktop, Error, Look, Process, Result, process, wait};
+use crate::{Desktop, Error, Look, Process, Result, error::While as _, process, wait};
 
 /// A program that says when it is ready, and where.
 #[derive(Debug)]
@@ -247,6 +247,9 @@ impl Company {
         let mut command = Command::new(folder().join(".venv/bin/python"));
         command.arg(folder().join("company.py")).args(["--port", &process::free_port()?.to_string()]);
         command.args(["--agent-secret", SECRET, "--token-life", &life.to_string()]);
+        let books = desktop.outside().join("books");
+        fs::create_dir_all(&books).doing("a folder for the company's books")?;
+        command.arg("--books").arg(books);
         Ok(Self(Program::start(desktop, "company", command).await?))
     }
 

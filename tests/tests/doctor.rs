@@ -74,6 +74,33 @@ async fn where_all_is_well_nothing_is_wrong_and_nobody_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_agent_at_which_somebody_is_signed_in_is_looked_at() {
+    let world = World::new().await.unwrap();
+    world.sign_in().await.unwrap();
+    // Another profile comes first then, and where somebody is signed in comes behind it.
+    let kept = world.desktop.folders()[1].join(callbox_e2e::keychain::SERVICE).join("agents");
+    fs::create_dir_all(&kept).unwrap();
+    let (agent, issuer, client, audience) =
+        (world.sandbox.agent_url(), world.sandbox.issuer(), world.sandbox.client_id(), world.sandbox.audience());
+    let text = format!(
+        "id = \"house\"\nname = \"House\"\nagent = \"{agent}\"\nissuer = \"{issuer}\"\nclient_id = \"{client}\"\naudience = \"{audience}\"\n"
+    );
+    fs::write(kept.join("house.toml"), text).unwrap();
+    let command = doctor_for(&world, world.sandbox.issuer().as_str(), world.sandbox.agent_url().as_str());
+    let ended = Console::start(command).unwrap().ended().await.unwrap();
+    let report: Value = serde_json::from_str(&ended.output).unwrap_or_else(|_| panic!("{ended:?}"));
+    let of = |agent: Option<&str>, check: &str| {
+        let wanted = |found: &&Value| found["check"] == check && found.get("agent").and_then(Value::as_str) == agent;
+        report["checks"].as_array().unwrap().iter().filter(wanted).cloned().collect::<Vec<_>>()
+    };
+    assert!(of(None, "keychain")[0]["text"].as_str().unwrap().contains("holds no sign-in"), "{report}");
+    let house = Some("House");
+    assert!(of(house, "keychain")[0]["text"].as_str().unwrap().contains("holds a sign-in"), "{report}");
+    assert_eq!((of(house, "agent").len(), of(house, "tenant").len()), (1, 0), "one tenant is told of once: {report}");
+    assert!(!ended.output.contains("Ada"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_is_down_or_calls_itself_something_else_is_told() {
     let world = World::new().await.unwrap();
     world.control().always(Endpoint::Discovery, [Fault::status(503)]);

@@ -7,6 +7,11 @@ use url::Url;
 
 use crate::{DiscoveryError, Issuer, dpop, fetch::Reply, profile::is_secure};
 
+/// What only Auth0 says of itself, in every tenant's document and under every custom domain, with that domain's address: its host's name does not
+/// tell, and no standard knows this one. Nothing is trusted for it. It tells what can be asked for, and where the browser signs out: a tenant that has
+/// it and is no Auth0 refuses the one (which costs no session) and has no page for the other.
+const AUTH0S_OWN: &str = "mfa_challenge_endpoint";
+
 /// The tenant's endpoints, each safe to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metadata {
@@ -23,8 +28,8 @@ pub(crate) struct Metadata {
     pub(crate) names_issuer: bool,
     /// It says that it supports PKCE with S256. Some that do say nothing.
     pub(crate) says_s256: bool,
-    /// It is one of Auth0's, by an endpoint that nobody else has: a person's accounts at other services can be connected there.
-    pub(crate) has_accounts: bool,
+    /// It is one of Auth0's, under whatever name: see [`AUTH0S_OWN`].
+    pub(crate) is_auth0: bool,
     /// What it says that can be asked for.
     pub(crate) scopes: Vec<String>,
     /// It says that it binds tokens to keys for ES256 (RFC 9449 §5.1).
@@ -42,6 +47,8 @@ impl Metadata {
             self.end_session = self.end_session.take().or(other.end_session);
             self.names_issuer |= other.names_issuer;
             self.says_s256 |= other.says_s256;
+            self.is_auth0 |= other.is_auth0;
+            self.binds |= other.binds;
         }
     }
 }
@@ -102,7 +109,7 @@ pub(crate) fn read(issuer: &Issuer, reply: &Reply, now: SystemTime) -> Result<Me
         end_session: endpoints.optional("end_session_endpoint")?,
         names_issuer: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         says_s256,
-        has_accounts: endpoints.optional("mfa_challenge_endpoint")?.is_some_and(|url| url.origin() == issuer.url().origin()),
+        is_auth0: endpoints.optional(AUTH0S_OWN)?.is_some_and(|url| url.origin() == issuer.url().origin()),
         scopes: list("scopes_supported").map(str::to_owned).collect(),
         binds: list("dpop_signing_alg_values_supported").any(|algorithm| algorithm == "ES256"),
         ahead: dpop::ahead(&reply.headers, now),
@@ -253,6 +260,18 @@ pub(crate) mod tests {
             assert_eq!(read_as(ISSUER, &changed).unwrap().binds, binds, "{algorithms}");
         }
         assert!(!read_as(ISSUER, &document()).unwrap().binds);
+    }
+
+    #[test]
+    fn an_auth0_is_known_by_what_it_says_and_not_by_its_name() {
+        let said = |endpoint: Value| {
+            let mut changed = document();
+            changed["mfa_challenge_endpoint"] = endpoint;
+            read_as(ISSUER, &changed).map(|metadata| metadata.is_auth0)
+        };
+        assert_eq!(said(json!("https://tenant.example/mfa/challenge")), Ok(true), "a custom domain is the tenant's own");
+        assert_eq!(said(json!("https://tenant.eu.auth0.com/mfa/challenge")), Ok(false), "somebody else's is no sign");
+        assert_eq!((said(Value::Null), read_as(ISSUER, &document()).map(|metadata| metadata.is_auth0)), (Ok(false), Ok(false)));
     }
 
     #[test]

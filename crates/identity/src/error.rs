@@ -222,6 +222,8 @@ pub enum IdTokenError {
     Organization,
     #[error("it does not say that you have proved who you are as recently as was asked for")]
     TooLongAgo,
+    #[error("it belongs to another access token")]
+    AccessToken,
 }
 
 impl IdTokenError {
@@ -242,6 +244,7 @@ impl IdTokenError {
             Self::Nonce => "id-token-nonce",
             Self::Organization => "id-token-organization",
             Self::TooLongAgo => "id-token-too-long-ago",
+            Self::AccessToken => "id-token-access-token",
         }
     }
 }
@@ -367,6 +370,9 @@ pub enum TokenError {
     /// The session has tokens that are bound to this computer, and the new one is not (RFC 9449 §5). It is not used; the session is kept.
     #[error("The sign-in server no longer binds this sign-in to this computer. Sign in again.")]
     Unbound,
+    /// The profile wants a machine's tokens to be bound to this computer, and the tenant does not give such (RFC 9449 §5).
+    #[error("The token has to be bound to this computer, and the sign-in server does not do that. Ask whoever runs it to turn on DPoP.")]
+    CannotBind,
     /// The tenant's metadata is not usable. The session is kept.
     #[error(transparent)]
     Discovery(DiscoveryError),
@@ -389,6 +395,7 @@ impl TokenError {
             Self::Configuration(_) => "token-configuration",
             Self::ProofRefused(_) => "token-proof-refused",
             Self::Unbound => "token-unbound",
+            Self::CannotBind => "token-cannot-bind",
             Self::Discovery(error) => error.code(),
             Self::Malformed(_) => "token-malformed",
             Self::Closed => "session-closed",
@@ -402,7 +409,7 @@ impl TokenError {
             Self::SignedOut | Self::Interaction(_) | Self::ProofRefused(_) | Self::Unbound => Retry::SignIn,
             Self::Transient(trouble) => trouble.retry(),
             Self::Discovery(error) => error.retry(),
-            Self::Configuration(_) | Self::Malformed(_) | Self::Closed => Retry::Never,
+            Self::Configuration(_) | Self::CannotBind | Self::Malformed(_) | Self::Closed => Retry::Never,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use callbox_vault::Secret;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
@@ -10,6 +12,8 @@ use crate::{Account, IdTokenError, jwks::KeySet};
 
 /// How far this computer's clock and the tenant's may be apart.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
+/// Auth0's have 32 characters.
+const MAX_SID: usize = 128;
 
 /// What an ID token must say to be believed.
 pub(crate) struct Expected<'a> {
@@ -73,9 +77,27 @@ impl<'a> IdToken<'a> {
         self.account()
     }
 
+    /// Whether it belongs to this access token, where it says to which (OpenID Connect Core §3.1.3.8): the left half of its hash.
+    ///
+    /// # Errors
+    /// [`IdTokenError::AccessToken`].
+    pub(crate) fn check_access_token(&self, access: &Secret<String>) -> Result<(), IdTokenError> {
+        let Some(told) = self.claims.get("at_hash") else { return Ok(()) };
+        let hash = digest(&SHA256, access.expose().as_bytes());
+        let half = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2]);
+        if told.as_str() == Some(&half) { Ok(()) } else { Err(IdTokenError::AccessToken) }
+    }
+
     /// When the session is over whatever happens (IPSIE), in seconds since 1970, if the tenant says so. For a token that is believed.
     pub(crate) fn session_expiry(&self) -> Option<u64> {
         self.claims.get("session_expiry").and_then(Value::as_u64)
+    }
+
+    /// The browser's session at the tenant (`sid`), if the tenant says so and it is of a length that there is room for. For a token that is believed.
+    pub(crate) fn browser_session(&self) -> Option<String> {
+        self.text("sid")
+            .filter(|sid| (1..=MAX_SID).contains(&sid.len()) && sid.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(str::to_owned)
     }
 
     /// The account that a token of a refresh speaks of. It came straight from the tenant, and it only confirms what is known; so the
@@ -264,6 +286,29 @@ mod tests {
         assert_eq!(verify_claims(&bare).unwrap().name, "ada@example.com");
         bare.as_object_mut().unwrap().remove("email");
         assert_eq!(verify_claims(&bare).unwrap().name, "auth0|ada");
+    }
+
+    #[test]
+    fn an_id_token_that_names_an_access_token_belongs_to_that_one_alone() {
+        let check = |at_hash: Value, access: &str| {
+            IdToken::parse(&signed(&header(), &with("at_hash", at_hash))).unwrap().check_access_token(&access.into())
+        };
+        // The example of OpenID Connect Core, appendix A.3.
+        let (access, hash) = ("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!((check(json!(hash), access), check(Value::Null, access)), (Ok(()), Ok(())));
+        for (at_hash, access) in [(json!(hash), "another"), (json!(""), access), (json!(7), access)] {
+            assert_eq!(check(at_hash, access), Err(IdTokenError::AccessToken));
+        }
+    }
+
+    #[test]
+    fn a_browsers_session_has_a_name_of_a_length_that_there_is_room_for() {
+        let named = |sid: Value| IdToken::parse(&signed(&header(), &with("sid", sid))).unwrap().browser_session();
+        assert_eq!(named(json!("s1")).as_deref(), Some("s1"));
+        assert_eq!(named(json!("s".repeat(MAX_SID))).map(|sid| sid.len()), Some(MAX_SID));
+        for no in [Value::Null, json!(""), json!("a b"), json!("a\n"), json!(7), json!("s".repeat(MAX_SID + 1))] {
+            assert_eq!(named(no.clone()), None, "{no}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     Challenge, Clock, DiscoveryError, Issuer, Trouble,
-    discovery::{self, Metadata},
+    discovery::Metadata,
     fetch::{Reply, Request, fetch},
     find,
 };
@@ -23,8 +23,8 @@ pub struct Inspected<T> {
 /// What a tenant says that it can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offers {
-    /// Where its document is.
-    pub at: Url,
+    /// Where its documents are: the one that counts first, then those that complete it.
+    pub at: Vec<Url>,
     /// The issuer, as it writes it.
     pub issuer: String,
     /// It says that it supports PKCE with S256 (RFC 7636). Some that do say nothing.
@@ -39,6 +39,8 @@ pub struct Offers {
     pub identity: bool,
     /// Every answer that comes by browser names its issuer (RFC 9207).
     pub names_issuer: bool,
+    /// Tokens can be bound to a key (RFC 9449).
+    pub dpop: bool,
 }
 
 /// What an agent answers to somebody without a token.
@@ -58,29 +60,15 @@ pub enum AgentAnswer {
     Trouble(Trouble),
 }
 
-/// Asks a tenant for its document, as a sign-in does. `http` must not follow redirects.
+/// Asks a tenant for its documents (OpenID Connect Discovery 1.0, RFC 8414), exactly as a sign-in does. `http` must not follow redirects.
 pub async fn inspect_tenant(http: &reqwest::Client, clock: &dyn Clock, issuer: &Issuer) -> Inspected<Result<Offers, DiscoveryError>> {
-    let (mut first, mut ahead) = (None, None);
-    for at in discovery::addresses(issuer) {
-        let answer = match fetch(http, Request::Get(at.clone())).await {
-            Ok(reply) => {
-                ahead = behind(&reply, clock.now()).or(ahead);
-                discovery::read(issuer, &reply, clock.now())
-            }
-            Err(trouble) => Err(trouble.into()),
-        };
-        match answer {
-            Ok(metadata) => return Inspected { found: Ok(offers(at, metadata)), ahead },
-            Err(error @ (DiscoveryError::NotFound { .. } | DiscoveryError::Trouble(Trouble::Intercepted { .. }))) => {
-                first = first.or(Some(error));
-            }
-            Err(error) => return Inspected { found: Err(error), ahead },
-        }
-    }
-    Inspected { found: Err(first.unwrap_or(DiscoveryError::NotFound { status: 404 })), ahead }
+    let mut ahead = None;
+    let heard = |reply: &Reply| ahead = behind(reply, clock.now()).or(ahead);
+    let found = find::discover_all(http, clock, issuer, heard).await.map(|(at, metadata)| offers(at, metadata));
+    Inspected { found, ahead }
 }
 
-fn offers(at: Url, metadata: Metadata) -> Offers {
+fn offers(at: Vec<Url>, metadata: Metadata) -> Offers {
     Offers {
         at,
         issuer: metadata.issuer,
@@ -90,6 +78,7 @@ fn offers(at: Url, metadata: Metadata) -> Offers {
         logout: metadata.end_session.is_some(),
         identity: metadata.jwks.is_some(),
         names_issuer: metadata.names_issuer,
+        dpop: metadata.binds,
     }
 }
 

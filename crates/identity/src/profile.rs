@@ -182,6 +182,13 @@ impl Profile {
         }
     }
 
+    /// Whether the tokens of a machine at this agent are bound ([`crate::ServiceConfig::dpop`]): by the same rule as a session's.
+    #[must_use]
+    pub fn service_dpop(&self) -> Dpop {
+        let takes_proofs = self.provenance.iter().any(|step| matches!(step, Step::Bound { .. }));
+        if self.dpop == Dpop::Auto && !takes_proofs { Dpop::Off } else { self.dpop }
+    }
+
     /// Whether a bearer token is of no use.
     pub(crate) fn needs_bound_tokens(&self) -> bool {
         let wanted = || self.provenance.iter().any(|step| matches!(step, Step::Bound { required: true }));
@@ -364,8 +371,10 @@ mod tests {
         ] {
             for (provenance, expected) in said.iter().zip(expected) {
                 metadata.binds = offers;
+                let machine = if dpop == Dpop::Auto && provenance.is_empty() { Dpop::Off } else { dpop };
                 (profile.dpop, profile.provenance) = (dpop, provenance.clone());
                 assert_eq!((profile.binds(&metadata), profile.needs_bound_tokens()), expected, "{offers} {dpop:?} {provenance:?}");
+                assert_eq!(profile.service_dpop(), machine, "{dpop:?} {provenance:?}");
             }
         }
     }

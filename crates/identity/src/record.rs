@@ -20,6 +20,10 @@ pub(crate) struct Record {
     pub(crate) generation: u64,
     /// When the session is over whatever happens (IPSIE's `session_expiry`), in seconds since 1970.
     pub(crate) ends: Option<u64>,
+    /// The browser's session at the tenant in which the person signed in (OpenID Connect Front-Channel Logout 1.0 §3, `sid`).
+    pub(crate) browser: Option<String>,
+    /// How often somebody had signed out here before ([`journal::Entry::left`]); if it is oftener now, they signed out of this one.
+    pub(crate) left: u64,
     /// None: a session of bearer tokens.
     pub(crate) bound: Option<Bound>,
 }
@@ -49,6 +53,10 @@ struct Stored<'a> {
     picture: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ends: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    left: u64,
     /// The hash of the session's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jkt: Option<&'a str>,
@@ -100,6 +108,8 @@ impl Record {
             email: account.email.as_deref().map(|email| &email[..cut(email)]),
             picture,
             ends: self.ends,
+            sid: self.browser.as_deref(),
+            left: self.left,
             jkt: self.bound.as_ref().map(|bound| bound.thumbprint.as_str()),
             bearer: self.bound.as_ref().is_some_and(|bound| !bound.access),
         };
@@ -129,6 +139,10 @@ impl Record {
             #[serde(default)]
             ends: Option<u64>,
             #[serde(default)]
+            sid: Option<String>,
+            #[serde(default)]
+            left: u64,
+            #[serde(default)]
             jkt: Option<String>,
             #[serde(default)]
             bearer: bool,
@@ -138,7 +152,7 @@ impl Record {
         let usable = read.v == VERSION && !refresh.expose().is_empty() && !read.sub.is_empty();
         let account = Account { iss: read.iss, sub: read.sub, name: read.name, email: read.email, picture: read.picture };
         let bound = read.jkt.map(|thumbprint| Bound { thumbprint, access: !read.bearer });
-        usable.then_some(Self { refresh, account, generation: read.n, ends: read.ends, bound })
+        usable.then_some(Self { refresh, account, generation: read.n, ends: read.ends, browser: read.sid, left: read.left, bound })
     }
 }
 
@@ -229,7 +243,7 @@ mod tests {
             email: Some("ada@example.com".to_owned()),
             picture: Some("https://pictures.example/ada.png".to_owned()),
         };
-        Record { refresh: refresh.into(), account, generation: 7, ends: None, bound: None }
+        Record { refresh: refresh.into(), account, generation: 7, ends: None, browser: None, left: 0, bound: None }
     }
 
     #[test]
@@ -266,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn the_browsers_session_and_the_sign_outs_before_are_kept_with_it() {
+        let bytes = Record { browser: Some("s1".to_owned()), left: 2, ..record("rt") }.encode();
+        assert!(String::from_utf8(bytes.expose().clone()).unwrap().ends_with(r#","sid":"s1","left":2}"#));
+        let read = Record::decode(&bytes).unwrap();
+        assert_eq!((read.browser.as_deref(), read.left), (Some("s1"), 2));
+    }
+
+    #[test]
     fn the_form_of_an_earlier_version_is_read() {
         let earlier = r#"{"v":1,"rt":"rt","iss":"https://tenant.example/","sub":"auth0|ada","name":"Ada"}"#;
         let read = Record::decode(&earlier.as_bytes().into()).unwrap();
@@ -291,6 +313,7 @@ mod tests {
         large.account.email = Some("@".repeat(5000));
         large.account.picture = Some("p".repeat(5000));
         large.bound = Some(Bound { thumbprint: "t".repeat(43), access: false });
+        (large.ends, large.browser, large.left) = (Some(u64::MAX), Some("s".repeat(128)), u64::MAX);
         let bytes = large.encode();
         assert!(bytes.expose().len() <= ENTRY_LEN, "{}", bytes.expose().len());
         let read = Record::decode(&bytes).unwrap();

@@ -19,10 +19,10 @@ pub use self::{
     shelf::{TokenShelf, client_secret_key},
 };
 use crate::{
-    AccessToken, Account, Clock, Issuer, SessionState, Storage, TokenError, Trouble,
+    AccessToken, Account, Clock, Dpop, Entropy, Issuer, SessionState, Storage, TokenError, Trouble,
     discovery::Metadata,
-    dpop,
-    fetch::{Form, Request, fetch},
+    dpop::{self, Binding, ProofKey, Prover, Servers, Unfit},
+    fetch::Form,
     find,
     record::Spare,
     refresh::{Held, Pause},
@@ -42,11 +42,15 @@ pub struct ServiceConfig {
     /// Auth0's name for the organization that the machine acts in.
     pub organization: Option<String>,
     pub scopes: Vec<String>,
+    /// Whether the tokens are bound to a key of this computer (RFC 9449): see [`Profile::service_dpop`](crate::Profile::service_dpop). `Auto`: if the
+    /// tenant offers it.
+    pub dpop: Dpop,
     /// `None`: every process asks for a token of its own.
     pub shelf: Option<TokenShelf>,
     /// Must not follow redirects, so that no secret follows one.
     pub http: reqwest::Client,
     pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// The handle on a machine's tokens. Clones are the same machine; it ends when the last one is dropped.
@@ -73,7 +77,17 @@ impl Service {
         let (publish, state) = watch::channel(SessionState::SignedIn { account, storage: Storage::SessionOnly(VaultError::NotUsed) });
         let (told, quota) = watch::channel(None);
         tokio::spawn(async move {
-            Machine { config, told, metadata: None, held: None, refused: None, pause: Pause::default() }.run(inbox).await;
+            let machine = Machine {
+                config,
+                told,
+                metadata: None,
+                servers: Arc::default(),
+                prover: None,
+                held: None,
+                refused: None,
+                pause: Pause::default(),
+            };
+            machine.run(inbox).await;
             drop(publish);
         });
         Self { wishes, state, quota }
@@ -118,6 +132,10 @@ struct Machine {
     config: ServiceConfig,
     told: watch::Sender<Option<Quota>>,
     metadata: Option<Metadata>,
+    /// For proofs.
+    servers: Arc<Servers>,
+    /// Who has the key of its tokens; made for the first of them.
+    prover: Option<Arc<Prover>>,
     held: Option<Held>,
     /// Of a token that an agent has refused: nobody gets it again.
     refused: Option<u64>,
@@ -167,16 +185,59 @@ impl Machine {
         let key = self.key();
         let Some(_alone) = shelf.alone(&key).await else { return Err(Trouble::Elsewhere.into()) };
         if let Some(spare) = shelf.get(&key, &self.config.client_secret).await
+            && let Some(prover) = self.prover_of(shelf, &key, &spare).await
             && let Some(held) = Held::found(spare.access, spare.lifetime, spare.since, Instant::now(), self.config.clock.now())
             && self.refused != Some(held.token.fingerprint())
         {
-            return Ok(self.held.insert(held).token.clone());
+            return Ok(self.held.insert(held.bound(prover)).token.clone());
         }
         let token = self.fetch().await?;
         if let Some(held) = &self.held {
+            // The key first: a token without its key is worth nothing.
+            if let Some(prover) = held.token.prover() {
+                shelf.put_key(&key, prover.key()).await;
+            }
             shelf.put(&key, &Spare::of(held, &self.config.client_secret)).await;
         }
         Ok(token)
+    }
+
+    /// Who has the key that a token from the shelf is bound to: `Some(None)` if it is bound to none. `None`: it is not to be used.
+    async fn prover_of(&mut self, shelf: &TokenShelf, key: &str, spare: &Spare) -> Option<Option<Arc<Prover>>> {
+        match (&spare.thumbprint, self.config.dpop) {
+            (None, Dpop::Required) | (Some(_), Dpop::Off) => None,
+            (None, _) => Some(None),
+            (Some(thumbprint), _) => {
+                let known = self.prover.clone().filter(|prover| prover.key().thumbprint() == thumbprint);
+                let prover = match known {
+                    Some(prover) => prover,
+                    None => self.prover(shelf.key(key, thumbprint).await?),
+                };
+                self.prover = Some(prover.clone());
+                Some(Some(prover))
+            }
+        }
+    }
+
+    fn prover(&self, key: ProofKey) -> Arc<Prover> {
+        Arc::new(Prover::new(key, self.servers.clone(), self.config.clock.clone(), self.config.entropy.clone()))
+    }
+
+    /// What the next token is to be bound to.
+    fn bind(&mut self) -> Result<Option<Binding>, TokenError> {
+        let offered = self.metadata.as_ref().is_some_and(|metadata| metadata.binds);
+        match self.config.dpop {
+            Dpop::Off => return Ok(None),
+            Dpop::Auto if !offered => return Ok(None),
+            Dpop::Required if !offered => return Err(TokenError::CannotBind),
+            Dpop::Auto | Dpop::Required => {}
+        }
+        let prover = match self.prover.clone() {
+            Some(prover) => prover,
+            None => self.prover(ProofKey::generate().map_err(|_| Trouble::Crashed)?),
+        };
+        self.prover = Some(prover.clone());
+        Ok(Some(Binding { prover, access: self.config.dpop == Dpop::Required }))
     }
 
     fn key(&self) -> String {
@@ -187,23 +248,31 @@ impl Machine {
     }
 
     async fn fetch(&mut self) -> Result<AccessToken, TokenError> {
-        let ServiceConfig { issuer, client_id, client_secret, audience, resource, organization, scopes, http, clock, .. } = &self.config;
         let endpoint = match &self.metadata {
             Some(metadata) => metadata.token.clone(),
-            None => self.metadata.insert(find::discover(http, &**clock, issuer).await?.1).token.clone(),
+            None => {
+                let ServiceConfig { issuer, http, clock, .. } = &self.config;
+                let metadata = find::discover(http, &**clock, issuer).await?.1;
+                self.servers.is_ahead(metadata.ahead);
+                self.metadata.insert(metadata).token.clone()
+            }
         };
+        let binding = self.bind()?;
+        let ServiceConfig { client_id, client_secret, audience, resource, organization, scopes, http, clock, .. } = &self.config;
         let scope = Some(scopes.join(" ")).filter(|scope| !scope.is_empty());
-        let form = Form::new(&[
-            ("grant_type", Some("client_credentials")),
-            ("client_id", Some(client_id)),
-            ("client_secret", Some(client_secret.expose())),
-            ("audience", audience.as_deref()),
-            ("resource", resource.as_deref()),
-            ("organization", organization.as_deref()),
-            ("scope", scope.as_deref()),
-        ]);
+        let form = || {
+            Form::new(&[
+                ("grant_type", Some("client_credentials")),
+                ("client_id", Some(client_id)),
+                ("client_secret", Some(client_secret.expose())),
+                ("audience", audience.as_deref()),
+                ("resource", resource.as_deref()),
+                ("organization", organization.as_deref()),
+                ("scope", scope.as_deref()),
+            ])
+        };
         let (since, since_wall) = (Instant::now(), clock.now());
-        let reply = fetch(http, Request::Post(endpoint, form)).await?;
+        let reply = dpop::post(http, binding.as_ref().map(|binding| &*binding.prover), &endpoint, form).await?;
         if let Some(quota) = Quota::read(&reply.headers) {
             self.told.send_replace(Some(quota));
         }
@@ -213,8 +282,11 @@ impl Machine {
             other => other.into(),
         })?;
         let grant = tokens.rest.grant().map_err(TokenError::Malformed)?;
-        dpop::fits(None, grant.kind).map_err(|unfit| TokenError::Malformed(unfit.what()))?;
-        let held = Held::new(grant.access, grant.lifetime, since, since_wall);
+        let prover = dpop::fits(binding.as_ref(), grant.kind).map_err(|unfit| match unfit {
+            Unfit::Unbound => TokenError::CannotBind,
+            unfit => TokenError::Malformed(unfit.what()),
+        })?;
+        let held = Held::new(grant.access, grant.lifetime, since, since_wall).bound(prover);
         Ok(self.held.insert(held).token.clone())
     }
 }

@@ -204,7 +204,7 @@ mod tests {
     async fn keep(vault: &Vault, slot: &Slot, sub: &str) {
         let account =
             Account { iss: "https://t.example/".to_owned(), sub: sub.to_owned(), name: sub.to_owned(), email: None, picture: None };
-        let record = Record { refresh: "rt".into(), account, generation: 1, ends: None, bound: None };
+        let record = Record { refresh: "rt".into(), account, generation: 1, ends: None, browser: None, left: 0, bound: None };
         let _ = vault.set(&slot.key, record.encode()).await.unwrap();
     }
 

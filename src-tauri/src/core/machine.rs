@@ -4,7 +4,8 @@
 use std::{env, path::Path, sync::Arc};
 
 use callbox_identity::{
-    Conversations, Issuer, Profile, Quota, Service, ServiceConfig, SystemClock, TokenError, TokenShelf, Trouble, client_secret_key,
+    Conversations, Issuer, Profile, Quota, Service, ServiceConfig, SystemClock, SystemEntropy, TokenError, TokenShelf, Trouble,
+    client_secret_key,
 };
 use callbox_link::{AgentAddress, ClientTool, Link, LinkConfig};
 use callbox_vault::{Kept, Secret, Vault, VaultError};
@@ -111,9 +112,11 @@ impl Machine {
             organization: variable(ORGANIZATION).or_else(|| profile.organization.clone()),
             // The scopes of a profile are a person's; a client has those that it was given.
             scopes: Vec::new(),
+            dpop: profile.service_dpop(),
             shelf,
             http: callbox_link::http_client(profile.issuer.url()).map_err(|error| failed(error.into()))?,
             clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
         });
         Ok(Self { profile, service, http, agent, tools })
     }

@@ -165,7 +165,8 @@ async fn signing_out_one_goes_on_with_the_other_and_the_last_one_ends_at_the_doo
 async fn an_account_that_does_not_come_leaves_no_seat_behind() {
     let (mut shell, _, grace) = Shell::with_two().await;
     shell.core.add_account().await.unwrap();
-    assert!(matches!(shell.bootstrap().await.session, SessionView::SigningIn { .. }));
+    // The window hears of it a moment after the page is open.
+    shell.until("somebody signs in", |event| matches!(session(event), Some(SessionView::SigningIn { .. }))).await;
     shell.core.cancel_sign_in().await.unwrap();
     let bootstrap = shell.bootstrap().await;
     assert_eq!((bootstrap.seat, names(&bootstrap.accounts)), (Some(grace.id), vec!["Ada Lovelace", "Grace Hopper"]));

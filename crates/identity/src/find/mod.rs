@@ -17,7 +17,7 @@ use self::resource::{Proofs, Resource};
 use crate::{
     Challenge, Clock, DiscoveryError, Issuer, Profile, Trouble,
     discovery::{self, Metadata},
-    fetch::{Request, fetch},
+    fetch::{Reply, Request, fetch},
     profile::{self, is_secure},
 };
 
@@ -151,15 +151,31 @@ async fn describe(http: &reqwest::Client, clock: &dyn Clock, agent: &Url, challe
 /// The tenant's metadata, and where it was: at each place in turn, until one has it. One that does not say where tokens are revoked, of which OpenID
 /// Connect Discovery knows nothing, is completed by the others.
 pub(crate) async fn discover(http: &reqwest::Client, clock: &dyn Clock, issuer: &Issuer) -> Result<(Url, Metadata), DiscoveryError> {
-    let (mut first, mut found) = (None, None::<(Url, Metadata)>);
+    let (places, metadata) = discover_all(http, clock, issuer, |_| {}).await?;
+    let place = places.into_iter().next().unwrap_or_else(|| issuer.url().clone());
+    Ok((place, metadata))
+}
+
+/// The same with every place that has it, the first one first. `heard`: what to do with every answer, whatever is in it.
+pub(crate) async fn discover_all(
+    http: &reqwest::Client,
+    clock: &dyn Clock,
+    issuer: &Issuer,
+    mut heard: impl FnMut(&Reply),
+) -> Result<(Vec<Url>, Metadata), DiscoveryError> {
+    let (mut first, mut found) = (None, None::<(Vec<Url>, Metadata)>);
     for place in discovery::addresses(issuer) {
         let answer = match fetch(http, Request::Get(place.clone())).await {
-            Ok(reply) => discovery::read(issuer, &reply, clock.now()),
+            Ok(reply) => {
+                heard(&reply);
+                discovery::read(issuer, &reply, clock.now())
+            }
             Err(trouble) => Err(trouble.into()),
         };
         match answer {
             Ok(metadata) => {
-                let (_, known) = found.get_or_insert_with(|| (place, metadata.clone()));
+                let (places, known) = found.get_or_insert_with(|| (Vec::new(), metadata.clone()));
+                places.push(place);
                 known.complete(metadata);
                 if known.revocation.is_some() {
                     break;

@@ -8,6 +8,7 @@ use callbox_vault::{Secret, Vault};
 
 use crate::{
     Issuer,
+    dpop::ProofKey,
     lock::{self, Taken},
     record::Spare,
 };
@@ -34,12 +35,30 @@ impl TokenShelf {
         Spare::decode(&bytes).filter(|spare| spare.came_with(secret))
     }
 
+    /// The key with this hash, if it lies beside the token.
+    pub(super) async fn key(&self, key: &str, thumbprint: &str) -> Option<ProofKey> {
+        let bytes = self.vault.get(&key_name(key)).await.ok().flatten()?;
+        ProofKey::decode(&bytes, thumbprint)
+    }
+
+    pub(super) async fn put_key(&self, key: &str, proof: &ProofKey) {
+        let Ok(bytes) = proof.encode(None) else { return };
+        if let Err(why) = self.vault.set(&key_name(key), bytes).await {
+            tracing::info!(code = why.code(), "the key of the machine's token is not kept");
+        }
+    }
+
     pub(super) async fn put(&self, key: &str, spare: &Spare) {
         // A vault that does not take it is no reason to give nobody the token.
         if let Err(why) = self.vault.set(key, spare.encode()).await {
             tracing::info!(code = why.code(), "the machine's token is not kept");
         }
     }
+}
+
+/// The place of the key in the vault, beside the token.
+fn key_name(token: &str) -> String {
+    token.replacen("machine", "dpop", 1)
 }
 
 /// The name in a vault of the secret of this client. A hash, because some keychains limit and join names.

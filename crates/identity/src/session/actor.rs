@@ -50,6 +50,10 @@ pub(super) struct Live {
     pub(super) refused: Option<u64>,
     /// When the session is over whatever happens, as the tenant said at the sign-in; in seconds since 1970.
     pub(super) ends: Option<u64>,
+    /// See [`Record::browser`].
+    pub(super) browser: Option<String>,
+    /// See [`Record::left`].
+    pub(super) left: u64,
     /// None: the vault has not answered yet.
     pub(super) storage: Option<Storage>,
     /// Keeps other processes from presenting the vault's token while it is older than ours.
@@ -68,9 +72,11 @@ impl Live {
         self.account = record.account;
         self.generation = record.generation;
         self.ends = record.ends.or(self.ends);
+        self.browser = record.browser;
+        self.left = record.left;
     }
 
-    /// How long it may go on by this clock; `None` where the tenant has set no end. A moment less than the tenant says.
+    /// How long it may go on by the tenant's clock; `None` where the tenant has set no end. A moment less than the tenant says.
     fn time_left(&self, now: SystemTime) -> Option<Duration> {
         let ends = UNIX_EPOCH.checked_add(Duration::from_secs(self.ends?))?;
         Some(ends.duration_since(now).unwrap_or_default().saturating_sub(MARGIN))
@@ -126,6 +132,8 @@ pub(super) enum Event {
         metadata: Option<Arc<Metadata>>,
         since: Since,
         answer: Result<Reply, TokenError>,
+        /// What [`journal::Entry::left`] was after that.
+        left: Option<u64>,
     },
     /// The rotated token is in the vault; now the rest of its answer may be looked at.
     RotationKept {
@@ -133,6 +141,15 @@ pub(super) enum Event {
         written: Option<Written>,
         rest: Rest,
         since: Since,
+        /// What [`journal::Entry::left`] was after that.
+        left: Option<u64>,
+    },
+    /// No other process refreshes now, or one does and hangs: somebody can leave.
+    Alone {
+        departure: u64,
+        lock: Option<Arc<Lock>>,
+        /// What the vault holds then.
+        lies_there: Option<Record>,
     },
     Reread {
         flight: u64,
@@ -175,8 +192,8 @@ pub(super) struct Actor {
     pub(super) restoring: bool,
     /// The vault could not be read, and may hold a session that nobody has ended.
     pub(super) unread: bool,
-    /// The generation that the journal named last, of what is not this session any more.
-    pub(super) seen: u64,
+    /// Which session the journal named last ([`journal::Entry::session`]), of what is not this session any more.
+    pub(super) seen: (u64, u64),
     pub(super) live: Option<Live>,
     /// Counts sessions: what comes back for an earlier one is recognised.
     pub(super) session: u64,
@@ -236,7 +253,7 @@ pub(super) async fn run(
         events,
         restoring: true,
         unread: false,
-        seen: 0,
+        seen: (0, 0),
         live: None,
         session: 0,
         reason: None,
@@ -261,7 +278,7 @@ pub(super) async fn run(
     actor.restore();
     loop {
         let expiry = actor.attempts.next_expiry();
-        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.clock.now()));
+        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.tenants_time()));
         let end = end.map(|left| Instant::now() + left.min(LONGEST_SLEEP));
         tokio::select! {
             command = inbox.recv() => match command {
@@ -318,8 +335,9 @@ impl Actor {
             Event::Proved { attempt, result } => self.proved(attempt, result),
             Event::Kept { session, written } => self.kept(session, written),
             Event::Locked { flight, found } => self.met(flight, found),
-            Event::Answered { flight, metadata, since, answer } => self.answered(flight, metadata, since, answer),
-            Event::RotationKept { flight, written, rest, since } => self.rotation_kept(flight, written, rest, since),
+            Event::Answered { flight, metadata, since, answer, left } => self.answered(flight, metadata, since, answer, left),
+            Event::RotationKept { flight, written, rest, since, left } => self.rotation_kept(flight, written, rest, since, left),
+            Event::Alone { departure, lock, lies_there } => self.alone(departure, lock, lies_there),
             Event::Reread { flight, answer } => self.reread(flight, answer),
         }
     }

@@ -1,7 +1,10 @@
 //! The I/O of a session: what goes out and what comes back. Nothing is decided or remembered here but the tenant's keys.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -37,6 +40,8 @@ pub(super) struct Wings {
     keys: Arc<Mutex<Keys>>,
     /// For proofs.
     servers: Arc<Servers>,
+    /// By how many seconds the tenant's clock was ahead of this computer's when it said so last. Nobody else's counts: an agent could end a session by it.
+    ahead: Arc<AtomicI64>,
 }
 
 #[derive(Default)]
@@ -58,19 +63,46 @@ pub(super) struct Proof {
     pub(super) granted: Vec<String>,
     /// See [`super::actor::Live::ends`].
     pub(super) ends: Option<u64>,
+    /// See [`Record::browser`](crate::record::Record::browser).
+    pub(super) browser: Option<String>,
+    /// See [`super::actor::Live::left`].
+    pub(super) left: u64,
     pub(super) metadata: Arc<Metadata>,
+}
+
+/// What an ID token says.
+struct Believed {
+    account: Account,
+    ends: Option<u64>,
+    browser: Option<String>,
 }
 
 impl Wings {
     pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { http, profile: Arc::new(profile), clock, entropy, keys: Arc::default(), servers: Arc::default() }
+        let (keys, servers, ahead) = (Arc::default(), Arc::default(), Arc::default());
+        Self { http, profile: Arc::new(profile), clock, entropy, keys, servers, ahead }
     }
 
     /// The tenant's metadata, from the tenant.
     pub(super) async fn discover(&self) -> Result<Arc<Metadata>, DiscoveryError> {
         let (_, metadata) = find::discover(&self.http, &*self.clock, &self.profile.issuer).await?;
         self.servers.is_ahead(metadata.ahead);
+        self.is_ahead(metadata.ahead);
         Ok(Arc::new(metadata))
+    }
+
+    fn is_ahead(&self, seconds: Option<i64>) {
+        if let Some(seconds) = seconds {
+            self.ahead.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// The time by the tenant's clock, as far as it is known: what the tenant says of the end of a session is meant by that.
+    pub(super) fn tenants_time(&self) -> SystemTime {
+        let (here, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        let there = if ahead < 0 { here.checked_sub(by) } else { here.checked_add(by) };
+        there.unwrap_or(here)
     }
 
     /// A request to the tenant that needs no proof; its answer may have a nonce for those that do.
@@ -113,13 +145,16 @@ impl Wings {
                 ("grant_type", Some("refresh_token")),
                 ("client_id", Some(client_id)),
                 ("refresh_token", Some(token.expose())),
-                ("resource", resource.as_deref().filter(|_| tenants_own.is_none())),
+                // Whoever names a resource names one in every request (RFC 8707 §2); of another API, that one's.
+                ("resource", resource.as_deref().map(|resource| tenants_own.as_deref().unwrap_or(resource))),
                 // A tenant that knows both goes by the audience, and must not take the resource for another one.
                 ("audience", tenants_own.as_deref().or(audience.as_deref().filter(|_| resource.is_some()))),
                 ("scope", tenants_own.as_ref().map(|_| connected::SCOPES)),
             ])
         };
-        dpop::post(&self.http, prover, &metadata.token, form).await
+        let reply = dpop::post(&self.http, prover, &metadata.token, form).await?;
+        self.is_ahead(dpop::ahead(&reply.headers, self.clock.now()));
+        Ok(reply)
     }
 
     /// Makes a refresh token worthless (RFC 7009 §2).
@@ -149,6 +184,7 @@ impl Wings {
     pub(super) async fn exchange(&self, attempt: &Attempt, code: &Secret<String>) -> Result<Proof, SignInError> {
         let (since, since_wall) = (Instant::now(), self.clock.now());
         let reply = self.present_code(attempt, code).await?;
+        self.is_ahead(dpop::ahead(&reply.headers, self.clock.now()));
         let tokens = token::read(&reply, self.clock.now()).map_err(|refusal| match refusal {
             Refusal::Trouble(trouble) => SignInError::Trouble(trouble),
             Refusal::InvalidGrant => SignInError::CodeRejected,
@@ -164,12 +200,13 @@ impl Wings {
             Err(error) => Err(error),
         };
         match believed {
-            Ok(((account, ends), grant, prover)) => {
+            Ok((Believed { account, ends, browser }, grant, prover)) => {
                 let granted = grant.scopes.unwrap_or_else(|| attempt.wish.scopes.clone());
                 let binding = attempt.binding.clone().map(|binding| Binding { access: prover.is_some(), ..binding });
                 let held = Held::new(grant.access, grant.lifetime, since, since_wall).bound(prover);
                 let metadata = attempt.metadata.clone();
-                Ok(Proof { account, refresh: tokens.refresh, generation: 1, lock: None, held, binding, granted, ends, metadata })
+                let refresh = tokens.refresh;
+                Ok(Proof { account, refresh, generation: 1, lock: None, held, binding, granted, ends, browser, left: 0, metadata })
             }
             Err(error) => {
                 // A session that nobody believes should not live on at the tenant.
@@ -201,14 +238,18 @@ impl Wings {
         }
     }
 
-    /// Who has signed in, and when that session is over whatever happens.
-    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<(Account, Option<u64>), SignInError> {
+    /// Who has signed in, by the ID token.
+    async fn believe(&self, attempt: &Attempt, grant: &Grant, reply: &Reply) -> Result<Believed, SignInError> {
         let token = match &grant.id_token {
             Some(token) => token,
             None if self.profile.asks_who() => return Err(SignInError::IdToken(IdTokenError::Missing)),
-            None => return Ok((Account::untold(&attempt.metadata.issuer, &self.profile), None)),
+            None => {
+                let account = Account::untold(&attempt.metadata.issuer, &self.profile);
+                return Ok(Believed { account, ends: None, browser: None });
+            }
         };
         let token = IdToken::parse(token.expose()).map_err(SignInError::IdToken)?;
+        token.check_access_token(&grant.access).map_err(SignInError::IdToken)?;
         let expected = Expected {
             issuer: &attempt.metadata.issuer,
             client_id: &self.profile.client_id,
@@ -218,7 +259,7 @@ impl Wings {
         };
         let verify = |keys: &KeySet| {
             let account = token.verify(keys, &expected, attempt.nonce.expose())?;
-            Ok((account, token.session_expiry()))
+            Ok(Believed { account, ends: token.session_expiry(), browser: token.browser_session() })
         };
         let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).set.clone();
         let answer = match known.filter(|(_, since)| since.elapsed() < KEYS_AGE) {

@@ -36,7 +36,7 @@ impl Actor {
     pub(super) fn restored(&mut self, answer: Result<Stored, VaultError>, entry: &journal::Entry) {
         self.restoring = false;
         self.unread = answer.is_err();
-        self.seen = entry.generation;
+        self.seen = entry.session();
         if self.live.is_none() {
             // A sign-in may have failed meanwhile; then that is the news.
             let quiet = matches!(self.reason, None | Some(SignedOutReason::Keychain(_)));
@@ -45,6 +45,10 @@ impl Actor {
                 // A token that is known to be spent is not presented, and not removed either: another computer may go on with its successor.
                 _ => Self::is_behind(stored.record(), entry).map_or(Ok(stored), Err),
             }) {
+                Ok(Stored::Whole(record, _) | Stored::Keyless(record)) if record.left < entry.left => {
+                    self.reason = self.reason.take().filter(|_| !quiet);
+                    self.finish_sign_out(record);
+                }
                 Ok(Stored::Whole(record, key)) => self.resume(record, key, entry),
                 // Left where it is: the key may come back, and a sign-in puts another in its place.
                 Ok(Stored::Keyless(record)) if quiet => self.reason = Some(SignedOutReason::KeyLost { account: record.account }),
@@ -74,7 +78,7 @@ impl Actor {
             Health::Unknown | Health::Protected => Storage::Keychain,
         };
         let binding = self.binding(&record, key);
-        let Record { refresh, account, generation, ends, .. } = record;
+        let Record { refresh, account, generation, ends, browser, left, .. } = record;
         let unfinished = entry.is_open_for(&refresh).then(|| refresh.clone());
         self.live = Some(Live {
             account,
@@ -84,6 +88,8 @@ impl Actor {
             granted: None,
             refused: None,
             ends,
+            browser,
+            left,
             storage: Some(storage),
             custody: None,
             binding,
@@ -118,7 +124,9 @@ impl Actor {
         let refresh = live.refresh.clone()?;
         let bound = live.binding.as_ref();
         let bound = bound.map(|binding| Bound { thumbprint: binding.prover.key().thumbprint().to_owned(), access: binding.access });
-        Some(Record { refresh, account: live.account.clone(), generation: live.generation, ends: live.ends, bound }.encode())
+        let (account, browser) = (live.account.clone(), live.browser.clone());
+        let Live { generation, ends, left, .. } = *live;
+        Some(Record { refresh, account, generation, ends, browser, left, bound }.encode())
     }
 
     /// Gives the record to the vault, and tells the journal if that has taken it; `None` if there is nothing to keep.

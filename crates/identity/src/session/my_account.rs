@@ -2,6 +2,7 @@
 //!
 //! They share the one flight: whichever is under way, the other waits, because both would present the same refresh token.
 
+use callbox_vault::Secret;
 use tokio::time::Instant;
 
 use super::{actor::Actor, refreshing::Waiter};
@@ -22,6 +23,8 @@ pub(super) enum Purpose {
 pub(super) struct MyAccount {
     pub(super) waiters: Vec<Waiter>,
     held: Option<Held>,
+    /// The tenant gives no token for it. Whether the session is over is being asked, by a refresh as any other.
+    refused: bool,
 }
 
 impl MyAccount {
@@ -39,11 +42,27 @@ impl MyAccount {
 
     /// There is a new session: what waits is served by it, and what was given in the last one is not.
     pub(super) fn renew(&mut self) {
+        self.refused = false;
         self.held = None;
+    }
+
+    /// The session is still there: it is this API that the tenant does not give.
+    pub(super) fn is_not_given(&mut self) {
+        if std::mem::take(&mut self.refused) {
+            self.answer(&Err(TokenError::Configuration(TenantError::new("invalid_grant", None))));
+        }
+    }
+
+    /// Nobody knows whether the session is still there.
+    pub(super) fn is_not_known(&mut self, error: &TokenError) {
+        if std::mem::take(&mut self.refused) {
+            self.answer(&Err(error.clone()));
+        }
     }
 
     /// The session is over.
     pub(super) fn forget(&mut self) {
+        self.refused = false;
         self.held = None;
         self.answer(&Err(TokenError::SignedOut));
     }
@@ -63,6 +82,14 @@ impl Actor {
                 self.serve();
             }
         }
+    }
+
+    /// The tenant has answered `invalid_grant` to a refresh for its own API. That may be about this API alone (a policy, a scope, a client that it is
+    /// not for), so it ends nothing: the same token is presented once more for the agent, and what comes of that counts.
+    pub(super) fn doubt(&mut self, token: Secret<String>, adopted: bool) {
+        self.my_account.refused = true;
+        self.purpose = Purpose::Agent;
+        self.present(token, false, adopted);
     }
 
     /// A refresh for the tenant's API has succeeded. A tenant that drops the scopes without a word does not offer it.

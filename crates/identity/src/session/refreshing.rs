@@ -12,6 +12,7 @@ use super::{
     SignedOutReason, TokenReply,
     actor::{Actor, Event, Since, Written},
     my_account::Purpose,
+    sharing::Sharing,
     stored::{self, Stored},
 };
 use crate::{
@@ -42,8 +43,8 @@ pub(super) struct Flight {
     again: bool,
     /// It was found in the vault after ours had been refused.
     adopted: bool,
-    /// Its answer is still out.
-    sent: bool,
+    /// Its answer is still out, or on its way into the vault.
+    is_out: bool,
     /// Keeps other processes from refreshing until this flight is over.
     lock: Option<Arc<Lock>>,
 }
@@ -51,7 +52,7 @@ pub(super) struct Flight {
 impl Flight {
     /// One that waits for other processes.
     pub(super) fn waiting(id: u64, presented: Secret<String>) -> Self {
-        Self { id, presented, again: false, adopted: false, sent: false, lock: None }
+        Self { id, presented, again: false, adopted: false, is_out: false, lock: None }
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -63,9 +64,10 @@ impl Flight {
         self.lock = Some(Arc::new(lock));
     }
 
-    /// The number of this flight, if its answer is still out: what comes back may be a newer token than any that is known.
+    /// The number of this flight, if its answer is still out, or on its way into the vault: what comes may be a newer token than any that is known,
+    /// and is written behind whatever is asked of the vault before that.
     pub(super) fn is_out(&self) -> Option<u64> {
-        self.sent.then_some(self.id)
+        self.is_out.then_some(self.id)
     }
 
     pub(super) fn lock(&self) -> Option<Arc<Lock>> {
@@ -137,7 +139,7 @@ impl Actor {
         let (wings, presented, sharing, purpose) = (self.wings.clone(), token.clone(), self.sharing.clone(), self.purpose);
         let binding = self.live.as_ref().and_then(|live| live.binding.clone());
         let since = Since(Instant::now(), self.wings.clock.now());
-        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
+        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()), left: None };
         let work = async move {
             let found = match known {
                 Some(metadata) => Ok(metadata),
@@ -145,27 +147,35 @@ impl Actor {
             };
             let since = Since(Instant::now(), wings.clock.now());
             match found {
-                Ok(metadata) if purpose == Purpose::MyAccount && !metadata.has_accounts => {
+                Ok(metadata) if purpose == Purpose::MyAccount && !metadata.is_auth0 => {
                     let answer = Err(TokenError::Configuration(TenantError::new("not_offered", None)));
-                    Event::Answered { flight, metadata: Some(metadata), since, answer }
+                    Event::Answered { flight, metadata: Some(metadata), since, answer, left: None }
                 }
                 Ok(metadata) => {
-                    if let Some(sharing) = sharing {
+                    if let Some(sharing) = &sharing {
                         let token = token.clone();
                         sharing.note(move |journal| journal.sent(&token)).await;
                     }
                     let prover = binding.as_ref().map(|binding| &*binding.prover);
                     let answer = wings.refresh(&metadata, &token, purpose, prover).await.map_err(TokenError::from);
-                    Event::Answered { flight, metadata: Some(metadata), since, answer }
+                    let left = Sharing::left(sharing.as_ref()).await;
+                    Event::Answered { flight, metadata: Some(metadata), since, answer, left }
                 }
-                Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()) },
+                Err(error) => Event::Answered { flight, metadata: None, since, answer: Err(error.into()), left: None },
             }
         };
-        self.flight = Some(Flight { id: flight, presented, again, adopted, sent: true, lock });
+        self.flight = Some(Flight { id: flight, presented, again, adopted, is_out: true, lock });
         self.fly(work, crashed);
     }
 
-    pub(super) fn answered(&mut self, flight: u64, metadata: Option<Arc<Metadata>>, since: Since, answer: Result<Reply, TokenError>) {
+    pub(super) fn answered(
+        &mut self,
+        flight: u64,
+        metadata: Option<Arc<Metadata>>,
+        since: Since,
+        answer: Result<Reply, TokenError>,
+        left: Option<u64>,
+    ) {
         if let Some(metadata) = metadata.filter(|_| self.metadata.is_none()) {
             self.metadata = Some((metadata, Instant::now()));
         }
@@ -174,11 +184,14 @@ impl Actor {
             Err(TokenError::Transient(trouble)) => Err(Failure::Refused(Refusal::Trouble(trouble))),
             Err(error) => Err(Failure::Before(error)),
         };
+        let is_left = self.is_left(left);
         let Some(current) = self.flight.as_mut().filter(|current| current.id == flight) else {
             // The session was signed out or replaced meanwhile.
             return self.depart(flight, tokens.ok().and_then(|tokens| tokens.refresh));
         };
-        current.sent = false;
+        if is_left {
+            return self.left_elsewhere(tokens.ok().and_then(|tokens| tokens.refresh));
+        }
         let (again, adopted) = (current.again, current.adopted);
         match tokens {
             Ok(tokens) => self.rotate(flight, tokens, since),
@@ -214,19 +227,32 @@ impl Actor {
         let Tokens { refresh, rest } = tokens;
         let Some(rotated) = refresh else {
             self.settle();
-            return self.rotation_kept(flight, None, rest, since);
+            return self.rotation_kept(flight, None, rest, since, None);
         };
         let Some(live) = self.live.as_mut() else { return };
         live.refresh = Some(rotated);
         live.generation += 1;
         let Some(writing) = self.write() else { return };
-        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()) };
-        self.fly(async move { Event::RotationKept { flight, written: Some(writing.await), rest, since } }, crashed);
+        let crashed = Event::Answered { flight, metadata: None, since, answer: Err(Trouble::Crashed.into()), left: None };
+        let sharing = self.sharing.clone();
+        let work = async move {
+            let written = Some(writing.await);
+            // Afterwards: a sign-out that says so later empties the vault later too.
+            let left = Sharing::left(sharing.as_ref()).await;
+            Event::RotationKept { flight, written, rest, since, left }
+        };
+        self.fly(work, crashed);
     }
 
-    pub(super) fn rotation_kept(&mut self, flight: u64, written: Option<Written>, rest: Rest, since: Since) {
+    pub(super) fn rotation_kept(&mut self, flight: u64, written: Option<Written>, rest: Rest, since: Since, left: Option<u64>) {
         if self.flight.as_ref().is_none_or(|current| current.id != flight) {
-            return;
+            return self.depart(flight, None);
+        }
+        if self.is_left(left) {
+            return self.left_elsewhere_too_late();
+        }
+        if let Some(current) = self.flight.as_mut() {
+            current.is_out = false;
         }
         if let Some(written) = written {
             self.kept(self.session, written);
@@ -265,6 +291,7 @@ impl Actor {
         self.flight = None;
         self.pause.succeeded();
         self.end_in_time();
+        self.my_account.is_not_given();
         // All of them, also if its life is so short that it is not fresh even now: there is none better.
         self.answer(&Ok(access));
         self.serve();
@@ -305,6 +332,10 @@ impl Actor {
                 live.adopt(record, binding);
                 self.present(token, false, true);
             }
+            (None, Some(_)) if self.purpose == Purpose::MyAccount => {
+                let (token, adopted) = (current.presented.clone(), current.adopted);
+                self.doubt(token, adopted);
+            }
             (None, Some(live)) => {
                 let account = live.account.clone();
                 if is_dead {
@@ -332,7 +363,7 @@ impl Actor {
     pub(super) fn end(&mut self, reason: SignedOutReason) {
         tracing::info!("the session has ended");
         self.unshare();
-        self.seen = self.live.take().map_or(self.seen, |live| live.generation);
+        self.seen = self.live.take().map_or(self.seen, |live| (live.generation, live.left));
         self.flight = None;
         self.session += 1;
         self.reason = Some(reason);
@@ -342,7 +373,7 @@ impl Actor {
 
     /// Ends a session that the tenant has given an end, a moment before that: whoever has a token then has one that works.
     pub(super) fn end_in_time(&mut self) {
-        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.clock.now())) else { return };
+        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.tenants_time())) else { return };
         let account = live.account.clone();
         drop(self.erase());
         self.end(SignedOutReason::Ended { account });
@@ -360,7 +391,10 @@ impl Actor {
         }
         match self.purpose {
             Purpose::MyAccount => self.my_account.answer(&Err(error.clone())),
-            Purpose::Agent => self.answer(&Err(error.clone())),
+            Purpose::Agent => {
+                self.my_account.is_not_known(error);
+                self.answer(&Err(error.clone()));
+            }
         }
         // Whoever wants a token of the other kind is not answered by that.
         self.serve();

@@ -57,6 +57,14 @@ impl Sharing {
         tokio::task::spawn_blocking(move || journal.read()).await.unwrap_or_default()
     }
 
+    /// How often somebody has signed out here ([`Entry::left`]); `None` where nothing is shared.
+    pub(super) async fn left(sharing: Option<&Self>) -> Option<u64> {
+        match sharing {
+            Some(sharing) => Some(sharing.entry().await.left),
+            None => None,
+        }
+    }
+
     /// Writes into the journal. A disk that does not take it is a warning: without a journal a crash is less safe, and nothing else.
     pub(super) async fn note(&self, write: impl FnOnce(&Journal) -> io::Result<()> + Send + 'static) {
         let journal = self.journal.clone();
@@ -89,14 +97,19 @@ impl Sharing {
 impl Actor {
     /// Looks into the journal, if nobody is signed in here.
     pub(super) fn look(&self) {
-        let (None, false, Some(sharing)) = (&self.live, self.restoring, self.sharing.clone()) else { return };
+        // Who is about to leave is still there for others, and does not come back here.
+        let is_free = !self.restoring && self.departures.is_empty();
+        let (None, true, Some(sharing)) = (&self.live, is_free, self.sharing.clone()) else { return };
         self.fly(async move { Event::Looked(sharing.entry().await) }, Event::Looked(Entry::default()));
     }
 
-    /// Another process has stored a sign-in if the journal names another generation than before.
+    /// Another process has stored a sign-in if the journal names another session than before.
     pub(super) fn looked(&mut self, entry: &Entry) {
-        let known = std::mem::replace(&mut self.seen, entry.generation);
-        if self.live.is_none() && !self.restoring && entry.generation > 0 && entry.generation != known {
+        if self.live.is_some() || self.restoring || !self.departures.is_empty() {
+            return;
+        }
+        let known = std::mem::replace(&mut self.seen, entry.session());
+        if entry.generation > 0 && entry.session() != known {
             self.restore();
         }
     }
@@ -136,6 +149,12 @@ impl Actor {
             Taken::Had(lock) => current.hold(lock),
             Taken::Elsewhere => return self.over(&Trouble::Elsewhere.into()),
             Taken::Unsupported(why) => tracing::info!(?why, "no lock: other processes may refresh too"),
+        }
+        if self.is_left(Some(found.entry.left)) {
+            // One that the vault did not take is known to nobody else.
+            let live = self.live.as_ref().filter(|live| live.custody.is_some());
+            let untold = live.and_then(|live| live.refresh.clone());
+            return self.left_elsewhere(untold);
         }
         if found.newer_elsewhere {
             return self.over(&Trouble::Elsewhere.into());

@@ -143,7 +143,8 @@ impl Actor {
                     if let (Ok(proof), Some(sharing)) = (&mut result, sharing) {
                         // A refresh of another process is let end first, or its token would be stored over this sign-in.
                         proof.lock = sharing.alone().await;
-                        proof.generation = sharing.entry().await.generation + 1;
+                        let entry = sharing.entry().await;
+                        (proof.generation, proof.left) = (entry.generation + 1, entry.left);
                     }
                     Event::Proved { attempt: id, result }
                 };
@@ -172,7 +173,7 @@ impl Actor {
     }
 
     fn signed_in(&mut self, proof: Proof, mine: (AttemptId, oneshot::Sender<CallbackOutcome>)) {
-        let Proof { account, refresh, generation, lock, held, binding, granted, ends, metadata } = proof;
+        let Proof { account, refresh, generation, lock, held, binding, granted, ends, browser, left, metadata } = proof;
         let is_bound = binding.is_some();
         let before = self.live.as_ref().and_then(|live| live.binding.clone());
         // The one sign-in that was wanted is here; pages that are still open lead nowhere.
@@ -186,6 +187,8 @@ impl Actor {
             granted: Some(granted),
             refused: None,
             ends,
+            browser,
+            left,
             storage: None,
             custody: None,
             binding,

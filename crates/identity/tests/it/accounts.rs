@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use callbox_identity::{CallbackOutcome, Clock, Config, Session, SessionState, SignedOutReason, Slot, SystemEntropy, accounts};
+use callbox_identity::{
+    CallbackOutcome, Clock, Config, Session, SessionState, SignedOutReason, Slot, SystemClock, SystemEntropy, accounts,
+};
 use callbox_sandbox::{Endpoint, Fault};
 use serde_json::{Value, json};
 
-use crate::world::{ADA, Following, GRACE, HOUR, World, config_for, elapse, param, profile, until, visit};
+use crate::world::{ADA, Following, GRACE, HOUR, Skewed, World, config_for, elapse, param, profile, until, visit};
 
 /// One more account beside the world's session, in the same vault.
 fn another(world: &World, locks: &tempfile::TempDir) -> Session {
@@ -173,10 +175,32 @@ async fn a_session_is_over_half_a_minute_before_the_tenants_end_and_softly() {
 }
 
 #[tokio::test]
+async fn a_session_ends_by_the_clock_of_the_tenant_and_not_by_one_that_is_wrong() {
+    for skew in [-36_000, 36_000] {
+        let world = World::new().await;
+        let clock = Arc::new(Skewed(skew));
+        let config = || Config { clock: clock.clone(), ..config_for(&world.sandbox, world.keychain.vault()) };
+        let session = Session::spawn(config());
+        let start = session.begin_sign_in().await.unwrap();
+        let link = visit(&start.url, ADA).await;
+        world.control().once(Endpoint::Token, ends_in(&SystemClock, 7200));
+        assert_eq!(session.handle_callback(&link).await, CallbackOutcome::Completed);
+        session.access_token().await.unwrap_or_else(|error| panic!("{skew}: {error}"));
+        assert_eq!(signed_in_as(&session).as_deref(), Some("Ada Lovelace"), "{skew}");
+        // And once the tenant's clock has come that far, it is over, also by a clock that is behind.
+        world.control().advance(2 * HOUR);
+        let token = session.access_token().await.unwrap();
+        assert_eq!(session.access_token_after_rejection(&token).await.unwrap_err().code(), "signed-out", "{skew}");
+        until(&session, is_ended).await;
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_extends_no_session_and_a_restart_does_not_either() {
     let (world, clock) = (World::new().await, Arc::new(Following::new()));
     let session = ending_in(&world, &clock, 7200).await;
     elapse(HOUR).await;
+    world.control().advance(HOUR);
     world.control().once(Endpoint::Token, ends_in(&*clock, 90_000));
     session.access_token().await.unwrap();
     drop(session);
@@ -185,6 +209,7 @@ async fn a_refresh_extends_no_session_and_a_restart_does_not_either() {
     let again = Session::spawn(Config { clock: clock.clone(), ..config_for(&world.sandbox, vault.clone()) });
     again.access_token().await.unwrap();
     elapse(HOUR).await;
+    world.control().advance(HOUR);
     until(&again, is_ended).await;
     // What it still has to say to the keychain has been said.
     vault.probe().await;
@@ -203,6 +228,7 @@ async fn an_end_in_the_past_in_a_refreshs_answer_ends_the_session_softly() {
     let (world, clock) = (World::new().await, Arc::new(Following::new()));
     let session = ending_in(&world, &clock, 90_000).await;
     elapse(HOUR).await;
+    world.control().advance(HOUR);
     world.control().once(Endpoint::Token, ends_in(&*clock, 0));
     assert_eq!(session.access_token().await.unwrap_err().code(), "signed-out");
     until(&session, is_ended).await;

@@ -49,6 +49,9 @@ async fn malformed_duplicate_and_oversized_links_are_ignored() {
             (real.replace("://callback", "://user@callback"), Ignored::NotOurs),
             (real.replace("://callback", "://callback/extra"), Ignored::NotOurs),
             (real.replace("dev.callbox.desktop", "https"), Ignored::NotOurs),
+            ("dev.callbox.desktop://logout".to_owned(), Ignored::Malformed),
+            (format!("dev.callbox.desktop://logout?code=a&state={state}"), Ignored::NotOurs),
+            (format!("{BASE}?logout=1"), Ignored::Unknown),
             (String::new(), Ignored::Malformed),
             ("callbox".to_owned(), Ignored::Malformed),
         ]

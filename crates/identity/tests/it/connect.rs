@@ -3,12 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use callbox_identity::{
-    CallbackOutcome, ConnectError, ConnectStart, ConnectedAccount, Ignored, LOOPBACK, Retry, Session, SystemClock, SystemEntropy, Trouble,
+    CallbackOutcome, ConnectError, ConnectStart, ConnectedAccount, Ignored, LOOPBACK, Retry, Session, SessionState, SignedOutReason,
+    SystemClock, SystemEntropy, TokenError, Trouble,
 };
 use callbox_sandbox::{Endpoint, Fault, Page, RefreshOutcome, Visitor};
 use serde_json::json;
 
-use crate::world::{GRACE, World, elapse, param, profile, visit};
+use crate::{
+    refresh::outcomes,
+    world::{GRACE, World, config_for, elapse, param, profile, until, visit},
+};
 
 const CALENDAR: &str = "sandbox-calendar";
 
@@ -228,6 +232,61 @@ async fn a_tenant_that_does_not_offer_it_costs_no_session() {
     assert!(world.is_signed_in());
     world.refreshed().await.unwrap();
     connect(&world.session, &["calendar.read"]).await.expect("and it works when it does");
+}
+
+#[tokio::test]
+async fn what_the_tenant_says_of_its_own_interface_ends_no_session() {
+    let world = World::signed_in().await;
+    for (status, error, requests) in [
+        (400, "invalid_target", 1),
+        (403, "access_denied", 1),
+        (400, "invalid_scope", 1),
+        (401, "invalid_client", 1),
+        // The word that ends a session, said of another API: asked again of the agent's, once.
+        (403, "invalid_grant", 2),
+    ] {
+        let before = world.requests(Endpoint::Token);
+        world.control().once(Endpoint::Token, Fault::json(status, &json!({"error": error})));
+        assert_eq!(world.session.connected_accounts().await, Err(ConnectError::NotOffered), "{error}");
+        assert!(world.is_signed_in(), "{error}");
+        assert_eq!(world.requests(Endpoint::Token) - before, requests, "{error}");
+    }
+    assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)], "by the one refresh for the agent");
+    world.session.connected_accounts().await.expect("and it works when it does");
+    world.refreshed().await.unwrap();
+    assert_eq!(world.control().live_families(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_ends_softly_by_the_word_about_the_agents_token_alone() {
+    let world = World::signed_in().await;
+    let refused = Fault::json(403, &json!({"error": "invalid_grant"}));
+    // Nobody knows.
+    world.control().once(Endpoint::Token, refused.clone());
+    world.control().once(Endpoint::Token, Fault::status(503));
+    let unwell = Trouble::Unwell { status: 503, retry_in: None };
+    assert_eq!(world.session.connected_accounts().await, Err(unwell.into()));
+    assert!(world.is_signed_in());
+    // It is over.
+    elapse(Duration::from_secs(60)).await;
+    world.control().revoke_everything();
+    let before = world.requests(Endpoint::Token);
+    assert_eq!(world.session.connected_accounts().await, Err(ConnectError::Token(TokenError::SignedOut)));
+    assert_eq!(world.requests(Endpoint::Token) - before, 2);
+    let state = until(&world.session, |state| matches!(state, SessionState::SignedOut { .. })).await;
+    assert!(matches!(state, SessionState::SignedOut { reason: Some(SignedOutReason::Ended { account }) } if account.sub == "sandbox|ada"));
+}
+
+#[tokio::test]
+async fn a_session_for_a_resource_names_the_one_that_it_wants() {
+    let mut world = World::new().await;
+    let mut config = config_for(&world.sandbox, world.vault.clone());
+    config.profile.resource = Some("http://127.0.0.1:9/agents/chat-agent".to_owned());
+    world.session = Session::spawn(config);
+    assert_eq!(world.sign_in().await, CallbackOutcome::Completed);
+    assert_eq!(world.session.connected_accounts().await, Ok(Vec::new()));
+    world.refreshed().await.unwrap();
+    assert_eq!(outcomes(&world), [1, 2].map(|generation| (generation, RefreshOutcome::Rotated)), "the tenant's own, then the agent's");
 }
 
 #[tokio::test]

@@ -248,6 +248,42 @@ async fn a_crash_between_the_key_and_the_record_leaves_the_session_before_or_the
     until(&world.restart(), |state| matches!(state, SessionState::SignedIn { .. })).await;
 }
 
+/// A keychain whose process ends after so many writes.
+struct Counted(Keychain, u32);
+
+impl Backend for Counted {
+    fn get(&mut self, key: &str) -> Result<Option<Secret<Vec<u8>>>, VaultError> {
+        self.0.get(key)
+    }
+
+    fn set(&mut self, key: &str, value: &Secret<Vec<u8>>) -> Result<(), VaultError> {
+        self.1 = self.1.checked_sub(1).ok_or(VaultError::Unavailable)?;
+        self.0.set(key, value)
+    }
+
+    fn delete(&mut self, key: &str) -> Result<(), VaultError> {
+        if self.1 == 0 { Err(VaultError::Unavailable) } else { self.0.delete(key) }
+    }
+
+    fn probe(&mut self) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_ends_after_any_write_of_a_sign_in_leaves_a_session_that_can_be_proved() {
+    for writes in 0..4 {
+        let world = signed_in().await;
+        let vault = Vault::with_backend(Counted(world.keychain.clone(), writes), Duration::from_secs(5));
+        let ending = Session::spawn(config(&world, vault));
+        until(&ending, |state| matches!(state, SessionState::SignedIn { .. })).await;
+        let start = ending.begin_sign_in().await.unwrap();
+        assert_eq!(ending.handle_callback(&visit(&start.url, ADA).await).await, CallbackOutcome::Completed);
+        let again = world.restart();
+        assert!(again.access_token().await.unwrap_or_else(|error| panic!("{writes}: {error}")).is_bound());
+    }
+}
+
 #[tokio::test]
 async fn a_stolen_refresh_token_is_worth_nothing_without_the_key_and_costs_nothing() {
     let world = signed_in().await;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use callbox_identity::{
-    CallbackOutcome, Config, FindError, Found, LOOPBACK, Presentation, Profile, RegistrationError, Session, SessionState, Step,
-    SystemClock, SystemEntropy, TokenError, find_agent, is_client_forgotten, renew_client,
+    CallbackOutcome, Config, FindError, Found, Inspected, Issuer, LOOPBACK, Presentation, Profile, RegistrationError, Session,
+    SessionState, Step, SystemClock, SystemEntropy, TokenError, find_agent, inspect_tenant, is_client_forgotten, renew_client,
 };
 use callbox_sandbox::{AUDIENCE, CLIENT_ID, Endpoint, Fault, Registration, Sandbox, SandboxConfig};
 use callbox_vault::Vault;
@@ -222,6 +222,17 @@ async fn where_tokens_are_revoked_may_stand_in_the_tenants_other_document() {
     works(&sandbox, &session).await;
     assert!(session.sign_out().await.revoked);
     assert_eq!(sandbox.control().live_families(), 0);
+    // Whoever only looks sees what a sign-in sees, and where.
+    let issuer = Issuer::try_from(sandbox.issuer()).unwrap();
+    for (document, places) in [(metadata(&sandbox, &[]).await, 1), (silent, 2)] {
+        sandbox.control().once(Endpoint::Discovery, document);
+        let asked = sandbox.control().requests(Endpoint::Discovery);
+        let Inspected { found, ahead } = inspect_tenant(&http(), &SystemClock, &issuer).await;
+        let offers = found.unwrap();
+        assert!(offers.revocation && offers.dpop && ahead.is_some_and(|ahead| ahead.abs() < 60), "{offers:?} {ahead:?}");
+        assert_eq!((offers.at.len(), sandbox.control().requests(Endpoint::Discovery) - asked), (places, places as u64));
+        assert!(offers.at[0].path().ends_with("/openid-configuration"), "{offers:?}");
+    }
 }
 
 #[tokio::test]

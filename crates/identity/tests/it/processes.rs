@@ -14,7 +14,7 @@ use callbox_sandbox::{AUDIENCE, Endpoint, Fault, RefreshOutcome, Sandbox, Sandbo
 use callbox_vault::{Backend, Secret, Vault, VaultError};
 use url::Url;
 
-use crate::world::{ADA, HOUR, Skewed, http, profile, until, visit};
+use crate::world::{ADA, HOUR, Skewed, eventually, http, profile, until, visit};
 
 /// With bearer tokens, and with a key.
 const BOTH: [Dpop; 2] = [Dpop::Off, Dpop::Required];
@@ -270,6 +270,52 @@ async fn a_process_that_is_killed_at_any_step_of_a_refresh_leaves_a_usable_sessi
         assert!(matches!(*next.state().borrow(), SessionState::SignedIn { .. }), "{step:?}");
         assert_eq!(sandbox.control().live_families(), 1, "{step:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_of_another_process_that_ends_during_a_sign_out_is_kept_by_nobody() {
+    for dpop in BOTH {
+        let (sandbox, folder) = signed_in(Duration::ZERO, dpop).await;
+        let control = sandbox.control();
+        let mut process = Process::start(folder.path(), &sandbox, None);
+        let ours = session(folder.path(), profile(&sandbox), None);
+        until(&ours, |state| matches!(state, SessionState::SignedIn { .. })).await;
+        if dpop == Dpop::Required {
+            // A new process has no nonce, and gets it for its first request.
+            control.next(Endpoint::Token, []);
+        }
+        control.once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(500) });
+        process.go();
+        control.until(|| !control.presented().is_empty()).await;
+        let out = ours.sign_out().await;
+        assert!(out.revoked && out.left_in_keychain.is_none());
+        assert_eq!(process.line("error "), "error signed-out");
+        let left = || fs::read_dir(folder.path().join("keychain")).unwrap().count();
+        eventually(|| left() == 0 && control.live_families() == 0).await;
+        assert_eq!(outcomes(&sandbox), [(1, RefreshOutcome::Rotated)]);
+        let next = session(folder.path(), profile(&sandbox), None);
+        let state = until(&next, |state| *state != SessionState::Restoring).await;
+        assert_eq!(state, SessionState::SignedOut { reason: None });
+        process.kill();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_that_was_cut_off_before_the_keychain_was_empty_is_brought_to_its_end_at_the_next_start() {
+    let (sandbox, folder) = signed_in(Duration::ZERO, Dpop::Required).await;
+    let locks = folder.path().join("locks");
+    let name = fs::read_dir(&locks).unwrap().flatten().find(|file| file.path().extension() == Some("journal".as_ref())).unwrap().path();
+    fs::write(name.with_extension("left"), "1").unwrap();
+    let next = session(folder.path(), profile(&sandbox), None);
+    let state = until(&next, |state| *state != SessionState::Restoring).await;
+    assert_eq!(state, SessionState::SignedOut { reason: None });
+    let left = || fs::read_dir(folder.path().join("keychain")).unwrap().count();
+    eventually(|| left() == 0 && sandbox.control().live_families() == 0).await;
+    // And a sign-in begins anew.
+    let start = next.begin_sign_in().await.unwrap();
+    next.handle_callback(&visit(&start.url, ADA).await).await;
+    drop(next);
+    until(&session(folder.path(), profile(&sandbox), None), |state| matches!(state, SessionState::SignedIn { .. })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

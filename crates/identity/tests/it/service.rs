@@ -2,9 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use callbox_identity::{Issuer, Retry, Service, ServiceConfig, SessionState, SystemClock, TokenError, TokenShelf, client_secret_key};
-use callbox_sandbox::{AUDIENCE, Endpoint, Fault, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, Sandbox, SandboxConfig};
+use callbox_identity::{
+    AccessToken, Answered, Dpop, Issuer, Presentation, Retry, Service, ServiceConfig, SessionState, SystemClock, SystemEntropy, TokenError,
+    TokenShelf, client_secret_key,
+};
+use callbox_sandbox::{AUDIENCE, Endpoint, Fault, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, Sandbox, SandboxConfig, TokenBinding};
 use callbox_vault::{Secret, VaultError};
+use http::Method;
+use url::Url;
 
 use crate::world::{Following, HOUR, Keychain, elapse, http};
 
@@ -25,9 +30,11 @@ fn config(sandbox: &Sandbox, secret: &str) -> ServiceConfig {
         resource: None,
         organization: None,
         scopes: Vec::new(),
+        dpop: Dpop::Off,
         shelf: None,
         http: http(),
         clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
     }
 }
 
@@ -141,6 +148,61 @@ async fn what_a_machine_may_still_ask_for_is_told() {
     assert!(matches!(error.retry(), Retry::Later(Some(_))), "{error:?}");
     let quota = service.quota().unwrap();
     assert_eq!((quota.limit, quota.left, quota.resets_in), (10, 0, Some(Duration::from_secs(3540))));
+}
+
+/// Whether the agent takes it; with its proof, if it is bound.
+async fn taken(sandbox: &Sandbox, token: AccessToken) -> bool {
+    let messages = Url::parse(&format!("{}/x/get-messages", sandbox.agent_url())).unwrap();
+    let mut presentation = Presentation::new(token, Method::GET, messages.clone());
+    loop {
+        let answer = http().get(messages.clone()).headers(presentation.fields()).send().await.unwrap();
+        if presentation.answered(answer.status(), answer.headers()) != Answered::Again {
+            return answer.status() == 200;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_machines_token_is_bound_where_the_profile_says_so_and_is_none_where_that_cannot_be() {
+    let sandbox = sandbox().await;
+    for (dpop, bound) in [(Dpop::Off, false), (Dpop::Auto, true), (Dpop::Required, true)] {
+        let service = Service::spawn(ServiceConfig { dpop, ..config(&sandbox, SERVICE_CLIENT_SECRET) });
+        let token = service.access_token().await.unwrap();
+        assert_eq!(token.is_bound(), bound, "{dpop:?}");
+        assert!(taken(&sandbox, token).await, "{dpop:?}");
+    }
+    // One that says that it does it, and does not.
+    sandbox.control().always(Endpoint::Token, [Fault::response("token_type", serde_json::json!("Bearer"))]);
+    let required = || Service::spawn(ServiceConfig { dpop: Dpop::Required, ..config(&sandbox, SERVICE_CLIENT_SECRET) });
+    assert_eq!(required().access_token().await.unwrap_err(), TokenError::CannotBind);
+    sandbox.control().clear(Endpoint::Token);
+    // And one that says that it does not: its token endpoint is not even asked.
+    sandbox.control().set(|settings| settings.dpop = TokenBinding::Off);
+    let asked = sandbox.control().requests(Endpoint::Token);
+    let error = required().access_token().await.unwrap_err();
+    assert_eq!((error.code(), error.retry(), sandbox.control().requests(Endpoint::Token)), ("token-cannot-bind", Retry::Never, asked));
+    let auto = Service::spawn(ServiceConfig { dpop: Dpop::Auto, ..config(&sandbox, SERVICE_CLIENT_SECRET) });
+    assert!(!auto.access_token().await.unwrap().is_bound());
+}
+
+#[tokio::test]
+async fn machines_on_one_shelf_share_the_key_of_their_token_and_a_token_without_it_is_none() {
+    let sandbox = sandbox().await;
+    let (keychain, folder, clock) = (Keychain::default(), tempfile::tempdir().unwrap(), Arc::new(Following::new()));
+    let start = |dpop: Dpop| {
+        let shelf = Some(TokenShelf { vault: keychain.vault(), locks: folder.path().join("locks") });
+        Service::spawn(ServiceConfig { dpop, shelf, clock: clock.clone(), ..config(&sandbox, SERVICE_CLIENT_SECRET) })
+    };
+    // A bearer token that lies there already is not one for this.
+    start(Dpop::Off).access_token().await.unwrap();
+    let first = start(Dpop::Required).access_token().await.unwrap();
+    let asked = sandbox.control().requests(Endpoint::Token);
+    let second = start(Dpop::Required).access_token().await.unwrap();
+    assert_eq!((second.fingerprint(), sandbox.control().requests(Endpoint::Token)), (first.fingerprint(), asked));
+    assert!(second.is_bound() && taken(&sandbox, second).await, "the key is the one that it is bound to");
+    keychain.put_back(keychain.entries().into_iter().filter(|(name, _)| !name.starts_with("dpop-")).collect());
+    let third = start(Dpop::Required).access_token().await.unwrap();
+    assert!(third.fingerprint() != first.fingerprint() && taken(&sandbox, third).await);
 }
 
 #[test]

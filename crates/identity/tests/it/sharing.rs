@@ -1,15 +1,15 @@
 //! Sessions on one keychain and one folder of locks, as several processes of one user have them.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use callbox_identity::{Config, Session, SessionState, SignedOutReason, Storage};
-use callbox_sandbox::{RefreshOutcome, SandboxConfig};
+use callbox_identity::{Config, Session, SessionState, SignedOutReason, Storage, TokenError};
+use callbox_sandbox::{Endpoint, Fault, RefreshOutcome, SandboxConfig};
 use callbox_vault::{Vault, VaultError};
 use tempfile::TempDir;
 
 use crate::{
     refresh::outcomes,
-    world::{ADA, Following, HOUR, World, config_for, elapse, until, visit},
+    world::{ADA, Following, HOUR, World, config_for, elapse, eventually, until, visit},
 };
 
 /// A session beside others, on clocks that agree.
@@ -167,6 +167,141 @@ async fn signing_out_leaves_nothing_for_the_other_processes() {
     elapse(HOUR).await;
     other.access_token().await.unwrap_err();
     assert!(!is_signed_in(&until(&other, |state| !is_signed_in(state)).await));
+}
+
+/// Nothing of anybody in the keychain, and of a session nothing at the tenant.
+async fn is_gone(world: &World) {
+    eventually(|| world.control().live_families() == 0 && world.keychain.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_sign_out_waits_for_a_refresh_under_way_elsewhere_and_what_that_brings_is_revoked_and_not_kept() {
+    let (world, folder, clock) = signed_in().await;
+    let other = shared(&world, folder.path(), &clock);
+    until(&other, is_signed_in).await;
+    elapse(HOUR).await;
+    world.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(300) });
+    let refreshing = {
+        let other = other.clone();
+        tokio::spawn(async move { other.access_token().await })
+    };
+    world.control().until(|| !outcomes(&world).is_empty()).await;
+    let writes = world.keychain.writes();
+    let out = world.session.sign_out().await;
+    assert!(refreshing.is_finished(), "it was waited for");
+    assert!(out.revoked && out.left_in_keychain.is_none());
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), TokenError::SignedOut);
+    assert_eq!(until(&other, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+    is_gone(&world).await;
+    assert_eq!(world.keychain.writes(), writes, "not even for a moment");
+    // Each of the two has revoked what it knew.
+    world.control().until_requests(Endpoint::Revoke, 2).await;
+    assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)]);
+    let next = shared(&world, folder.path(), &clock);
+    assert_eq!(until(&next, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+}
+
+#[tokio::test]
+async fn a_process_that_hangs_over_a_refresh_holds_no_sign_out_up_and_what_it_stores_later_is_taken_back() {
+    let (world, folder, clock) = signed_in().await;
+    let patient = Vault::with_backend(world.keychain.clone(), 10 * HOUR);
+    let other = shared_with(patient, &world, folder.path(), &clock);
+    until(&other, is_signed_in).await;
+    elapse(HOUR).await;
+    let gate = world.keychain.hold_next_write();
+    let refreshing = {
+        let other = other.clone();
+        tokio::spawn(async move { other.access_token().await })
+    };
+    let open = gate.entered().await;
+    let session = world.session.clone();
+    let leaving = tokio::spawn(async move { session.sign_out().await });
+    until(&world.session, |state| *state == SessionState::SignedOut { reason: None }).await;
+    // It has said that it is one, and waits.
+    let told =
+        || std::fs::read_dir(folder.path().join("locks")).unwrap().flatten().any(|file| file.path().extension() == Some("left".as_ref()));
+    eventually(told).await;
+    assert!(!leaving.is_finished() && !world.keychain.is_empty());
+    while !leaving.is_finished() {
+        elapse(Duration::from_secs(1)).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(leaving.await.unwrap().revoked);
+    assert!(world.keychain.is_empty());
+    open.send(()).unwrap();
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), TokenError::SignedOut);
+    assert_eq!(until(&other, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+    is_gone(&world).await;
+    world.control().until_requests(Endpoint::Revoke, 2).await;
+    let next = shared(&world, folder.path(), &clock);
+    assert_eq!(until(&next, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+}
+
+#[tokio::test]
+async fn whoever_was_signed_out_elsewhere_presents_nothing_any_more() {
+    let (world, folder, clock) = signed_in().await;
+    let other = shared(&world, folder.path(), &clock);
+    until(&other, is_signed_in).await;
+    // The tenant has not heard of it, so it would still take the token.
+    world.control().always(Endpoint::Revoke, [Fault::Drop]);
+    assert!(world.session.sign_out().await.will_be_revoked);
+    elapse(HOUR).await;
+    assert_eq!(other.access_token().await.unwrap_err(), TokenError::SignedOut);
+    assert_eq!(outcomes(&world), []);
+    assert_eq!(until(&other, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
+    assert!(world.keychain.entries().into_keys().all(|key| key.starts_with("revoke-")));
+}
+
+#[tokio::test]
+async fn a_sign_out_revokes_the_token_that_another_process_has_got_since() {
+    let (world, folder, clock) = signed_in().await;
+    let other = shared(&world, folder.path(), &clock);
+    until(&other, is_signed_in).await;
+    elapse(HOUR).await;
+    other.access_token().await.unwrap();
+    let newest = world.keychain.refresh_token();
+    world.control().always(Endpoint::Revoke, [Fault::Drop]);
+    assert!(world.session.sign_out().await.will_be_revoked);
+    let owed: Vec<_> = world.keychain.entries().into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect();
+    assert!(owed.len() == 1 && owed[0].contains(&newest), "what is owed is the newest");
+}
+
+#[tokio::test]
+async fn whoever_signs_in_after_a_sign_out_is_found_by_all() {
+    let (world, folder, clock) = signed_in().await;
+    let other = shared(&world, folder.path(), &clock);
+    until(&other, is_signed_in).await;
+    world.session.sign_out().await;
+    let start = world.begin().await;
+    world.session.handle_callback(&visit(&start.url, ADA).await).await;
+    // The other one still has the first session.
+    elapse(HOUR).await;
+    other.access_token().await.unwrap();
+    assert!(is_signed_in(&until(&other, |state| *state != SessionState::Restoring).await));
+    assert_eq!(outcomes(&world), [(1, RefreshOutcome::Rotated)], "of the second session, and nothing of the first");
+    world.session.access_token().await.unwrap();
+    assert_eq!(world.control().live_families(), 1);
+}
+
+#[tokio::test]
+async fn what_somebody_has_signed_in_to_meanwhile_is_not_taken_out_by_a_sign_out_that_had_to_wait() {
+    let (world, folder, _) = signed_in().await;
+    world.settled().await;
+    let (name, record) = world.keychain.entries().into_iter().find(|(name, _)| name.starts_with("session-")).unwrap();
+    let held = callbox_identity::lock::take(folder.path().join("locks"), name.clone()).await;
+    let session = world.session.clone();
+    let leaving = tokio::spawn(async move { session.sign_out().await });
+    eventually(|| folder.path().join("locks").join(format!("{name}.left")).exists()).await;
+    // As another process leaves it that has been signed in to after that.
+    let mut later: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    later["left"] = 1.into();
+    let mut kept = world.keychain.entries();
+    kept.insert(name, later.to_string().into_bytes());
+    world.keychain.put_back(kept.clone());
+    drop(held);
+    leaving.await.unwrap();
+    world.settled().await;
+    assert_eq!(world.keychain.entries(), kept);
 }
 
 #[tokio::test]

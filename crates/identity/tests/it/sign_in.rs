@@ -112,6 +112,7 @@ async fn an_id_token_that_is_not_right_gives_no_session_and_leaves_none_at_the_t
         (Fault::id_token("iat", json!(4_000_000_000_u64)), E::NotYet),
         (Fault::id_token("iat", Value::Null), E::Malformed),
         (Fault::id_token("sub", json!("")), E::Subject),
+        (Fault::id_token("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ")), E::AccessToken),
         (Fault::response("id_token", Value::Null), E::Missing),
         (Fault::response("id_token", json!("a.b.c")), E::Malformed),
     ] {
@@ -179,7 +180,8 @@ async fn a_key_set_that_cannot_be_had_is_asked_for_once_more_and_then_named() {
 #[tokio::test]
 async fn a_computer_whose_clock_is_two_hours_wrong_signs_in() {
     let sandbox = Sandbox::start(SandboxConfig { agent: None, ..SandboxConfig::default() }).await.unwrap();
-    for skew in [-7200, 7200] {
+    // Two hours, and beyond 2038.
+    for skew in [-7200, 7200, 500_000_000] {
         let config = Config { clock: Arc::new(Skewed(skew)), ..config_for(&sandbox, Vault::memory()) };
         let session = Session::spawn(config);
         let start = session.begin_sign_in().await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use callbox_identity::{SessionState, SignOut, TokenError};
-use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
+use callbox_identity::{CallbackOutcome, SessionState, SignOut, TokenError};
+use callbox_sandbox::{Endpoint, Fault, Page, RefreshOutcome, Visitor};
 use callbox_vault::VaultError;
 
 use crate::world::{ADA, HOUR, World, elapse, param, until, visit};
@@ -51,6 +51,49 @@ async fn signing_out_during_a_refresh_waits_for_it_and_revokes_what_it_brings() 
 }
 
 #[tokio::test]
+async fn signing_out_while_a_rotated_token_is_stored_revokes_that_one_and_leaves_nothing() {
+    let world = World::signed_in().await;
+    elapse(HOUR).await;
+    let gate = world.keychain.hold_next_write();
+    let session = world.session.clone();
+    let caller = tokio::spawn(async move { session.access_token().await });
+    let open = gate.entered().await;
+    let session = world.session.clone();
+    let leaving = tokio::spawn(async move { session.sign_out().await });
+    assert_eq!(caller.await.unwrap().unwrap_err(), TokenError::SignedOut);
+    assert_eq!(world.requests(Endpoint::Revoke), 0, "not before it is known what the vault has");
+    open.send(()).unwrap();
+    let out = leaving.await.unwrap();
+    assert!(out.revoked && out.left_in_keychain.is_none());
+    assert!(world.keychain.is_empty());
+    assert_eq!(world.control().live_families(), 0);
+}
+
+#[tokio::test]
+async fn the_browser_that_signed_in_is_signed_out_by_its_page_without_a_question_and_another_one_is_asked() {
+    for restart in [false, true] {
+        let world = World::new().await;
+        let mut browser = Visitor::new().unwrap();
+        let start = world.begin().await;
+        let link = browser.sign_in(&start.url, ADA).await.unwrap();
+        world.session.handle_callback(&link).await;
+        let session = if restart { world.restart() } else { world.session.clone() };
+        let page = session.sign_out().await.browser_logout.unwrap();
+        assert!(!page.as_str().contains("id_token_hint"), "{page}");
+        let shown = async |browser: &mut Visitor| match browser.open(&page).await.unwrap() {
+            Page::Shown { html, .. } => html,
+            Page::Left(link) => panic!("{link}"),
+        };
+        // The same person, in a session of another browser.
+        let mut other = Visitor::new().unwrap();
+        let start = world.begin().await;
+        other.sign_in(&start.url, ADA).await.unwrap();
+        assert!(shown(&mut other).await.contains("Sign out?"));
+        assert!(shown(&mut browser).await.contains("Signed out"));
+    }
+}
+
+#[tokio::test]
 async fn signing_out_during_the_exchange_leaves_nobody_signed_in() {
     let world = World::new().await;
     let start = world.begin().await;
@@ -60,7 +103,7 @@ async fn signing_out_during_the_exchange_leaves_nobody_signed_in() {
     let exchange = tokio::spawn(async move { session.handle_callback(&link).await });
     world.control().until_requests(Endpoint::Token, 1).await;
     world.session.sign_out().await;
-    assert!(matches!(exchange.await.unwrap(), callbox_identity::CallbackOutcome::Failed(_)));
+    assert!(matches!(exchange.await.unwrap(), CallbackOutcome::Failed(_)));
     world.control().until_requests(Endpoint::Revoke, 1).await;
     world.control().until(|| world.control().live_families() == 0).await;
     assert!(!world.is_signed_in());
@@ -107,6 +150,16 @@ async fn signing_out_on_a_locked_keychain_says_what_is_left_and_removes_it_later
     world.keychain.refuse(None);
     world.settled().await;
     assert!(world.keychain.is_empty());
+}
+
+#[tokio::test]
+async fn no_link_signs_anybody_out() {
+    let world = World::signed_in().await;
+    for link in ["dev.callbox.desktop://logout", "dev.callbox.desktop://callback?logout=1", "dev.callbox.desktop://signed-out?state=x"] {
+        assert!(matches!(world.session.handle_callback(link).await, CallbackOutcome::Ignored(_)), "{link}");
+    }
+    assert!(world.is_signed_in() && world.requests(Endpoint::Revoke) == 0);
+    world.refreshed().await.unwrap();
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ struct Drawer {
     entries: HashMap<String, Vec<u8>>,
     refusal: Option<VaultError>,
     read_only: bool,
+    writes: u64,
     gate: Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>,
 }
 
@@ -76,6 +77,11 @@ impl Keychain {
         Gate { entered, open }
     }
 
+    /// How often something was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.0.lock().unwrap().writes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().unwrap().entries.is_empty()
     }
@@ -116,7 +122,9 @@ impl Backend for Keychain {
         if self.0.lock().unwrap().read_only {
             return Err(VaultError::Denied);
         }
-        self.0.lock().unwrap().entries.insert(key.to_owned(), value.expose().clone());
+        let mut drawer = self.0.lock().unwrap();
+        drawer.writes += 1;
+        drawer.entries.insert(key.to_owned(), value.expose().clone());
         Ok(())
     }
 
@@ -270,6 +278,13 @@ pub(crate) async fn elapse(by: Duration) {
 /// Waits until the session is in such a state.
 pub(crate) async fn until(session: &Session, what: impl FnMut(&SessionState) -> bool) -> SessionState {
     session.state().wait_for(what).await.unwrap().clone()
+}
+
+/// Waits for what no event tells of: another thread's doing. The runner ends a test that waits for ever.
+pub(crate) async fn eventually(what: impl Fn() -> bool) {
+    while !what() {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Whether a future is ready, without waiting for it.

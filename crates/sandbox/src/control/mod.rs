@@ -163,6 +163,8 @@ pub enum RefreshOutcome {
     Dead,
     /// Bound to another key than that of the proof, or there was no proof. Nothing has happened to it.
     WrongKey,
+    /// For another resource than was signed in for (RFC 8707 §2.2). Costs nothing.
+    WrongTarget,
     /// Too old.
     Expired,
     /// Not a token of this tenant.

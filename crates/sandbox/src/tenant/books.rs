@@ -100,12 +100,12 @@ impl Books {
     }
 
     /// Presents a refresh token. Reuse of a used one, beyond the overlap or when its child was used already, kills the family
-    /// (RFC 9700 §4.14.2).
+    /// (RFC 9700 §4.14.2). `is_for`: whether what is asked for goes with what was signed in for (RFC 8707 §2.2).
     pub(crate) fn refresh(
         &mut self,
         token: &str,
         client_id: &str,
-        resource: Option<&str>,
+        is_for: impl Fn(Option<&str>) -> bool,
         jkt: Option<&str>,
         now_ms: u64,
         settings: &Settings,
@@ -115,14 +115,15 @@ impl Books {
             .families
             .iter_mut()
             .find_map(|family| family.tokens.iter().position(|token| token.sha256 == sha256).map(|index| (family, index)));
-        let known = |family: &Family| family.grant.client_id == client_id && family.grant.resource.as_deref() == resource;
-        let Some((family, index)) = found.filter(|(family, _)| known(family)) else {
+        let Some((family, index)) = found.filter(|(family, _)| family.grant.client_id == client_id) else {
             return (Presented { family: 0, generation: 0, outcome: RefreshOutcome::Unknown }, None);
         };
         let generation = family.tokens[index].generation;
         let overlap = u64::try_from(settings.refresh_overlap.as_millis()).unwrap_or(u64::MAX);
         let newest = family.tokens.iter().map(|token| token.generation).max().unwrap_or(generation);
-        let outcome = if family.grant.jkt.is_some() && family.grant.jkt.as_deref() != jkt {
+        let outcome = if !is_for(family.grant.resource.as_deref()) {
+            RefreshOutcome::WrongTarget
+        } else if family.grant.jkt.is_some() && family.grant.jkt.as_deref() != jkt {
             RefreshOutcome::WrongKey
         } else if !family.alive {
             RefreshOutcome::Dead
@@ -147,7 +148,11 @@ impl Books {
                 family.alive = false;
                 None
             }
-            RefreshOutcome::WrongKey | RefreshOutcome::Dead | RefreshOutcome::Expired | RefreshOutcome::Unknown => None,
+            RefreshOutcome::WrongTarget
+            | RefreshOutcome::WrongKey
+            | RefreshOutcome::Dead
+            | RefreshOutcome::Expired
+            | RefreshOutcome::Unknown => None,
         };
         (Presented { family: family.id, generation, outcome }, refreshed)
     }

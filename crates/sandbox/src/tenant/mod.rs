@@ -194,7 +194,10 @@ impl Tenant {
             .route("/", get(pages::home))
             .with_state(self.clone());
         let routes = if with_control { routes.merge(control_http::router(self.control.clone())) } else { routes };
-        routes.fallback(not_found).layer(middleware::from_fn(gate::loopback_only)).layer(middleware::from_fn(harden))
+        routes
+            .fallback(not_found)
+            .layer(middleware::from_fn(gate::loopback_only))
+            .layer(middleware::from_fn_with_state(self.clone(), harden))
     }
 }
 
@@ -223,10 +226,13 @@ async fn misbehave(State(tenant): State<Arc<Tenant>>, request: Request, next: Ne
     }
 }
 
-/// What every answer carries: it is nobody's to keep, to frame or to guess at.
-async fn harden(request: Request, next: Next) -> Response {
+/// What every answer carries: it is nobody's to keep, to frame or to guess at, and it is as old as the tenant's clock says.
+async fn harden(State(tenant): State<Arc<Tenant>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(tenant.config.clock.now())) {
+        headers.entry(header::DATE).or_insert(date);
+    }
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -21,7 +21,7 @@ use super::{
     params::Params,
 };
 use crate::{
-    AUDIENCE, CLIENT_ID, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, TokenBinding,
+    AUDIENCE, CLIENT_ID, RefreshOutcome, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET, TokenBinding,
     control::gate::Faults,
     dpop::{self, Wanted},
     random,
@@ -103,7 +103,7 @@ async fn answer(tenant: &Tenant, headers: &HeaderMap, body: &Bytes, twist: &Twis
     match (grant_type, client) {
         ("authorization_code", Client::App(id)) => code(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
         ("refresh_token", Client::App(id)) => refresh(tenant, &id, &params, proved(tenant, headers, twist)?, twist).await,
-        ("client_credentials", Client::Service) => credentials(tenant, &params, twist),
+        ("client_credentials", Client::Service) => credentials(tenant, &params, proved(tenant, headers, twist)?, twist),
         ("authorization_code" | "refresh_token" | "client_credentials", _) => Err(OAuthError::GRANT_NOT_ALLOWED),
         _ => Err(OAuthError::UNSUPPORTED),
     }
@@ -178,9 +178,12 @@ async fn refresh(
     }
     tenant
         .change(|desk| {
-            let (presented, refreshed) = desk.books.refresh(token, client_id, params.get("resource"), jkt.as_deref(), now_ms, &settings);
+            // Whoever has signed in for a resource names one in every request (RFC 8707 §2): that one, or this API.
+            let is_for = |granted: Option<&str>| params.get("resource") == granted.map(|granted| me.unwrap_or(granted));
+            let (presented, refreshed) = desk.books.refresh(token, client_id, is_for, jkt.as_deref(), now_ms, &settings);
+            let refused = if presented.outcome == RefreshOutcome::WrongTarget { OAuthError::TARGET } else { OAuthError::REFRESH };
             tenant.control.log_presented(presented);
-            let Refreshed { mut grant, next } = refreshed.ok_or(OAuthError::REFRESH)?;
+            let Refreshed { mut grant, next } = refreshed.ok_or(refused)?;
             if let Some(me) = me {
                 (grant.audience, grant.scope) = (Some(me.to_owned()), my_account::SCOPES.join(" "));
             }
@@ -197,7 +200,7 @@ async fn refresh(
 }
 
 /// RFC 6749 §4.4.
-fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
+fn credentials(tenant: &Tenant, params: &Params, jkt: Option<String>, twist: &Twist) -> Result<Map<String, Value>, OAuthError> {
     if params.get("audience") != Some(AUDIENCE) {
         return Err(OAuthError::AUDIENCE);
     }
@@ -209,7 +212,7 @@ fn credentials(tenant: &Tenant, params: &Params, twist: &Twist) -> Result<Map<St
         audience: Some(AUDIENCE.to_owned()),
         scope: "chat".to_owned(),
         resource: None,
-        jkt: None,
+        jkt,
     };
     tenant.response(&tenant.desk(), &grant, None, None, twist).map_err(|_| OAuthError::SIGNING)
 }

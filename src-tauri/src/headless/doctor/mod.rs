@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use callbox_vault::Vault;
+use callbox_identity::Profile;
+use callbox_vault::{Vault, VaultError};
 use clap::Args;
 use serde::Serialize;
 use tokio::{task::spawn_blocking, time::timeout};
@@ -21,7 +22,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 use super::{FAILED, IO_ERROR, account::complain, plain};
 use crate::{
     IDENTIFIER,
-    core::checkup::{self, Holding},
+    core::checkup::{self, Agent, Holding},
     folders::Folders,
 };
 
@@ -30,7 +31,9 @@ const BOUND: Duration = Duration::from_secs(8);
 
 /// Look at keychain, links, sign-in server, agent, clock, certificates, proxy, display and disk, and say what is wrong and what to do about it.
 ///
-/// Nobody is signed in or out by it, and nothing that it says is a secret. It takes ten seconds at most.
+/// The agent is the profile's; behind it comes every other one at which somebody is signed in, with its sign-in server and its accounts.
+///
+/// Nobody is signed in or out by it, and nothing that it says is a secret. It takes a quarter of a minute at most.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Exit codes:
@@ -46,7 +49,8 @@ pub(crate) struct Options {
     /// Print one JSON object.
     ///
     /// {"ok", "version", "checks"}; each check is {"check", "state", "code", "text"}: its name, "ok", "warning" or "problem", a code that stays the
-    /// same when the words change, and a sentence.
+    /// same when the words change, and a sentence. One that is about another agent than the profile's has its name as "agent"; where several are
+    /// signed in at an agent, "keychain" comes once for each, with "account": which of them, from 1.
     #[arg(long)]
     pub json: bool,
 }
@@ -68,19 +72,34 @@ struct Finding {
     state: State,
     code: &'static str,
     text: String,
+    /// Another agent than the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    /// Which of several accounts, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<usize>,
 }
 
 impl Finding {
+    fn new(check: &'static str, state: State, code: &'static str, text: impl Into<String>) -> Self {
+        Self { check, state, code, text: text.into(), agent: None, account: None }
+    }
+
     fn ok(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, state: State::Ok, code: "ok", text: text.into() }
+        Self::new(check, State::Ok, "ok", text)
     }
 
     fn warning(check: &'static str, code: &'static str, text: impl Into<String>) -> Self {
-        Self { check, state: State::Warning, code, text: text.into() }
+        Self::new(check, State::Warning, code, text)
     }
 
     fn problem(check: &'static str, code: &'static str, text: impl Into<String>) -> Self {
-        Self { check, state: State::Problem, code, text: text.into() }
+        Self::new(check, State::Problem, code, text)
+    }
+
+    /// The same, about another agent than the profile's.
+    fn about(self, agent: &str) -> Self {
+        Self { text: format!("At {agent}: {}", self.text), agent: Some(agent.to_owned()), ..self }
     }
 }
 
@@ -117,15 +136,15 @@ async fn examine(options: &Options, folders: &Folders) -> Vec<Finding> {
     let known = profile.as_ref().ok();
     let vault = Vault::system(IDENTIFIER);
     let (first, second) = (folders.clone(), folders.clone());
-    let (holding, owner, network, screen, folders) = tokio::join!(
-        checkup::keychain(folders, known, &vault),
-        bounded(BOUND, crate::deep_link::owner),
+    let ((agents, others), owner, network, screen, folders) = tokio::join!(
         async {
-            match known {
-                Some(profile) => network::look(profile).await,
-                None => Vec::new(),
-            }
+            let agents = checkup::agents(folders, known, &vault).await;
+            let others: Vec<Profile> =
+                agents.iter().flatten().skip(usize::from(known.is_some())).map(|agent| agent.profile.clone()).collect();
+            (agents, network::look(others).await)
         },
+        bounded(BOUND, crate::deep_link::owner),
+        network::look(known.cloned().into_iter().collect()),
         bounded(BOUND, display::look),
         bounded(BOUND, move || [disk::look("settings", &first.config), disk::look("data", &second.data)]),
     );
@@ -136,12 +155,44 @@ async fn examine(options: &Options, folders: &Folders) -> Vec<Finding> {
         }
         Err(error) => Finding::problem("profile", error.code(), error.to_string()),
     }];
-    findings.push(keychain(&holding));
+    let (first, further) = keychains(known, &agents);
+    findings.extend(first);
     findings.push(owner.map_or_else(|| late("scheme"), |owner| scheme::judge(&owner, has_display)));
-    findings.extend(network);
+    findings.extend(network::judge(&network, &others));
     findings.push(screen.unwrap_or_else(|| late("display")));
     findings.extend(folders.map_or_else(|| vec![late("data")], |folders| folders.to_vec()));
+    findings.extend(further);
+    findings.extend(network::judge_others(&network, &others));
     findings
+}
+
+/// What the keychain is found to be: for the profile's agent, and for the others.
+fn keychains(profile: Option<&Profile>, agents: &Result<Vec<Agent>, VaultError>) -> (Vec<Finding>, Vec<Finding>) {
+    let agents = match agents {
+        Ok(agents) => agents,
+        Err(why) => return (vec![keychain(&Holding::Failing(why.clone()))], Vec::new()),
+    };
+    let findings = |accounts: &[Holding]| -> Vec<Finding> {
+        let several = accounts.len() > 1;
+        let numbered = |(index, holding): (usize, &Holding)| match keychain(holding) {
+            finding if several => {
+                let text = format!("Account {} of {}: {}", index + 1, accounts.len(), finding.text);
+                Finding { text, account: Some(index + 1), ..finding }
+            }
+            finding => finding,
+        };
+        accounts.iter().enumerate().map(numbered).collect()
+    };
+    let mut others = agents.as_slice();
+    let first = match (profile, agents.split_first()) {
+        (Some(_), Some((agent, rest))) => {
+            others = rest;
+            findings(&agent.accounts)
+        }
+        _ => vec![keychain(&Holding::Nothing)],
+    };
+    let about = |agent: &Agent| findings(&agent.accounts).into_iter().map(|finding| finding.about(&agent.profile.name)).collect::<Vec<_>>();
+    (first, others.iter().flat_map(about).collect())
 }
 
 /// Looks on a thread that may block, and waits for it no longer than this.
@@ -165,6 +216,10 @@ fn keychain(holding: &Holding) -> Finding {
         Holding::Unreadable => {
             let text = "The sign-in in the keychain was written by another version of Callbox and cannot be read. Sign in again.";
             Finding::warning(CHECK, "session-unreadable", text)
+        }
+        Holding::KeyLost => {
+            let text = "The key that the sign-in is bound to is not in the keychain any more, or another is in its place. Sign in again.";
+            Finding::problem(CHECK, "session-key-lost", text)
         }
         Holding::Failing(why) => Finding::problem(CHECK, why.code(), why.to_string()),
     }
@@ -205,6 +260,7 @@ mod tests {
             (Holding::SignIn, State::Ok, "ok"),
             (Holding::Nothing, State::Ok, "ok"),
             (Holding::Unreadable, State::Warning, "session-unreadable"),
+            (Holding::KeyLost, State::Problem, "session-key-lost"),
             (Holding::Failing(VaultError::Denied), State::Problem, "keychain-denied"),
             (Holding::Failing(VaultError::Locked), State::Problem, "keychain-locked"),
             (Holding::Failing(VaultError::Unavailable), State::Problem, "keychain-unavailable"),
@@ -214,6 +270,36 @@ mod tests {
             let finding = keychain(&holding);
             assert_eq!((finding.state, finding.code), (state, code), "{holding:?}");
         }
+    }
+
+    #[test]
+    fn every_account_at_every_agent_is_told_of_and_nobody_is_named() {
+        let profile = |name: &str| {
+            let agent = url::Url::parse("https://agent.example/agents/a").unwrap();
+            Profile { name: name.to_owned(), ..Profile::new(name, agent, "https://t.example/".parse().unwrap(), "c") }
+        };
+        let house = profile("House");
+        let agents = || {
+            let desk = Agent { profile: profile("Desk"), accounts: vec![Holding::KeyLost] };
+            Ok(vec![Agent { profile: house.clone(), accounts: vec![Holding::SignIn, Holding::Unreadable] }, desk])
+        };
+        let told = |findings: &[Finding]| {
+            findings.iter().map(|finding| (finding.agent.clone(), finding.account, finding.code)).collect::<Vec<_>>()
+        };
+        let (first, others) = keychains(Some(&house), &agents());
+        assert_eq!(told(&first), [(None, Some(1), "ok"), (None, Some(2), "session-unreadable")]);
+        assert!(first[1].text.starts_with("Account 2 of 2: The sign-in"), "{first:?}");
+        assert_eq!(told(&others), [(Some("Desk".to_owned()), None, "session-key-lost")]);
+        assert!(others[0].text.starts_with("At Desk: The key"), "{others:?}");
+        let mut line = Vec::new();
+        write_json(&mut line, &others).unwrap();
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!((&line["checks"][0]["agent"], line["checks"][0].get("account")), (&json!("Desk"), None));
+        // Without a profile, nobody is the first; without a keychain, there is one thing to say.
+        let (first, others) = keychains(None, &agents());
+        assert_eq!((told(&first), others.len()), (vec![(None, None, "ok")], 3));
+        let (first, others) = keychains(Some(&house), &Err(VaultError::Locked));
+        assert_eq!((told(&first), others.len()), (vec![(None, None, "keychain-locked")], 0));
     }
 
     #[test]

@@ -24,14 +24,36 @@ struct Answers {
     agent: Inspected<AgentAnswer>,
 }
 
-pub(super) async fn look(profile: &Profile) -> Vec<Finding> {
+/// A profile, and what was heard of it. `None`: connections could not be set up.
+pub(super) struct Looked {
+    profile: Profile,
+    heard: Option<(Answers, Authorities)>,
+}
+
+/// Asks the tenants and the agents of these profiles, all at once.
+pub(super) async fn look(profiles: Vec<Profile>) -> Vec<Looked> {
+    let mut asking: Vec<_> = profiles
+        .into_iter()
+        .map(|profile| {
+            let heard = tokio::spawn({
+                let profile = profile.clone();
+                async move { ask(&profile).await }
+            });
+            (profile, heard)
+        })
+        .collect();
+    let mut looked = Vec::with_capacity(asking.len());
+    for (profile, heard) in asking.drain(..) {
+        looked.push(Looked { profile, heard: heard.await.ok().flatten() });
+    }
+    looked
+}
+
+async fn ask(profile: &Profile) -> Option<(Answers, Authorities)> {
     let (issuer, agent) = (profile.issuer.clone(), profile.agent.clone());
     // The system's certificates are read from the disk.
     let clients = spawn_blocking(move || Some((http_client(issuer.url()).ok()?, http_client(&agent).ok()?, authorities()))).await;
-    let Ok(Some((tenant_http, agent_http, authorities))) = clients else {
-        let text = "Connections could not be set up. Check the proxy settings and the certificates of this system.";
-        return vec![Finding::problem("proxy", "network-setup", text)];
-    };
+    let (tenant_http, agent_http, authorities) = clients.ok()??;
     let (tenant, agent) = tokio::join!(
         timeout(BOUND, inspect_tenant(&tenant_http, &SystemClock, &profile.issuer)),
         timeout(BOUND, inspect_agent(&agent_http, &SystemClock, &profile.agent)),
@@ -40,13 +62,41 @@ pub(super) async fn look(profile: &Profile) -> Vec<Finding> {
         tenant: tenant.unwrap_or(Inspected { found: Err(Trouble::TimedOut.into()), ahead: None }),
         agent: agent.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None }),
     };
+    Some((answers, authorities))
+}
+
+/// What is to be said of the profile's tenant and agent, and of what shows at all of them: clock, certificates, proxy.
+pub(super) fn judge(first: &[Looked], others: &[Looked]) -> Vec<Finding> {
+    let Some(Looked { profile, heard }) = first.first() else { return Vec::new() };
+    let Some((answers, authorities)) = heard else {
+        let text = "Connections could not be set up. Check the proxy settings and the certificates of this system.";
+        return vec![Finding::problem("proxy", "network-setup", text)];
+    };
+    let all: Vec<_> = first.iter().chain(others).filter_map(|looked| Some((&looked.profile, &looked.heard.as_ref()?.0))).collect();
+    // Servers differ by seconds; by how much this computer is wrong is told by the one that it is furthest from.
+    let ahead = all.iter().filter_map(|(_, answers)| answers.tenant.ahead.or(answers.agent.ahead)).max_by_key(|ahead| ahead.unsigned_abs());
     vec![
         judge_tenant(&profile.issuer.host(), &answers.tenant.found),
         judge_agent(&answers.agent.found),
-        judge_clock(answers.tenant.ahead.or(answers.agent.ahead)),
-        judge_certificates(profile, &answers, authorities, env::var("SSL_CERT_FILE").ok()),
-        judge_proxy(profile, &answers),
+        judge_clock(ahead),
+        judge_certificates(&all, *authorities, env::var("SSL_CERT_FILE").ok()),
+        judge_proxy(&all),
     ]
+}
+
+/// What is to be said of the other tenants, each once, and of the other agents.
+pub(super) fn judge_others(first: &[Looked], others: &[Looked]) -> Vec<Finding> {
+    let mut issuers: Vec<&str> = first.iter().map(|looked| looked.profile.issuer.as_str()).collect();
+    let mut findings = Vec::new();
+    for Looked { profile, heard } in others {
+        let Some((answers, _)) = heard else { continue };
+        if !issuers.contains(&profile.issuer.as_str()) {
+            issuers.push(profile.issuer.as_str());
+            findings.push(judge_tenant(&profile.issuer.host(), &answers.tenant.found).about(&profile.name));
+        }
+        findings.push(judge_agent(&answers.agent.found).about(&profile.name));
+    }
+    findings
 }
 
 fn judge_tenant(host: &str, found: &Result<Offers, DiscoveryError>) -> Finding {
@@ -63,6 +113,7 @@ fn judge_tenant(host: &str, found: &Result<Offers, DiscoveryError>) -> Finding {
         (true, "PKCE with S256"),
         (offers.identity, "ID tokens"),
         (offers.names_issuer, "its name in every answer"),
+        (offers.dpop, "tokens bound to a key"),
         (offers.registration, "registration of apps"),
         (offers.revocation, "revocation"),
         (offers.logout, "a sign-out page"),
@@ -122,7 +173,11 @@ fn judge_clock(ahead: Option<i64>) -> Finding {
 }
 
 /// What stopped a request before its server had heard of it, and which server that was.
-fn obstacles<'a>(profile: &'a Profile, answers: &Answers) -> Vec<(&'a Url, Obstacle)> {
+fn obstacles<'a>(all: &[(&'a Profile, &Answers)]) -> Vec<(&'a Url, Obstacle)> {
+    all.iter().flat_map(|(profile, answers)| obstacles_of(profile, answers)).collect()
+}
+
+fn obstacles_of<'a>(profile: &'a Profile, answers: &Answers) -> Vec<(&'a Url, Obstacle)> {
     let tenant = match &answers.tenant.found {
         Err(DiscoveryError::Trouble(Trouble::Obstacle(obstacle))) => Some((profile.issuer.url(), *obstacle)),
         _ => None,
@@ -142,9 +197,9 @@ fn is_proxys(obstacle: Obstacle) -> bool {
     matches!(obstacle, Obstacle::ProxyWantsPassword | Obstacle::ProxyUnreachable | Obstacle::ProxyRefused)
 }
 
-fn judge_certificates(profile: &Profile, answers: &Answers, known: Authorities, file: Option<String>) -> Finding {
+fn judge_certificates(all: &[(&Profile, &Answers)], known: Authorities, file: Option<String>) -> Finding {
     const CHECK: &str = "certificates";
-    if let Some((url, obstacle)) = obstacles(profile, answers).into_iter().find(|(_, obstacle)| !is_proxys(*obstacle)) {
+    if let Some((url, obstacle)) = obstacles(all).into_iter().find(|(_, obstacle)| !is_proxys(*obstacle)) {
         return Finding::problem(CHECK, obstacle.code(), format!("At {}: {obstacle}", host(url)));
     }
     let Authorities { system, mozilla, .. } = known;
@@ -162,16 +217,21 @@ fn judge_certificates(profile: &Profile, answers: &Answers, known: Authorities, 
     }
 }
 
-fn judge_proxy(profile: &Profile, answers: &Answers) -> Finding {
+fn judge_proxy(all: &[(&Profile, &Answers)]) -> Finding {
     const CHECK: &str = "proxy";
-    if let Some((url, obstacle)) = obstacles(profile, answers).into_iter().find(|(_, obstacle)| is_proxys(*obstacle)) {
+    if let Some((url, obstacle)) = obstacles(all).into_iter().find(|(_, obstacle)| is_proxys(*obstacle)) {
         let proxy = proxy_of(url).unwrap_or_default();
         return Finding::problem(CHECK, obstacle.code(), format!("For {}, by {proxy}: {obstacle}", host(url)));
     }
-    let ways: Vec<String> = [profile.issuer.url(), &profile.agent]
-        .into_iter()
-        .filter_map(|url| Some(format!("{} is reached through {}", host(url), proxy_of(url)?)))
-        .collect();
+    let mut ways: Vec<String> = Vec::new();
+    for url in all.iter().flat_map(|(profile, _)| [profile.issuer.url(), &profile.agent]) {
+        if let Some(proxy) = proxy_of(url) {
+            let way = format!("{} is reached through {proxy}", host(url));
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+    }
     if ways.is_empty() { Finding::ok(CHECK, "No proxy is in use.") } else { Finding::ok(CHECK, format!("{}.", ways.join("; "))) }
 }
 
@@ -208,15 +268,39 @@ mod tests {
             tenant: Inspected { found: Err(obstacle.map_or(Trouble::Unreachable, Trouble::Obstacle).into()), ahead: None },
             agent: Inspected { found: AgentAnswer::WantsToken { schemes: Vec::new() }, ahead: None },
         };
-        let expired = judge_certificates(&profile, &answers(Some(Obstacle::CertificateExpired)), known, None);
+        let expired = judge_certificates(&[(&profile, &answers(Some(Obstacle::CertificateExpired)))], known, None);
         assert!(expired.code == "certificate-expired" && expired.text.starts_with("At t.example: "), "{expired:?}");
-        assert_eq!(judge_proxy(&profile, &answers(Some(Obstacle::CertificateExpired))).state, State::Ok);
-        let refused = judge_proxy(&profile, &answers(Some(Obstacle::ProxyRefused)));
+        assert_eq!(judge_proxy(&[(&profile, &answers(Some(Obstacle::CertificateExpired)))]).state, State::Ok);
+        let refused = judge_proxy(&[(&profile, &answers(Some(Obstacle::ProxyRefused)))]);
         assert_eq!((refused.state, refused.code), (State::Problem, "proxy-refused"));
-        assert_eq!(judge_certificates(&profile, &answers(Some(Obstacle::ProxyRefused)), known, None).state, State::Ok);
+        assert_eq!(judge_certificates(&[(&profile, &answers(Some(Obstacle::ProxyRefused)))], known, None).state, State::Ok);
         let empty = Authorities { system: 0, ..known };
-        assert_eq!(judge_certificates(&profile, &answers(None), empty, Some("/x".to_owned())).code, "certificates-unreadable");
-        assert_eq!(judge_certificates(&profile, &answers(None), empty, None).state, State::Ok, "Mozilla's list is enough");
+        assert_eq!(judge_certificates(&[(&profile, &answers(None))], empty, Some("/x".to_owned())).code, "certificates-unreadable");
+        assert_eq!(judge_certificates(&[(&profile, &answers(None))], empty, None).state, State::Ok, "Mozilla's list is enough");
+    }
+
+    #[test]
+    fn other_agents_are_named_their_tenant_is_told_of_once_and_the_worst_clock_counts() {
+        let looked = |name: &str, issuer: &str, ahead: i64| {
+            let agent = Url::parse("https://agent.example/agents/a").unwrap();
+            let answers = Answers {
+                tenant: Inspected { found: Err(Trouble::Unreachable.into()), ahead: Some(ahead) },
+                agent: Inspected { found: AgentAnswer::NotThere { status: 404 }, ahead: None },
+            };
+            let heard = Some((answers, Authorities { system: 3, unreadable: 0, mozilla: 100 }));
+            Looked { profile: Profile::new(name, agent, issuer.parse().unwrap(), "c"), heard }
+        };
+        let first = [looked("house", "https://t.example/", 10)];
+        let others =
+            [looked("desk", "https://t.example/", -7200), looked("lab", "https://u.example/", 0), looked("lab2", "https://u.example/", 0)];
+        let found = judge_others(&first, &others);
+        let told: Vec<_> = found.iter().map(|finding| (finding.check, finding.agent.as_deref().unwrap())).collect();
+        assert_eq!(told, [("agent", "desk"), ("tenant", "lab"), ("agent", "lab"), ("agent", "lab2")]);
+        assert!(found.iter().all(|finding| finding.state == State::Problem && finding.text.starts_with("At ")), "{found:?}");
+        let all = judge(&first, &others);
+        assert_eq!(all.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["tenant", "agent", "clock", "certificates", "proxy"]);
+        assert!(all[2].code == "clock-wrong" && all[2].text.contains("120 minutes behind"), "{all:?}");
+        assert!(judge(&[], &others).is_empty());
     }
 
     #[test]

@@ -21,14 +21,30 @@ pub(super) fn judge(owner: &Owner, has_display: bool) -> Finding {
             );
             Finding::problem(CHECK, "scheme-elsewhere", text)
         }
-        Owner::Unknown if !has_display || !cfg!(target_os = "linux") => {
-            Finding::ok(CHECK, "Where the app's links lead is not looked at on this system.")
-        }
-        Owner::Unknown => {
-            let text = "Where the app's links lead cannot be found out: xdg-mime is missing. Install xdg-utils, or sign in with “callbox login --loopback”.";
-            Finding::warning(CHECK, "scheme-unknown", text)
-        }
+        Owner::Unknown => unknown(has_display),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn unknown(has_display: bool) -> Finding {
+    if !has_display {
+        return Finding::ok(CHECK, "Where the app's links lead cannot be found out, and nobody needs them without a display.");
+    }
+    let text = "Where the app's links lead cannot be found out: xdg-mime is missing. Install xdg-utils, or sign in with “callbox login --loopback”.";
+    Finding::warning(CHECK, "scheme-unknown", text)
+}
+
+#[cfg(windows)]
+fn unknown(_: bool) -> Finding {
+    let text = "Where the app's links lead cannot be found out: the registry does not say. Sign in with “callbox login --loopback”.";
+    Finding::warning(CHECK, "scheme-unknown", text)
+}
+
+/// Neither well nor ill: nothing here can be asked.
+#[cfg(not(any(target_os = "linux", windows)))]
+fn unknown(_: bool) -> Finding {
+    let text = "Where the app's links lead is not looked at: this system goes by the installed app and does not say. If a sign-in does not come back, use “callbox login --loopback”.";
+    Finding::ok(CHECK, text)
 }
 
 #[cfg(test)]
