@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
+use unicase::UniCase;
 
 use super::inline::settle;
 use super::{Alignment, Block, Inline, Item, link};
@@ -65,7 +66,7 @@ pub(super) fn parse_with(text: &str, known: &Definitions) -> Parsed {
 
 /// Labels are compared without regard to case and runs of white space.
 fn label(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    UniCase::new(text.split_whitespace().collect::<Vec<_>>().join(" ")).to_folded_case()
 }
 
 struct Builder {
