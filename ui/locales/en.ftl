@@ -255,6 +255,7 @@ composer-hint = Enter sends, Shift and Enter begins a new line
 composer-busy = The agent is at work. Esc stops it
 composer-opening = Opening the conversation …
 composer-sign-in = Sign in again to write here.
+composer-more-wanted = Grant what the agent asks for above, then write here.
 composer-refused = The agent does not take messages from you here.
 composer-closed = The connection is closed. Connect to write here.
 send = Send

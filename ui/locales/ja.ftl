@@ -249,6 +249,7 @@ composer-hint = Enter で送信、Shift と Enter で改行
 composer-busy = エージェントが作業中です。Esc で停止
 composer-opening = 会話を開いています…
 composer-sign-in = 書き込むにはもう一度サインインしてください。
+composer-more-wanted = 上の許可を与えると、ここに書き込めます。
 composer-refused = エージェントはここではメッセージを受け付けません。
 composer-closed = 接続が閉じています。書き込むには接続してください。
 send = 送信
