@@ -9,7 +9,7 @@ use super::{Copy, For, Icon, Sign, spans};
 use crate::backend::{Shell, unattended};
 use crate::i18n::{Argument, I18n};
 use crate::markdown::node::plain_text;
-use crate::markdown::{Alignment, Block, Inline, Item, Target, link};
+use crate::markdown::{Alignment, Block, Code, Inline, Item, Target, link};
 use crate::state::content::BlockSlot;
 
 /// The blocks of a text.
@@ -61,8 +61,14 @@ fn growing(block: ArcRwSignal<Block>) -> impl IntoView {
 fn growing_code(block: ArcRwSignal<Block>) -> impl IntoView {
     let block = RwSignal::from(block);
     let text = |block: &Block| match block {
-        Block::Code { text, .. } => text.clone(),
+        Block::Code { text, .. } => text.to_string(),
         _ => String::new(),
+    };
+    let pieces = Memo::new(move |_| block.with(|block| code_of(block).map_or(0, |code| code.pieces().len())));
+    // A piece stays as it is while the text grows behind it.
+    let piece = move |index: usize| {
+        let piece = Memo::new(move |_| block.with(|block| code_of(block).and_then(|code| code.pieces().get(index).cloned())));
+        (move || piece.with(|piece| code_text(piece.as_deref().unwrap_or_default()))).into_any()
     };
     let language = Memo::new(move |_| {
         block.with(|block| match block {
@@ -76,8 +82,20 @@ fn growing_code(block: ArcRwSignal<Block>) -> impl IntoView {
                 <span>{move || language.get().map(|language| spans::strict(&language).into_any())}</span>
                 <Copy text=move |()| block.with_untracked(text) />
             </figcaption>
-            <pre tabindex="0"><code>{move || code_text(&block.with(text))}</code></pre>
+            <pre tabindex="0">
+                <code>
+                    <For each=move || 0..pieces.get() key=|index| *index children=piece />
+                    {move || block.with(|block| code_text(code_of(block).map_or("", Code::open)))}
+                </code>
+            </pre>
         </figure>
+    }
+}
+
+fn code_of(block: &Block) -> Option<&Code> {
+    match block {
+        Block::Code { text, .. } => Some(text),
+        _ => None,
     }
 }
 
