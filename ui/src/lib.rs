@@ -22,3 +22,6 @@ pub mod root;
 pub mod screens;
 pub mod state;
 pub mod testids;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod styles_tests;

@@ -53,6 +53,7 @@ pub(super) fn Account() -> impl IntoView {
             </Show>
             <button
                 type="button"
+                aria-haspopup="dialog"
                 aria-expanded=move || open.get().to_string()
                 aria-controls="account-panel"
                 data-testid=testids::ACCOUNT_MENU
