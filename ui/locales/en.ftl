@@ -119,6 +119,7 @@ agent = Agent
 system = System
 copy = Copy
 copied = Copied
+table = Table
 task-done = done
 task-open = open
 link-opens = Opens { $host } in your browser

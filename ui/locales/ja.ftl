@@ -116,6 +116,7 @@ agent = エージェント
 system = システム
 copy = コピー
 copied = コピーしました
+table = 表
 task-done = 完了
 task-open = 未完了
 link-opens = ブラウザーで { $host } を開きます

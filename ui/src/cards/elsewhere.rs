@@ -192,7 +192,7 @@ fn Approval(
             <header>
                 <Icon sign=Sign::Shield />
                 <div>
-                    <h4 role="status">{move || spans::prose(&title())}</h4>
+                    <h4><span role="status">{move || spans::prose(&title())}</span></h4>
                     <p>{move || i18n.t(stage.get().words()[1])}</p>
                 </div>
             </header>

@@ -151,8 +151,9 @@ fn growing_table(block: ArcRwSignal<Block>) -> impl IntoView {
         let row = cells(Some(index));
         (move || row.with(|(alignments, cells)| draw_row(alignments, cells))).into_any()
     };
+    let i18n = expect_context::<I18n>();
     view! {
-        <div class="table" tabindex="0" role="group">
+        <div class="table" tabindex="0" role="group" aria-label=move || i18n.t("table")>
             <table>
                 <thead>{move || head.with(|(alignments, cells)| draw_head(alignments, cells))}</thead>
                 <tbody>
