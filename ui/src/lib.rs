@@ -5,6 +5,10 @@
 //! `ui/locales`. The parts it is drawn from are [`elements`], [`cards`] and [`screens`], each knowing only those before it.
 
 #![allow(clippy::needless_pass_by_value, reason = "components and handlers of events own what they are given")]
+#![allow(
+    clippy::redundant_closure,
+    reason = "views share one type for all closures that are written into them, and none for those with a name"
+)]
 #![allow(unreachable_pub, reason = "the component macro makes public items of private ones")]
 
 pub mod backend;
@@ -18,3 +22,6 @@ pub mod root;
 pub mod screens;
 pub mod state;
 pub mod testids;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod styles_tests;

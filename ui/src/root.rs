@@ -6,8 +6,8 @@ use callbox_ipc::{Event, Notice, NoticeKind, SessionView};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::backend::Shell;
-use crate::elements::page;
+use crate::backend::{Shell, unattended};
+use crate::elements::{Show, page};
 use crate::i18n::I18n;
 use crate::screens::{LiveRegion, Main, NewAgent, Notices, SignIn, Starting, listen_for_accounts};
 use crate::state::preferences::{data_theme, locale};
@@ -48,7 +48,7 @@ impl Screen {
 pub fn Root(shell: Shell) -> impl IntoView {
     let app = App::new();
     let locale = Memo::new(move |_| locale(app.preferences.get().language, &page::system_language()));
-    let i18n = I18n::new(locale.into());
+    let i18n = I18n::new(locale);
     provide_context(app);
     provide_context(shell);
     provide_context(i18n);
@@ -95,7 +95,7 @@ fn keep_drafts(app: App, shell: Shell) {
             move || {
                 due.set_value(false);
                 for ((seat, conversation), text) in app.unkept_drafts() {
-                    spawn_local(async move { drop(shell.keep_draft(seat, conversation, text).await) });
+                    unattended(shell.keep_draft(seat, conversation, text));
                 }
             },
             DRAFT_PAUSE,

@@ -16,7 +16,7 @@ use crate::toolchain::{TARGET, WasmToolchain};
 use crate::workspace;
 
 /// To be raised when the assembly below changes what it makes of the same inputs.
-const ASSEMBLY: u32 = 1;
+const ASSEMBLY: u32 = 2;
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Options {
@@ -99,7 +99,8 @@ impl Page {
         let mut styles = Vec::new();
         for path in sorted(&ui.join("styles"))? {
             if path.extension().is_some_and(|extension| extension == "css") {
-                styles.extend(read(&path)?);
+                styles
+                    .extend(plain(&fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?).into_bytes());
                 styles.push(b'\n');
             }
         }
@@ -113,6 +114,18 @@ impl Page {
         }
         Ok(Self { files })
     }
+}
+
+/// A style sheet without what is only for who writes it: comments, indentation, empty lines.
+fn plain(styles: &str) -> String {
+    let mut rest = styles;
+    let mut kept = String::new();
+    while let Some((before, comment)) = rest.split_once("/*") {
+        kept.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    kept.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 fn assemble(options: &Options, wasm: Vec<u8>, page: &Page, output: &Path) -> Result<()> {
@@ -182,6 +195,14 @@ mod tests {
         let page = Page::read(ui.path()).unwrap();
         let (name, styles) = page.files.last().unwrap();
         assert_eq!((name.as_str(), styles.as_slice()), ("styles.css", &b"a{}\nb{}\n"[..]));
+    }
+
+    #[test]
+    fn a_style_sheet_keeps_its_rules_and_nothing_else() {
+        let written =
+            "/* What\n * it is for. */\n\na {\n  color: red; /* why */\n}\n@media (x) { /**/\n  b::before { content: \"·  ·\"; }\n}\n";
+        assert_eq!(plain(written), "a {\ncolor: red;\n}\n@media (x) {\nb::before { content: \"·  ·\"; }\n}");
+        assert_eq!(plain("a{} /* open"), "a{}");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! [`MessageOp`]: what changes in a list of messages. The fold makes them, the window applies them to its mirror.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::json::{Object, take_array, take_string, take_u64};
 use crate::message::UiMessage;
 use crate::part::Part;
 
 /// One change of a list of messages. Indices count from 0 and refer to the list as the ops before this one left it.
 #[allow(clippy::large_enum_variant, reason = "lives from the fold to the window; a box would be one more allocation for each")]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageOp {
     /// The whole list is this now.
@@ -142,7 +144,63 @@ pub fn apply(messages: &mut Vec<UiMessage>, op: MessageOp) -> Result<(), OpError
     Ok(())
 }
 
+/// Read by hand: what serde derives is ten times the size, in a window that is to be small.
+impl<'de> Deserialize<'de> for MessageOp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let op = match Value::deserialize(deserializer)? {
+            Value::Object(object) if object.len() == 1 => object.into_iter().next(),
+            _ => None,
+        };
+        let read = match op {
+            Some((name, Value::Object(members))) => Self::read(&name, members),
+            _ => None,
+        };
+        read.ok_or_else(|| D::Error::custom("not a change of a list of messages"))
+    }
+}
+
 impl MessageOp {
+    fn read(name: &str, mut members: Object) -> Option<Self> {
+        fn number(members: &mut Object, key: &str) -> Option<usize> {
+            take_u64(members, key)?.try_into().ok()
+        }
+        fn message(members: &mut Object) -> Option<UiMessage> {
+            match members.remove("message")? {
+                Value::Object(object) => Some(UiMessage::from_object(object)),
+                _ => None,
+            }
+        }
+        let members = &mut members;
+        Some(match name {
+            "reset" => {
+                let messages = take_array(members, "messages")?.into_iter().map(|message| match message {
+                    Value::Object(object) => Some(UiMessage::from_object(object)),
+                    _ => None,
+                });
+                Self::Reset { messages: messages.collect::<Option<_>>()? }
+            }
+            "insert" => Self::Insert { index: number(members, "index")?, message: message(members)? },
+            "replace" => Self::Replace { index: number(members, "index")?, message: message(members)? },
+            "truncate" => Self::Truncate { len: number(members, "len")? },
+            "set-part" => Self::SetPart {
+                message: number(members, "message")?,
+                part: number(members, "part")?,
+                value: Part::from_value(members.remove("value")?),
+            },
+            "truncate-parts" => Self::TruncateParts { message: number(members, "message")?, len: number(members, "len")? },
+            "append-text" => Self::AppendText {
+                message: number(members, "message")?,
+                part: number(members, "part")?,
+                delta: take_string(members, "delta")?,
+            },
+            "set-meta" => Self::SetMeta {
+                message: number(members, "message")?,
+                metadata: members.remove("metadata").filter(|value| !value.is_null()),
+            },
+            _ => return None,
+        })
+    }
+
     fn appends_to(&self, at_message: usize, at_part: usize) -> bool {
         matches!(self, Self::AppendText { message, part, .. } if *message == at_message && *part == at_part)
     }

@@ -5,6 +5,7 @@
 //! the app ([`tauri`]), to fixtures in the gallery and in tests.
 
 mod ordered;
+mod read;
 pub mod tauri;
 
 use std::future::Future;
@@ -13,6 +14,8 @@ use std::rc::Rc;
 
 use callbox_ipc::{Event, UserError};
 use leptos::prelude::{LocalStorage, StoredValue, WithValue};
+use leptos::task::spawn_local;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The answer to a command, when it comes.
@@ -43,8 +46,10 @@ impl Shell {
         self.0.with_value(|backend| backend.subscribe(Box::new(events)))
     }
 
-    fn invoke(self, command: &'static str, arguments: Map<String, Value>) -> Answer<String> {
-        self.0.with_value(|backend| backend.invoke(command, arguments))
+    /// Boxed, so that all commands with the same kind of answer share one future.
+    fn invoke<T: DeserializeOwned>(self, command: &'static str, arguments: Map<String, Value>) -> Answer<T> {
+        let answer = self.0.with_value(|backend| backend.invoke(command, arguments));
+        Box::pin(async move { read::read(&answer.await?).ok_or_else(unreadable) })
     }
 }
 
@@ -53,12 +58,11 @@ macro_rules! bindings {
         impl Shell {
             $(
                 $(#[$doc])*
-                pub fn $name(self, $($argument: $type),*) -> impl Future<Output = Result<$result, UserError>> + 'static {
+                pub fn $name(self, $($argument: $type),*) -> Answer<$result> {
                     #[allow(unused_mut)]
                     let mut arguments = Map::new();
                     $(arguments.insert(stringify!($argument).to_owned(), serde_json::to_value(&$argument).unwrap_or_default());)*
-                    let answer = self.invoke(stringify!($name), arguments);
-                    async move { serde_json::from_str(&answer.await?).map_err(|_| unreadable()) }
+                    self.invoke(stringify!($name), arguments)
                 }
             )*
         }
@@ -68,6 +72,11 @@ macro_rules! bindings {
     };
 }
 callbox_ipc::for_each_command!(bindings);
+
+/// Lets a command run of which nobody needs to know whether it has worked.
+pub fn unattended(answer: Answer<()>) {
+    spawn_local(async move { drop(answer.await) });
+}
 
 /// The shell answered with something that this window does not understand: the two are of different versions.
 fn unreadable() -> UserError {

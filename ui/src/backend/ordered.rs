@@ -1,28 +1,27 @@
 //! Messages that carry their number and may overtake each other.
 
-use std::collections::BTreeMap;
-
 /// Holds back what has come too early.
 #[derive(Debug)]
 pub(super) struct Ordered<T> {
     next: u64,
-    early: BTreeMap<u64, T>,
+    /// Few, and in any order.
+    early: Vec<(u64, T)>,
 }
 
 impl<T> Ordered<T> {
     /// Expects number 0 first.
     pub(super) fn new() -> Self {
-        Self { next: 0, early: BTreeMap::new() }
+        Self { next: 0, early: Vec::new() }
     }
 
     /// Takes a message and gives back all that are now in order. A number that has been seen before gives nothing.
     pub(super) fn take(&mut self, number: u64, message: T) -> Vec<T> {
-        if number >= self.next {
-            self.early.entry(number).or_insert(message);
+        if number >= self.next && self.early.iter().all(|(other, _)| *other != number) {
+            self.early.push((number, message));
         }
         let mut ready = Vec::new();
-        while let Some(message) = self.early.remove(&self.next) {
-            ready.push(message);
+        while let Some(at) = self.early.iter().position(|(number, _)| *number == self.next) {
+            ready.push(self.early.swap_remove(at).1);
             self.next += 1;
         }
         ready

@@ -12,6 +12,7 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 
 use super::ordered::Ordered;
+use super::read::read;
 use super::{Answer, Backend, unreadable};
 
 /// The bridge of the app's own window.
@@ -59,7 +60,8 @@ impl Tauri {
         let transform: Function = Reflect::get(&self.internals, &"transformCallback".into())?.dyn_into()?;
         let id = transform.call1(&self.internals, &receive.into_js_value())?;
         let id = id.as_f64().ok_or_else(|| JsValue::from_str("no callback"))?;
-        Ok(format!("__CHANNEL__:{id}"))
+        // A whole number, written as one: to write any other would bring in all of the ways to write it.
+        Ok(format!("__CHANNEL__:{}", id as u64))
     }
 }
 
@@ -79,13 +81,9 @@ impl Backend for Tauri {
 /// the bridge would turn `9007199254740993` into its neighbour, and an argument that somebody is asked about into another one.
 fn event(body: &JsValue) -> Option<Event> {
     match body.as_string() {
-        Some(text) => serde_json::from_str(&text).ok(),
-        None => read(body),
+        Some(text) => read(&text),
+        None => read(&text(body)?),
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(value: &JsValue) -> Option<T> {
-    serde_json::from_str(&text(value)?).ok()
 }
 
 /// A value as JSON text; what is undefined is null there.
@@ -95,7 +93,7 @@ fn text(value: &JsValue) -> Option<String> {
 
 /// What a refused command says: the shell's own error, or the bridge's words.
 fn refusal(error: &JsValue) -> UserError {
-    read::<UserError>(error).unwrap_or_else(|| {
+    text(error).and_then(|text| read::<UserError>(&text)).unwrap_or_else(|| {
         let words =
             error.as_string().or_else(|| error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()))).unwrap_or_default();
         UserError::new("shell-refused", format!("Callbox could not do that: {words}"))

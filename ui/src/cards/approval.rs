@@ -27,7 +27,7 @@ pub const ARMING: Duration = Duration::from_millis(700);
 
 /// Asks about one tool call.
 #[component]
-pub fn ApprovalCard(#[prop(into)] tool: Signal<ToolPart>, conversation: String) -> impl IntoView {
+pub fn ApprovalCard(tool: RwSignal<ToolPart>, conversation: String) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
@@ -91,11 +91,11 @@ pub fn ApprovalCard(#[prop(into)] tool: Signal<ToolPart>, conversation: String) 
             <div class="approval-tool">
                 {move || asked.with(|(tool, title, _)| {
                     let title = title.as_deref().filter(|title| !title.trim().is_empty());
-                    view! { <code>{spans::strict(tool)}</code> {title.map(|title| view! { <span>{spans::strict(title)}</span> })} }
+                    view! { <code>{spans::strict(tool)}</code> {title.map(|title| view! { <span>{spans::strict(title)}</span> }.into_any())} }
                 })}
             </div>
             {move || asked.with(|(tool, _, input)| arguments(i18n, tool, input.as_ref()))}
-            {move || failed.get().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+            {move || failed.get().map(|error| view! { <ErrorCard error=error /> })}
             <footer>
                 <button
                     type="button"

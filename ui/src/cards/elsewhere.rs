@@ -12,8 +12,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::ErrorCard;
-use crate::backend::Shell;
-use crate::elements::{Icon, Sign, page, spans};
+use crate::backend::{Answer, Shell, unattended};
+use crate::elements::{Icon, Show, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::interrupt::{self, Seen, Stage};
 use crate::state::{App, Thread, put};
@@ -35,12 +35,12 @@ enum Way {
 
 /// One call that has stopped.
 #[component]
-pub fn ElsewhereCard(#[prop(into)] interrupt: Signal<Interrupt>, thread: Thread) -> impl IntoView {
+pub fn ElsewhereCard(interrupt: Memo<Option<Interrupt>>, thread: Thread) -> impl IntoView {
     let way = RwSignal::new(Way::Idle);
     let conversation = StoredValue::new(thread.conversation.clone());
     move || {
-        let Interrupt { tool_call_id, tool_name, want, .. } = interrupt.get();
-        match want {
+        let Interrupt { tool_call_id, tool_name, want, .. } = interrupt.get()?;
+        Some(match want {
             Want::Account(wanted) => {
                 view! { <Account wanted=wanted call=tool_call_id tool=tool_name conversation=conversation way=way /> }.into_any()
             }
@@ -50,7 +50,7 @@ pub fn ElsewhereCard(#[prop(into)] interrupt: Signal<Interrupt>, thread: Thread)
                     .into_any()
             }
             Want::Unknown { code } => view! { <Unknown code=code tool=tool_name /> }.into_any(),
-        }
+        })
     }
 }
 
@@ -59,7 +59,7 @@ fn agent(i18n: I18n, app: App) -> String {
 }
 
 /// Runs what a button stands for, and shows what comes of it.
-fn go(way: RwSignal<Way>, answer: impl Future<Output = Result<(), UserError>> + 'static) {
+fn go(way: RwSignal<Way>, answer: Answer<()>) {
     way.set(Way::Under);
     spawn_local(async move {
         let outcome = answer.await;
@@ -76,7 +76,7 @@ fn go(way: RwSignal<Way>, answer: impl Future<Output = Result<(), UserError>> + 
 
 fn failure(way: RwSignal<Way>) -> impl IntoView {
     move || match way.get() {
-        Way::Failed(error) => Some(view! { <ErrorCard error=Signal::stored(error) /> }),
+        Way::Failed(error) => Some(view! { <ErrorCard error=error /> }.into_any()),
         Way::Idle | Way::Under | Way::Gone => None,
     }
 }
@@ -95,14 +95,11 @@ fn Account(wanted: AccountWanted, call: String, tool: String, conversation: Stor
     let heading = title.clone();
     let host = move || app.profile.with(|profile| profile.as_ref().map(|profile| profile.tenant_host.clone()).unwrap_or_default());
     let connect = move |_| go(way, shell.connect_account(conversation.get_value(), call.clone()));
-    let cancel = move |_| {
-        let answer = shell.cancel_connect();
-        spawn_local(async move { drop(answer.await) });
-    };
+    let cancel = move |_| unattended(shell.cancel_connect());
     let none = required_scopes.is_empty();
     let ended = move || way.with(|way| matches!(way, Way::Failed(error) if FINAL.contains(&error.code.as_str())));
     view! {
-        <div class="elsewhere" role="group" aria-label=title data-testid=testids::ELSEWHERE_CARD data-want="account" data-way=move || way.with(way_name)>
+        <div class="elsewhere" role="group" aria-label=move || title() data-testid=testids::ELSEWHERE_CARD data-want="account" data-way=move || way.with(way_name)>
             <header>
                 <Icon sign=Sign::Key />
                 <div>
@@ -145,7 +142,7 @@ pub fn Scopes(scopes: Vec<String>) -> impl IntoView {
         let words = interrupt::scope_words(&scope);
         view! {
             <li>
-                {words.map(|key| view! { <span>{move || i18n.t(key)}</span> " " })}
+                {words.map(|key| view! { <span>{move || i18n.t(key)}</span> " " }.into_any())}
                 <code>{spans::strict(&scope)}</code>
             </li>
         }
@@ -186,7 +183,7 @@ fn Approval(
         <div
             class="elsewhere"
             role="group"
-            aria-label=title
+            aria-label=move || title()
             data-testid=testids::ELSEWHERE_CARD
             data-want="approval"
             data-stage=move || stage.with(|stage| stage.name())
@@ -195,7 +192,7 @@ fn Approval(
             <header>
                 <Icon sign=Sign::Shield />
                 <div>
-                    <h4 role="status">{move || spans::prose(&title())}</h4>
+                    <h4><span role="status">{move || spans::prose(&title())}</span></h4>
                     <p>{move || i18n.t(stage.get().words()[1])}</p>
                 </div>
             </header>
@@ -205,7 +202,7 @@ fn Approval(
                     <p>{move || i18n.t("approval-binding")}</p>
                     <p class="binding-message" data-testid=testids::BINDING>{spans::strict(&message)}</p>
                 </div>
-            })}
+            }.into_any())}
             {failure(way)}
             <footer>
                 <p class="countdown" data-testid=testids::COUNTDOWN>{move || match stage.get() {
@@ -241,7 +238,7 @@ fn Unknown(code: String, tool: String) -> impl IntoView {
     let app = expect_context::<App>();
     let title = move || i18n.with("interrupt-unknown", &[("agent", Argument::from(agent(i18n, app)))]);
     view! {
-        <div class="elsewhere" role="group" aria-label=title data-testid=testids::ELSEWHERE_CARD data-want="unknown">
+        <div class="elsewhere" role="group" aria-label=move || title() data-testid=testids::ELSEWHERE_CARD data-want="unknown">
             <header>
                 <Icon sign=Sign::Info />
                 <div>

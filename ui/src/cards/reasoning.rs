@@ -3,7 +3,7 @@
 use callbox_ipc::TurnView;
 use leptos::prelude::*;
 
-use crate::elements::{Blocks, Icon, Sign};
+use crate::elements::{Blocks, Icon, Show, Sign};
 use crate::i18n::I18n;
 use crate::state::Thread;
 use crate::state::content::Text;
@@ -23,7 +23,7 @@ pub fn Reasoning(text: Text, thread: Thread) -> impl IntoView {
         <section class="reasoning" class:open=move || open.get() data-testid=testids::REASONING>
             <button type="button" class="fold" aria-expanded=move || open.get().to_string() on:click=move |_| chosen.set(Some(!open.get_untracked()))>
                 <Icon sign=Sign::Thought />
-                <span>{label}</span>
+                <span>{move || label()}</span>
                 <Icon sign=Sign::Chevron />
             </button>
             <Show when=move || open.get()>

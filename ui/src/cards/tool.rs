@@ -5,7 +5,7 @@ use callbox_protocol::interrupt::Interrupt;
 use leptos::prelude::*;
 
 use super::{AgentTools, ApprovalCard, ElsewhereCard, values};
-use crate::elements::{Icon, Sign, spans};
+use crate::elements::{Icon, Show, Sign, spans};
 use crate::i18n::I18n;
 use crate::state::Thread;
 use crate::state::interrupt;
@@ -21,11 +21,9 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
         let (tool, thread) = (tool.clone(), thread.clone());
         Memo::new(move |_| tool.with(|tool| phase(tool, thread.around(&tool.tool_call_id))))
     };
-    let part = Signal::derive({
-        let tool = tool.clone();
-        move || tool.get()
-    });
-    let name = Memo::new(move |_| part.with(|part| part.tool_name.clone()));
+    // Lives as long as the card, and can be copied.
+    let part = RwSignal::from(tool.clone());
+    let name = move || part.with(|part| part.tool_name.clone());
     let call = part.with_untracked(|part| part.tool_call_id.clone());
     let asking = Memo::new(move |_| phase.get() == Phase::Asking);
     let stopped = {
@@ -60,7 +58,7 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
             class="tool"
             class:open=move || open.get()
             data-testid=testids::TOOL_CARD
-            data-tool=move || name.get()
+            data-tool=move || name()
             data-call=call
             data-state=move || if is_stopped.get() { "stopped-for-you" } else { phase.get().name() }
         >
@@ -69,26 +67,14 @@ pub fn ToolCard(tool: ArcRwSignal<ToolPart>, thread: Thread) -> impl IntoView {
                     view! { <ApprovalCard tool=part conversation=conversation.clone() /> }.into_any()
                 } else if is_stopped.get() {
                     // It stays what it was while it goes.
-                    let last = stopped.get_untracked();
-                    let interrupt = Signal::derive(move || stopped.get().or_else(|| last.clone()));
-                    let thread = shown.clone();
-                    view! { <Known interrupt=interrupt thread=thread /> }.into_any()
+                    let interrupt = Memo::new(move |last: Option<&Option<Interrupt>>| stopped.get().or_else(|| last.cloned().flatten()));
+                    view! { <ElsewhereCard interrupt=interrupt thread=shown.clone() /> }.into_any()
                 } else {
                     line().into_any()
                 }
             }}
         </section>
     }
-}
-
-/// A card for an interrupt that is there.
-#[component]
-fn Known(interrupt: Signal<Option<Interrupt>>, thread: Thread) -> impl IntoView {
-    let first = interrupt.get_untracked();
-    first.map(|first| {
-        let interrupt = Memo::new(move |_| interrupt.get().unwrap_or_else(|| first.clone()));
-        view! { <ElsewhereCard interrupt=interrupt thread=thread /> }
-    })
 }
 
 /// The tool's own title and its name; the name alone where there is no title.
@@ -126,7 +112,7 @@ fn words(i18n: I18n, phase: Phase) -> String {
 }
 
 /// Input and output in full.
-fn details(part: Signal<ToolPart>, phase: Memo<Phase>) -> impl IntoView {
+fn details(part: RwSignal<ToolPart>, phase: Memo<Phase>) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let input = Memo::new(move |_| part.with(|part| part.input.clone()));
     let output = Memo::new(move |_| part.with(|part| part.output.clone()));
@@ -142,18 +128,18 @@ fn details(part: Signal<ToolPart>, phase: Memo<Phase>) -> impl IntoView {
         </div>
         {move || reason.get().map(|reason| view! {
             <div><h6>{move || i18n.t("tool-reason")}</h6><p>{spans::prose(&reason)}</p></div>
-        })}
+        }.into_any())}
         {move || error.get().map(|error| view! {
             <div class="tool-error" data-testid=testids::TOOL_OUTPUT>
                 <h6>{move || i18n.t("tool-error")}</h6>
                 <p>{if interrupt::is_for_programs(&error) { i18n.t("tool-interrupted").into_any() } else { spans::prose(&error) }}</p>
             </div>
-        })}
+        }.into_any())}
         {move || output.get().filter(|output| matches!(phase.get(), Phase::Done | Phase::Running) && !interrupt::is_resumed(output)).map(|output| view! {
             <div data-testid=testids::TOOL_OUTPUT>
                 <h6>{move || i18n.t("tool-output")}</h6>
                 {values::draw(&output)}
             </div>
-        })}
+        }.into_any())}
     }
 }

@@ -28,7 +28,7 @@ pub fn Copy(#[prop(into)] text: Callback<(), String>, #[prop(default = "copy")] 
     };
     let label = move || if done.get() { i18n.t("copied") } else { i18n.t("copy") };
     view! {
-        <button type="button" class=format!("quiet {class}") title=label aria-label=label on:click=copy>
+        <button type="button" class=format!("quiet {class}") title=move || label() aria-label=move || label() on:click=copy>
             {move || if done.get() { view! { <Icon sign=Sign::Check /> } } else { view! { <Icon sign=Sign::Copy /> } }}
         </button>
     }

@@ -4,13 +4,12 @@
 //! list, the rows of a table and the lines of code that are there already stay as well.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use super::{Copy, Icon, Sign, spans};
-use crate::backend::Shell;
+use super::{Copy, For, Icon, Sign, spans};
+use crate::backend::{Shell, unattended};
 use crate::i18n::{Argument, I18n};
 use crate::markdown::node::plain_text;
-use crate::markdown::{Alignment, Block, Inline, Item, Target, link};
+use crate::markdown::{Alignment, Block, Code, Inline, Item, Target, link};
 use crate::state::content::BlockSlot;
 
 /// The blocks of a text.
@@ -60,22 +59,43 @@ fn growing(block: ArcRwSignal<Block>) -> impl IntoView {
 }
 
 fn growing_code(block: ArcRwSignal<Block>) -> impl IntoView {
-    let parts = move || {
-        block.with(|block| match block {
-            Block::Code { language, text } => (language.clone(), text.clone()),
-            _ => Default::default(),
-        })
+    let block = RwSignal::from(block);
+    let text = |block: &Block| match block {
+        Block::Code { text, .. } => text.to_string(),
+        _ => String::new(),
     };
-    let parts = Signal::derive(parts);
-    let language = Memo::new(move |_| parts.get().0);
+    let pieces = Memo::new(move |_| block.with(|block| code_of(block).map_or(0, |code| code.pieces().len())));
+    // A piece stays as it is while the text grows behind it.
+    let piece = move |index: usize| {
+        let piece = Memo::new(move |_| block.with(|block| code_of(block).and_then(|code| code.pieces().get(index).cloned())));
+        (move || piece.with(|piece| code_text(piece.as_deref().unwrap_or_default()))).into_any()
+    };
+    let language = Memo::new(move |_| {
+        block.with(|block| match block {
+            Block::Code { language, .. } => language.clone(),
+            _ => None,
+        })
+    });
     view! {
         <figure class="code">
             <figcaption>
                 <span>{move || language.get().map(|language| spans::strict(&language).into_any())}</span>
-                <Copy text=move |()| parts.get_untracked().1 />
+                <Copy text=move |()| block.with_untracked(text) />
             </figcaption>
-            <pre tabindex="0"><code>{move || code_text(&parts.get().1)}</code></pre>
+            <pre tabindex="0">
+                <code>
+                    <For each=move || 0..pieces.get() key=|index| *index children=piece />
+                    {move || block.with(|block| code_text(code_of(block).map_or("", Code::open)))}
+                </code>
+            </pre>
         </figure>
+    }
+}
+
+fn code_of(block: &Block) -> Option<&Code> {
+    match block {
+        Block::Code { text, .. } => Some(text),
+        _ => None,
     }
 }
 
@@ -85,26 +105,24 @@ fn code_text(text: &str) -> AnyView {
 }
 
 fn growing_list(block: ArcRwSignal<Block>) -> impl IntoView {
-    let list = ArcMemo::new(move |_| {
-        block.with(|block| match block {
-            Block::List { start, items } => (*start, items.clone()),
-            _ => (None, Vec::new()),
-        })
+    let block = RwSignal::from(block);
+    let items = |block: &Block| match block {
+        Block::List { items, .. } => items.len(),
+        _ => 0,
+    };
+    let item = move |index: usize| {
+        let item = move |block: &Block| match block {
+            Block::List { items, .. } => items.get(index).cloned(),
+            _ => None,
+        };
+        let item = Memo::new(move |_| block.with(item).unwrap_or_default());
+        (move || item.with(draw_item)).into_any()
+    };
+    let start = block.with_untracked(|block| match block {
+        Block::List { start, .. } => *start,
+        _ => None,
     });
-    let start = list.with_untracked(|(start, _)| *start);
-    let count = {
-        let list = list.clone();
-        move || 0..list.with(|(_, items)| items.len())
-    };
-    let entries = view! {
-        <For each=count key=|index| *index let(index)>
-            {
-                let list = list.clone();
-                let item = Memo::new(move |_| list.with(|(_, items)| items.get(index).cloned()).unwrap_or_default());
-                move || item.with(draw_item)
-            }
-        </For>
-    };
+    let entries = view! { <For each=move || 0..block.with(items) key=|index| *index children=item /> };
     match start {
         Some(start) => view! { <ol dir="auto" start=start.to_string()>{entries}</ol> }.into_any(),
         None => view! { <ul dir="auto">{entries}</ul> }.into_any(),
@@ -112,35 +130,34 @@ fn growing_list(block: ArcRwSignal<Block>) -> impl IntoView {
 }
 
 fn growing_table(block: ArcRwSignal<Block>) -> impl IntoView {
-    let table = ArcMemo::new(move |_| {
-        block.with(|block| match block {
-            Block::Table { alignments, head, rows } => (alignments.clone(), head.clone(), rows.clone()),
-            _ => Default::default(),
+    let block = RwSignal::from(block);
+    let rows = |block: &Block| match block {
+        Block::Table { rows, .. } => rows.len(),
+        _ => 0,
+    };
+    // A row that is there does not change while others come; the first one is the head.
+    let cells = move |row: Option<usize>| {
+        Memo::new(move |_| {
+            block.with(|block| match block {
+                Block::Table { alignments, head, rows } => {
+                    (alignments.clone(), row.map_or(Some(head), |row| rows.get(row)).cloned().unwrap_or_default())
+                }
+                _ => Default::default(),
+            })
         })
-    });
-    let count = {
-        let table = table.clone();
-        move || 0..table.with(|(_, _, rows)| rows.len())
     };
-    let head = {
-        let table = table.clone();
-        let head = Memo::new(move |_| table.with(|(alignments, head, _)| (alignments.clone(), head.clone())));
-        move || head.with(|(alignments, cells)| draw_head(alignments, cells))
+    let head = cells(None);
+    let row = move |index: usize| {
+        let row = cells(Some(index));
+        (move || row.with(|(alignments, cells)| draw_row(alignments, cells))).into_any()
     };
+    let i18n = expect_context::<I18n>();
     view! {
-        <div class="table" tabindex="0" role="group">
+        <div class="table" tabindex="0" role="group" aria-label=move || i18n.t("table")>
             <table>
-                <thead>{head}</thead>
+                <thead>{move || head.with(|(alignments, cells)| draw_head(alignments, cells))}</thead>
                 <tbody>
-                    <For each=count key=|index| *index let(index)>
-                        {
-                            let table = table.clone();
-                            let row = Memo::new(move |_| {
-                                table.with(|(alignments, _, rows)| (alignments.clone(), rows.get(index).cloned().unwrap_or_default()))
-                            });
-                            move || row.with(|(alignments, cells)| draw_row(alignments, cells))
-                        }
-                    </For>
+                    <For each=move || 0..block.with(rows) key=|index| *index children=row />
                 </tbody>
             </table>
         </div>
@@ -181,7 +198,7 @@ fn draw_item(item: &Item) -> AnyView {
             let label = move || if done { i18n.t("task-done") } else { i18n.t("task-open") };
             view! {
                 <li class="task">
-                    <span class="tick" class:ticked=done role="img" aria-label=label>
+                    <span class="tick" class:ticked=done role="img" aria-label=move || label()>
                         {done.then(|| view! { <Icon sign=Sign::Check /> })}
                     </span>
                     <div>{blocks}</div>
@@ -201,16 +218,16 @@ fn side(alignments: &[Alignment], column: usize) -> &'static str {
     }
 }
 
-fn draw_head(alignments: &[Alignment], cells: &[Vec<Inline>]) -> impl IntoView + use<> {
+fn draw_head(alignments: &[Alignment], cells: &[Vec<Inline>]) -> AnyView {
     let cells =
         cells.iter().enumerate().map(|(column, cell)| view! { <th class=side(alignments, column)>{inlines(cell)}</th> }).collect_view();
-    view! { <tr>{cells}</tr> }
+    view! { <tr>{cells}</tr> }.into_any()
 }
 
-fn draw_row(alignments: &[Alignment], cells: &[Vec<Inline>]) -> impl IntoView + use<> {
+fn draw_row(alignments: &[Alignment], cells: &[Vec<Inline>]) -> AnyView {
     let cells =
         cells.iter().enumerate().map(|(column, cell)| view! { <td class=side(alignments, column)>{inlines(cell)}</td> }).collect_view();
-    view! { <tr>{cells}</tr> }
+    view! { <tr>{cells}</tr> }.into_any()
 }
 
 fn inlines(content: &[Inline]) -> impl IntoView + use<> {
@@ -249,16 +266,13 @@ pub fn draw_link(target: &Target, label: &str, content: AnyView, picture: bool) 
             let shell = expect_context::<Shell>();
             let open = {
                 let url = url.clone();
-                move || {
-                    let answer = shell.open_link(url.clone());
-                    spawn_local(async move { drop(answer.await) });
-                }
+                move || unattended(shell.open_link(url.clone()))
             };
             let title = {
                 let (url, host) = (url.clone(), host.clone());
                 move || format!("{}\n{}", i18n.with("link-opens", &[("host", Argument::from(host.as_str()))]), url)
             };
-            let real = link::misleads(label, host).then(|| view! { <span class="link-host">{spans::strict(host)}</span> });
+            let real = link::misleads(label, host).then(|| view! { <span class="link-host">{spans::strict(host)}</span> }.into_any());
             let pressed = open.clone();
             view! {
                 <a
@@ -267,7 +281,7 @@ pub fn draw_link(target: &Target, label: &str, content: AnyView, picture: bool) 
                     role="link"
                     tabindex="0"
                     data-url=url.clone()
-                    title=title
+                    title=move || title()
                     on:click=move |_| open()
                     on:keydown=move |event| {
                         if event.key() == "Enter" {
@@ -288,7 +302,7 @@ pub fn draw_link(target: &Target, label: &str, content: AnyView, picture: bool) 
                 let url = url.clone();
                 move || format!("{}\n{}", i18n.t("link-blocked"), callbox_approvals::readable(&url))
             };
-            view! { <span class="link-blocked" class:link-picture=picture title=title>{mark}{content}</span> }.into_any()
+            view! { <span class="link-blocked" class:link-picture=picture title=move || title()>{mark}{content}</span> }.into_any()
         }
     }
 }

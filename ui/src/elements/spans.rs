@@ -35,7 +35,7 @@ fn sign(marker: Marker) -> impl IntoView {
     let soft = matches!(marker.character, '\n' | '\t' | '\u{A0}');
     view! {
         <span class="marker" class:marker-soft=soft title=title>{marker.sign()}</span>
-        {marker.breaks_line().then(|| view! { <br /> })}
+        {marker.breaks_line().then(|| view! { <br /> }.into_any())}
     }
 }
 

@@ -30,12 +30,12 @@ impl Locale {
 /// The words in the language of the moment. Reading them inside a reactive function follows the language.
 #[derive(Clone, Copy)]
 pub struct I18n {
-    locale: Signal<Locale>,
+    locale: Memo<Locale>,
 }
 
 impl I18n {
-    /// Words in the language that the signal names.
-    pub fn new(locale: Signal<Locale>) -> Self {
+    /// Words in this language, whichever it is at the moment.
+    pub fn new(locale: Memo<Locale>) -> Self {
         Self { locale }
     }
 

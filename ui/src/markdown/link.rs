@@ -29,7 +29,7 @@ fn host(url: &str) -> Option<String> {
             let end = authority.find(['/', '?', '#', '\\']).unwrap_or(authority.len());
             let host = &authority[..end];
             // A name before an @ is never seen by the server and often made to look like a host.
-            (!host.is_empty() && !host.contains('@') && host.chars().any(char::is_alphanumeric)).then(|| host.to_lowercase())
+            (!host.is_empty() && !host.contains('@') && host.chars().any(char::is_alphanumeric)).then(|| host.to_ascii_lowercase())
         }
         "mailto" => {
             let address = rest.split('?').next().unwrap_or_default();
@@ -49,7 +49,7 @@ pub fn misleads(label: &str, host: &str) -> bool {
 
 /// The host that a word of a label seems to name.
 fn named_host(word: &str) -> Option<String> {
-    let lower = word.to_lowercase();
+    let lower = word.to_ascii_lowercase();
     let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"));
     let candidate = bare.unwrap_or(&lower);
     let candidate = candidate.split(['/', '?', '#']).next()?.trim_end_matches(['.', ',', ':', ';', '!']);

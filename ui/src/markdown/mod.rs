@@ -4,6 +4,7 @@
 //! ([`MarkdownStream`]); however the text was cut into deltas, the blocks are the same in the end; there is no raw HTML and nothing is
 //! ever loaded: images become links, and a link has one of three schemes ([`link`]); nesting is bounded, whatever an agent writes.
 
+pub mod code;
 mod inline;
 pub mod link;
 pub mod node;
@@ -11,6 +12,7 @@ mod parse;
 mod stream;
 mod unfinished;
 
+pub use code::Code;
 pub use link::Target;
 pub use node::{Alignment, Block, Inline, Item};
 pub use parse::parse;

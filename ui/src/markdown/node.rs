@@ -1,6 +1,6 @@
 //! The tree that Markdown becomes. Plain data: the window draws it, tests compare it.
 
-use super::Target;
+use super::{Code, Target};
 
 /// A block: what stands on lines of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Block {
     Code {
         /// The first word behind the fence.
         language: Option<String>,
-        text: String,
+        text: Code,
     },
     List {
         /// The first number of an ordered list.

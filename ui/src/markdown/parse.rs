@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
+use unicase::UniCase;
 
 use super::inline::settle;
-use super::{Alignment, Block, Inline, Item, link};
+use super::{Alignment, Block, Code, Inline, Item, link};
 
 /// How deep blocks and marks nest before the rest is drawn flat. An agent may write a thousand `>` in a row.
 const DEPTH: usize = 24;
@@ -65,7 +66,7 @@ pub(super) fn parse_with(text: &str, known: &Definitions) -> Parsed {
 
 /// Labels are compared without regard to case and runs of white space.
 fn label(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    UniCase::new(text.split_whitespace().collect::<Vec<_>>().join(" ")).to_folded_case()
 }
 
 struct Builder {
@@ -204,7 +205,7 @@ impl Builder {
                 if text.ends_with('\n') {
                     text.pop();
                 }
-                self.block(Block::Code { language, text }, range);
+                self.block(Block::Code { language, text: Code::from(text.as_str()) }, range);
             }
             Kind::List { start, items } => self.block(Block::List { start, items }, range),
             Kind::Item { task } => match self.frames.last_mut() {

@@ -159,7 +159,7 @@ impl MarkdownStream {
         let code = self.code_start().unwrap_or(self.text.len());
         let raw = &self.text[code..];
         let raw = raw.strip_suffix('\n').unwrap_or(raw);
-        if !matches!(&parsed.blocks[..], [(Block::Code { text, .. }, _)] if text == raw) {
+        if !matches!(&parsed.blocks[..], [(Block::Code { text, .. }, _)] if text.is(raw)) {
             self.fence = None;
         }
         self.blocks.extend(parsed.blocks.into_iter().map(|(block, _)| block));

@@ -73,7 +73,7 @@ fn code_grows_in_place_until_its_fence_closes() {
         stream.push(line);
         let expected = stream.text()["```py\n".len()..].to_owned();
         let expected = expected.strip_suffix('\n').unwrap_or(&expected);
-        assert_eq!(stream.blocks(), &[Block::Code { language: Some("py".into()), text: expected.to_owned() }]);
+        assert_eq!(stream.blocks(), &[Block::Code { language: Some("py".into()), text: expected.into() }]);
     }
     stream.push("```\nafter");
     assert_eq!(stream.blocks().len(), 2);
@@ -128,6 +128,26 @@ fn a_long_answer_costs_no_more_per_delta_than_a_short_one() {
         assert!(stream.text().len() - stream.cut < 120, "what is parsed again stays small");
     }
     assert!(stream.closed() >= 1999);
+}
+
+#[test]
+fn a_long_block_of_code_costs_no_more_per_delta_than_a_short_one() {
+    let mut stream = MarkdownStream::new();
+    stream.push("```js\n");
+    for number in 0..10_000 {
+        stream.push(&format!("step({number}); "));
+        stream.push("// and on\n");
+    }
+    let code = |stream: &MarkdownStream| match stream.blocks() {
+        [Block::Code { text, .. }] => text.clone(),
+        other => panic!("one block of code: {other:?}"),
+    };
+    let before = code(&stream);
+    assert!(before.len() > 200_000 && before.open().len() < 5_000, "little is behind the pieces that are done");
+    stream.push("last(");
+    let after = code(&stream);
+    assert!(before.pieces().iter().zip(after.pieces()).all(|(one, other)| std::sync::Arc::ptr_eq(one, other)), "nothing is written again");
+    assert_eq!(after.to_string(), stream.text().strip_prefix("```js\n").unwrap());
 }
 
 fn piece() -> impl Strategy<Value = String> {

@@ -7,9 +7,10 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::accounts::AccountList;
+use super::ask::{ask, ask_once};
 use super::connected::ConnectedAccounts;
 use crate::backend::Shell;
-use crate::elements::{Icon, Sign, page, spans};
+use crate::elements::{Icon, Show, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::App;
 use crate::state::put;
@@ -52,6 +53,7 @@ pub(super) fn Account() -> impl IntoView {
             </Show>
             <button
                 type="button"
+                aria-haspopup="dialog"
                 aria-expanded=move || open.get().to_string()
                 aria-controls="account-panel"
                 data-testid=testids::ACCOUNT_MENU
@@ -90,8 +92,11 @@ fn storage(session: Option<&SessionView>) -> Option<&StorageView> {
 }
 
 fn initial(account: &AccountView) -> String {
-    let name = if account.name.trim().is_empty() { account.email.as_deref().unwrap_or_default() } else { &account.name };
-    name.chars().find(|character| character.is_alphanumeric()).map(|character| character.to_uppercase().collect()).unwrap_or_default()
+    crate::state::accounts::letter(if account.name.trim().is_empty() {
+        account.email.as_deref().unwrap_or_default()
+    } else {
+        &account.name
+    })
 }
 
 #[component]
@@ -100,21 +105,11 @@ fn Panel(close: Callback<()>) -> impl IntoView {
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
     // Somebody may have signed in or out without this window.
-    let looked = shell.look_at_accounts();
-    spawn_local(async move {
-        if let Err(error) = looked.await {
-            app.notify(Notice { kind: NoticeKind::Warning, message: error });
-        }
-    });
+    ask(app, NoticeKind::Warning, shell.look_at_accounts());
     Effect::new(move |_| page::focus(".account-panel .account-row.current > button"));
     let add_account = move |_| {
         close.run(());
-        let answer = shell.add_account();
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(Notice { kind: NoticeKind::Warning, message: error });
-            }
-        });
+        ask(app, NoticeKind::Warning, shell.add_account());
     };
     let add_agent = move |_| {
         close.run(());
@@ -163,16 +158,7 @@ fn Storage() -> impl IntoView {
     let shell = expect_context::<Shell>();
     let kept = Memo::new(move |_| app.session.with(|session| storage(session.as_ref()).cloned()));
     let busy = RwSignal::new(false);
-    let retry = move |_| {
-        busy.set(true);
-        let answer = shell.retry_keychain();
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(Notice { kind: NoticeKind::Warning, message: error });
-            }
-            put(busy, false);
-        });
-    };
+    let retry = move |_| ask_once(app, NoticeKind::Warning, busy, shell.retry_keychain());
     move || {
         match kept.get() {
         Some(StorageView::Keychain) => view! {
@@ -208,12 +194,7 @@ fn Choices() -> impl IntoView {
     let shell = expect_context::<Shell>();
     let keep = move |preferences: Preferences| {
         app.preferences.set(preferences);
-        let answer = shell.set_preferences(preferences);
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(Notice { kind: NoticeKind::Warning, message: error });
-            }
-        });
+        ask(app, NoticeKind::Warning, shell.set_preferences(preferences));
     };
     let themes = [(Theme::System, "system", "theme-system"), (Theme::Light, "light", "theme-light"), (Theme::Dark, "dark", "theme-dark")];
     let themes = themes.map(|(theme, value, key)| {
@@ -221,10 +202,11 @@ fn Choices() -> impl IntoView {
         let choose = move |_| keep(Preferences { theme, ..app.preferences.get_untracked() });
         view! {
             <label>
-                <input type="radio" name="theme" value=value prop:checked=chosen on:change=choose />
+                <input type="radio" name="theme" value=value prop:checked=move || chosen() on:change=choose />
                 <span>{move || i18n.t(key)}</span>
             </label>
         }
+        .into_any()
     });
     let languages = [(Language::System, "system"), (Language::English, "english"), (Language::Japanese, "japanese")];
     let languages = languages.map(|(language, value)| {
@@ -238,19 +220,20 @@ fn Choices() -> impl IntoView {
         };
         view! {
             <label>
-                <input type="radio" name="language" value=value prop:checked=chosen on:change=choose />
-                <span>{name}</span>
+                <input type="radio" name="language" value=value prop:checked=move || chosen() on:change=choose />
+                <span>{move || name()}</span>
             </label>
         }
+        .into_any()
     });
     view! {
         <fieldset class="choice" data-testid=testids::THEME>
             <legend>{move || i18n.t("theme")}</legend>
-            <div class="segments">{themes}</div>
+            <div class="segments">{Vec::from(themes)}</div>
         </fieldset>
         <fieldset class="choice" data-testid=testids::LANGUAGE>
             <legend>{move || i18n.t("language")}</legend>
-            <div class="segments">{languages}</div>
+            <div class="segments">{Vec::from(languages)}</div>
         </fieldset>
     }
 }

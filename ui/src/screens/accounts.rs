@@ -1,13 +1,13 @@
 //! Everybody who is signed in, everywhere: the list in the account's menu and on the sign-in screen, and the keys that go through it.
 
-use callbox_ipc::{AccountEntry, Notice, NoticeKind};
+use callbox_ipc::{AccountEntry, NoticeKind};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
+use super::ask::ask;
 use crate::backend::Shell;
-use crate::elements::{Icon, Sign, page, spans};
+use crate::elements::{For, Icon, Sign, Twice, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::accounts::{address, initial, place, title};
@@ -18,12 +18,7 @@ const KEYS: usize = 9;
 
 /// Goes to an account or agent. What comes of it is told by the shell.
 pub(super) fn switch(app: App, shell: Shell, id: String) {
-    let answer = shell.switch_account(id);
-    spawn_local(async move {
-        if let Err(error) = answer.await {
-            app.notify(Notice { kind: NoticeKind::Warning, message: error });
-        }
-    });
+    ask(app, NoticeKind::Warning, shell.switch_account(id));
 }
 
 /// The account that a key press goes to: Ctrl or Cmd and a digit.
@@ -77,22 +72,9 @@ fn Row(index: usize, entry: AccountEntry, gone: Callback<()>) -> impl IntoView {
             }
         }
     };
-    // The first click asks, the second one does it.
-    let sure = RwSignal::new(false);
     let remove = {
         let id = id.clone();
-        move |_| {
-            if !sure.get_untracked() {
-                sure.set(true);
-                return;
-            }
-            let answer = shell.remove_agent(id.clone());
-            spawn_local(async move {
-                if let Err(error) = answer.await {
-                    app.notify(Notice { kind: NoticeKind::Error, message: error });
-                }
-            });
-        }
+        Callback::new(move |()| ask(app, NoticeKind::Error, shell.remove_agent(id.clone())))
     };
     let agent = callbox_approvals::readable(&entry.agent);
     let label = move || i18n.with("remove-agent", &[("agent", Argument::from(agent.clone()))]);
@@ -111,9 +93,9 @@ fn Row(index: usize, entry: AccountEntry, gone: Callback<()>) -> impl IntoView {
                 <span class="who">
                     <span class="name">{spans::prose(&title(&entry))}</span>
                     <span class="email">
-                        {address(&entry).map(|address| view! { <span>{spans::prose(address)}</span> })}
+                        {address(&entry).map(|address| view! { <span>{spans::prose(address)}</span> }.into_any())}
                         <span class="place">{spans::prose(place(&entry))}</span>
-                        {signed_out.then(|| view! { <span>{move || i18n.t("account-none")}</span> })}
+                        {signed_out.then(|| view! { <span>{move || i18n.t("account-none")}</span> }.into_any())}
                     </span>
                 </span>
                 {if current {
@@ -126,18 +108,13 @@ fn Row(index: usize, entry: AccountEntry, gone: Callback<()>) -> impl IntoView {
             </button>
             {removable
                 .then(|| view! {
-                    <button
-                        type="button"
-                        class="quiet forget"
-                        class:sure=move || sure.get()
-                        data-testid=testids::REMOVE_AGENT
-                        title=label.clone()
-                        aria-label=label
-                        on:click=remove
-                        on:blur=move |_| sure.set(false)
-                    >
-                        {move || if sure.get() { i18n.t("remove").into_any() } else { view! { <Icon sign=Sign::Trash /> }.into_any() }}
-                    </button>
+                    <Twice
+                        class="forget"
+                        testid=testids::REMOVE_AGENT
+                        label=Memo::new(move |_| label())
+                        question=Memo::new(move |_| i18n.t("remove"))
+                        act=remove
+                    />
                 })}
         </li>
     }

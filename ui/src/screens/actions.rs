@@ -1,16 +1,15 @@
 //! What can be done with a message that stands: copy it, have it answered again, say it in other words. And with all of them.
 
-use std::future::Future;
-
-use callbox_ipc::{DeliveryState, LinkView, Notice, NoticeKind, ThreadStatus, TurnView, UserError};
+use callbox_ipc::{DeliveryState, LinkView, NoticeKind, ThreadStatus, TurnView, UserError};
 use leptos::ev::{CompositionEvent, KeyboardEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::ask::ask_once;
 use crate::backend::Shell;
 use crate::cards::ErrorCard;
-use crate::elements::{Copy, Icon, Sign, page};
+use crate::elements::{Copy, Icon, Show, Sign, Twice, page};
 use crate::i18n::I18n;
 use crate::state::composing::sends;
 use crate::state::{App, Message, Thread, put};
@@ -20,18 +19,6 @@ use crate::testids;
 pub(super) fn free(status: &ThreadStatus) -> bool {
     let quiet = status.deliveries.iter().all(|delivery| matches!(delivery.state, DeliveryState::Failed { .. }));
     matches!(status.link, LinkView::Online) && matches!(status.turn, TurnView::Idle) && quiet && status.decisions.is_empty()
-}
-
-/// Waits for what the shell says, and tells what went wrong.
-fn ask(app: App, busy: RwSignal<bool>, answer: impl Future<Output = Result<(), UserError>> + 'static) {
-    busy.set(true);
-    spawn_local(async move {
-        let answer = answer.await;
-        put(busy, false);
-        if let Err(message) = answer {
-            app.notify(Notice { kind: NoticeKind::Error, message });
-        }
-    });
 }
 
 /// Below an answer. `last`: it is the last message.
@@ -48,7 +35,7 @@ pub(super) fn AfterAnswer(message: Message, thread: Thread, last: Memo<bool>) ->
     };
     let again = Callback::new(move |()| {
         let answer = shell.regenerate_message(thread.conversation.clone(), message.id.get_untracked());
-        ask(app, asked, answer);
+        ask_once(app, NoticeKind::Error, asked, answer);
     });
     let label = move || i18n.t("regenerate");
     view! {
@@ -59,8 +46,8 @@ pub(super) fn AfterAnswer(message: Message, thread: Thread, last: Memo<bool>) ->
                     type="button"
                     class="quiet"
                     data-testid=testids::REGENERATE
-                    title=label
-                    aria-label=label
+                    title=move || label()
+                    aria-label=move || label()
                     disabled=move || asked.get()
                     on:click=move |_| again.run(())
                 >
@@ -89,8 +76,8 @@ pub(super) fn AfterOwn(message: Message, thread: Thread, editing: RwSignal<bool>
                     type="button"
                     class="quiet"
                     data-testid=testids::EDIT_MESSAGE
-                    title=label
-                    aria-label=label
+                    title=move || label()
+                    aria-label=move || label()
                     on:click=move |_| editing.set(true)
                 >
                     <Icon sign=Sign::Edit />
@@ -182,7 +169,7 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
                 ></textarea>
                 <div class="mirror" aria-hidden="true">{move || text.get()} "\u{200b}"</div>
             </div>
-            {move || refused.get().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+            {move || refused.get().map(|error| view! { <ErrorCard error=error /> })}
             <footer>
                 <p>{move || i18n.t("editor-note")}</p>
                 <div class="actions">
@@ -211,7 +198,7 @@ pub(super) fn AnswerAgain(thread: Thread) -> impl IntoView {
     };
     let again = Callback::new(move |()| {
         if let Some(message) = last.get_untracked() {
-            ask(app, asked, shell.regenerate_message(thread.conversation.clone(), message));
+            ask_once(app, NoticeKind::Error, asked, shell.regenerate_message(thread.conversation.clone(), message));
         }
     });
     view! {
@@ -230,48 +217,30 @@ pub(super) fn AnswerAgain(thread: Thread) -> impl IntoView {
     }
 }
 
-/// Empties the conversation: the first click asks, the second one does it.
+/// Empties the conversation.
 #[component]
 pub(super) fn Clear(thread: Thread) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
-    let (sure, asked) = (RwSignal::new(false), RwSignal::new(false));
+    let asked = RwSignal::new(false);
     let possible = {
         let (messages, status) = (thread.messages.clone(), thread.status.clone());
-        Memo::new(move |_| status.with(free) && messages.with(|messages| !messages.is_empty()))
+        Memo::new(move |_| status.with(free) && !asked.get() && messages.with(|messages| !messages.is_empty()))
     };
     let clear = Callback::new(move |()| {
-        if !sure.get_untracked() {
-            sure.set(true);
-            return;
-        }
-        sure.set(false);
-        ask(app, asked, shell.clear_conversation(thread.conversation.clone()));
+        ask_once(app, NoticeKind::Error, asked, shell.clear_conversation(thread.conversation.clone()));
         page::focus("#composer");
     });
-    let label = move || i18n.t(if sure.get() { "clear-conversation-sure" } else { "clear-conversation" });
     view! {
         <Show when=move || possible.get()>
-            <button
-                type="button"
-                class="quiet clear"
-                class:sure=move || sure.get()
-                data-testid=testids::CLEAR_CONVERSATION
-                title=label
-                aria-label=label
-                disabled=move || asked.get()
-                on:click=move |_| clear.run(())
-                on:blur=move |_| sure.set(false)
-                on:keydown=move |event: KeyboardEvent| {
-                    if event.key() == "Escape" && sure.get_untracked() {
-                        event.stop_propagation();
-                        sure.set(false);
-                    }
-                }
-            >
-                {move || if sure.get() { label().into_any() } else { view! { <Icon sign=Sign::Trash /> }.into_any() }}
-            </button>
+            <Twice
+                class="clear"
+                testid=testids::CLEAR_CONVERSATION
+                label=Memo::new(move |_| i18n.t("clear-conversation"))
+                question=Memo::new(move |_| i18n.t("clear-conversation-sure"))
+                act=clear
+            />
         </Show>
     }
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::sign_in::Calls;
 use crate::backend::Shell;
-use crate::elements::spans;
+use crate::elements::{Show, spans};
 use crate::i18n::{Argument, I18n};
 use crate::testids;
 
@@ -29,7 +29,7 @@ fn key(step: &str) -> Option<&'static str> {
 
 /// The field for the address, and the one for a client id where the tenant wants that.
 #[component]
-pub(super) fn AddAgent(calls: Calls, #[prop(into)] first: Signal<bool>) -> impl IntoView {
+pub(super) fn AddAgent(calls: Calls, first: Memo<bool>) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let shell = expect_context::<Shell>();
     let (address, client_id) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());

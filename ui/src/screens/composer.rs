@@ -9,8 +9,9 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::ask::ask;
 use crate::backend::Shell;
-use crate::elements::{Icon, Sign, page, spans};
+use crate::elements::{Icon, Show, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::App;
 use crate::state::composing::{Composer as Allowed, composer, left_over, sends};
@@ -57,12 +58,7 @@ pub(super) fn Composer() -> impl IntoView {
     };
     let stop = move || {
         let Some(conversation) = app.open.get_untracked() else { return };
-        let answer = shell.cancel_turn(conversation);
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(Notice { kind: NoticeKind::Error, message: error });
-            }
-        });
+        ask(app, NoticeKind::Error, shell.cancel_turn(conversation));
     };
     let typed = move |event| app.set_draft(app.open.get_untracked(), event_target_value(&event));
     let pressed = move |event: KeyboardEvent| {
@@ -100,10 +96,10 @@ pub(super) fn Composer() -> impl IntoView {
                     <Icon sign=Sign::Down />
                 </button>
             </Show>
-            {move || refused.get().map(|error| view! { <crate::cards::ErrorCard error=Signal::stored(error) /> })}
+            {move || refused.get().map(|error| view! { <crate::cards::ErrorCard error=error /> })}
             <form
                 class="box"
-                class:blocked=blocked
+                class:blocked=move || blocked()
                 on:submit=move |event| {
                     event.prevent_default();
                     submit();
@@ -119,7 +115,7 @@ pub(super) fn Composer() -> impl IntoView {
                         aria-describedby="composer-hint"
                         placeholder=move || i18n.t("composer-placeholder")
                         prop:value=move || draft.get()
-                        disabled=blocked
+                        disabled=move || blocked()
                         on:input=typed
                         on:keydown=pressed
                         on:compositionstart=move |_: CompositionEvent| in_composition.set_value(true)

@@ -53,14 +53,15 @@ pub(super) fn ConnectedAccounts() -> impl IntoView {
         <div class="connected" data-testid=testids::CONNECTED_ACCOUNTS>
             {move || match known.get() {
                 Known::Nothing => view! {
-                    <button type="button" class="text" data-testid=testids::SHOW_CONNECTED on:click=move |_| look()>
+                    <button type="button" class="row" data-testid=testids::SHOW_CONNECTED on:click=move |_| look()>
+                        <Icon sign=Sign::Key />
                         {move || i18n.t("connected-accounts")}
                     </button>
                 }.into_any(),
                 Known::Looking => view! { <p role="status">{move || i18n.t("connected-looking")}</p> }.into_any(),
                 Known::List(list) if list.is_empty() => view! { <p role="status">{move || i18n.t("connected-none")}</p> }.into_any(),
                 Known::List(list) => view! { <ul>{list.into_iter().map(|account| entry(i18n, account, disconnect)).collect_view()}</ul> }.into_any(),
-                Known::Failed(error) => view! { <ErrorCard error=Signal::stored(error) /> }.into_any(),
+                Known::Failed(error) => view! { <ErrorCard error=error /> }.into_any(),
             }}
         </div>
     }

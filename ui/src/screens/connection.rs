@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use callbox_ipc::{LinkView, ThreadStatus};
+use callbox_ipc::{LinkView, NoticeKind, ThreadStatus};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
+use super::ask::ask;
 use crate::backend::Shell;
 use crate::cards::elsewhere::Scopes;
 use crate::elements::{Icon, Sign, page, spans};
@@ -45,9 +45,9 @@ pub(super) fn Connection(status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
     let link = Memo::new(move |_| status.with(|status| status.link.clone()));
     let words = move || link.with(|link| words(i18n, link));
     view! {
-        <span class="connection" role="status" data-testid=testids::CONNECTION data-state=move || link.with(name) title=words>
+        <span class="connection" role="status" data-testid=testids::CONNECTION data-state=move || link.with(name) title=move || words()>
             <span class="dot" aria-hidden="true"></span>
-            <span class="connection-words">{words}</span>
+            <span class="connection-words">{move || words()}</span>
         </span>
     }
 }
@@ -61,30 +61,9 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
     let status = thread.status.clone();
     let link = Memo::new(move |_| status.with(|status| status.link.clone()));
     let conversation = StoredValue::new(thread.conversation);
-    let reconnect = move |_| {
-        let answer = shell.reconnect(conversation.get_value());
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Warning, message: error });
-            }
-        });
-    };
-    let sign_in = move |_| {
-        let answer = shell.sign_in();
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
-            }
-        });
-    };
-    let step_up = move |_| {
-        let answer = shell.step_up(conversation.get_value());
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
-            }
-        });
-    };
+    let reconnect = move |_| ask(app, NoticeKind::Warning, shell.reconnect(conversation.get_value()));
+    let sign_in = move |_| ask(app, NoticeKind::Error, shell.sign_in());
+    let step_up = move |_| ask(app, NoticeKind::Error, shell.step_up(conversation.get_value()));
     let again = move || {
         view! {
             <button type="button" class="secondary small" data-testid=testids::RECONNECT on:click=reconnect>
@@ -126,7 +105,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
                     </div>
                     {some.then(|| view! {
                         <button type="button" class="primary small" data-testid=testids::STEP_UP on:click=step_up>{move || i18n.t("grant-more")}</button>
-                    })}
+                    }.into_any())}
                 </div>
             }
             .into_any()

@@ -13,7 +13,7 @@ use super::sidebar::title;
 use super::tool_servers::ToolServers;
 use super::welcome::Welcome;
 use crate::cards::ErrorCard;
-use crate::elements::{Icon, Sign, page, spans};
+use crate::elements::{For, Icon, Show, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::scrolling::{Follow, Place};
 use crate::state::window::{Extent, earlier, first};
@@ -252,7 +252,7 @@ fn Turn(thread: Thread, status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
         {move || {
             let thread = again.clone();
             // What has stopped for somebody is said where it has stopped.
-            error.get().filter(|_| !shown.get()).map(|error| view! { <ErrorCard error=Signal::stored(error)><AnswerAgain thread=thread /></ErrorCard> })
+            error.get().filter(|_| !shown.get()).map(|error| view! { <ErrorCard error=error><AnswerAgain thread=thread /></ErrorCard> })
         }}
     }
 }

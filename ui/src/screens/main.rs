@@ -1,13 +1,15 @@
 //! The screen of somebody who is signed in: conversations on the left, one of them on the right.
 
+use callbox_ipc::{Notice, NoticeKind};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::ask::ask;
 use super::conversation::Conversation;
 use super::sidebar::Sidebar;
 use crate::backend::Shell;
-use crate::elements::page;
+use crate::elements::{Show, page};
 use crate::state::App;
 
 /// The whole screen.
@@ -59,7 +61,7 @@ pub(super) fn begin(app: App, shell: Shell) {
         spawn_local(async move {
             match answer.await {
                 Ok(conversation) => drop(app.show(conversation)),
-                Err(error) => app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error }),
+                Err(error) => app.notify(Notice { kind: NoticeKind::Error, message: error }),
             }
             page::focus("#composer");
         });
@@ -71,11 +73,6 @@ pub(super) fn begin(app: App, shell: Shell) {
 /// Brings a conversation into view and asks the shell for its content.
 pub(super) fn open(app: App, shell: Shell, conversation: String) {
     if app.show(conversation.clone()) {
-        let answer = shell.open_conversation(conversation);
-        spawn_local(async move {
-            if let Err(error) = answer.await {
-                app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
-            }
-        });
+        ask(app, NoticeKind::Error, shell.open_conversation(conversation));
     }
 }

@@ -1,17 +1,16 @@
 //! One message: what the user said in a bubble, what the agent said as plain text.
 
-use callbox_ipc::DeliveryState;
+use callbox_ipc::{DeliveryState, NoticeKind};
 use callbox_protocol::Role;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::actions::{AfterAnswer, AfterOwn, Editor};
+use super::ask::ask_once;
 use crate::backend::Shell;
 use crate::cards::{Reasoning, ToolCard, attachment};
-use crate::elements::{Blocks, Icon, Sign, page, spans};
+use crate::elements::{Blocks, For, Icon, Show, Sign, page, spans};
 use crate::i18n::I18n;
 use crate::state::content::{Content, Slot};
-use crate::state::put;
 use crate::state::{App, Message, Thread};
 use crate::testids;
 
@@ -74,11 +73,11 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
             class="message"
             class:own=role == Role::User
             class:editing=move || editing.get()
-            aria-label=who
+            aria-label=move || who()
             data-testid=testids::MESSAGE
             data-role=role_name(role)
             data-id=move || id.get()
-            data-delivery=state
+            data-delivery=move || state()
         >
             <div class="content">{parts}</div>
             <Show when=move || settled.get()>
@@ -142,7 +141,11 @@ fn day(message: &Message, thread: &Thread) -> impl IntoView + use<> {
         });
         before.is_none_or(|before| crate::state::time::other_day(before, own, page::zone())).then_some(own)
     });
-    move || shown.get().map(|time| view! { <li class="day" role="presentation"><time>{page::date(time, i18n.locale().tag())}</time></li> })
+    move || {
+        shown
+            .get()
+            .map(|time| view! { <li class="day" role="presentation"><time>{page::date(time, i18n.locale().tag())}</time></li> }.into_any())
+    }
 }
 
 /// How an own message stands that the agent has not confirmed yet.
@@ -152,29 +155,16 @@ fn Delivery(state: DeliveryState, message: ArcRwSignal<String>, conversation: St
     let app = expect_context::<App>();
     let shell = expect_context::<Shell>();
     let asked = RwSignal::new(false);
-    let failed = move |answer: Result<(), callbox_ipc::UserError>| {
-        put(asked, false);
-        if let Err(error) = answer {
-            app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
-        }
-    };
     match state {
         DeliveryState::Queued => view! { <p class="delivery"><Icon sign=Sign::Clock />{move || i18n.t("delivery-queued")}</p> }.into_any(),
         DeliveryState::Sending => view! { <p class="delivery late">{move || i18n.t("delivery-sending")}</p> }.into_any(),
         DeliveryState::Failed { reason } => {
             let retry = {
                 let (message, conversation) = (message.clone(), conversation.clone());
-                move |_| {
-                    asked.set(true);
-                    let answer = shell.retry_message(conversation.clone(), message.get_untracked());
-                    spawn_local(async move { failed(answer.await) });
-                }
+                move |_| ask_once(app, NoticeKind::Error, asked, shell.retry_message(conversation.clone(), message.get_untracked()))
             };
-            let discard = move |_| {
-                asked.set(true);
-                let answer = shell.discard_message(conversation.clone(), message.get_untracked());
-                spawn_local(async move { failed(answer.await) });
-            };
+            let discard =
+                move |_| ask_once(app, NoticeKind::Error, asked, shell.discard_message(conversation.clone(), message.get_untracked()));
             view! {
                 <div class="delivery failed" role="alert">
                     <Icon sign=Sign::Warning />

@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod actions;
 mod add_agent;
+mod ask;
 mod composer;
 mod connected;
 mod connection;

@@ -7,7 +7,7 @@ use super::add_agent::AddAgent;
 use super::sign_in::Calls;
 use crate::backend::Shell;
 use crate::cards::ErrorCard;
-use crate::elements::page;
+use crate::elements::{Show, page};
 use crate::i18n::I18n;
 use crate::state::App;
 use crate::testids;
@@ -41,8 +41,8 @@ pub fn NewAgent() -> impl IntoView {
         >
             <h2 id="new-agent">{move || i18n.t("new-agent")}</h2>
             <p>{move || i18n.t("new-agent-lead")}</p>
-            {move || calls.refusal.get().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
-            <AddAgent calls=calls first=Signal::stored(true) />
+            {move || calls.refusal.get().map(|error| view! { <ErrorCard error=error /> })}
+            <AddAgent calls=calls first=Memo::new(|_| true) />
             <Show when=move || !in_sandbox()>
                 <button
                     type="button"

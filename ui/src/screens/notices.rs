@@ -3,7 +3,7 @@
 use callbox_ipc::{NoticeKind, TurnView};
 use leptos::prelude::*;
 
-use crate::elements::{Icon, Sign, spans};
+use crate::elements::{For, Icon, Sign, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::watching::{Announcement, Watcher};

@@ -1,15 +1,15 @@
 //! The list of conversations, and the account at its foot.
 
-use callbox_ipc::ConversationSummary;
+use callbox_ipc::{ConversationSummary, NoticeKind};
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
 use super::account::Account;
+use super::ask::ask;
 use super::main::{begin, open};
 use crate::backend::Shell;
-use crate::elements::{Brand, Icon, Sign, page, spans};
+use crate::elements::{Brand, For, Icon, Show, Sign, Twice, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::put;
@@ -77,24 +77,14 @@ fn Entry(id: String, now: RwSignal<i64>, listing: RwSignal<bool>) -> impl IntoVi
     };
     let title = move || summary.with(|summary| title(i18n, summary.as_ref()));
     let since = move || summary.with(|summary| summary.as_ref().map(|summary| words(i18n, summary.updated_at as i64, now.get())));
-    // The first click asks, the second one does it.
-    let sure = RwSignal::new(false);
     let forget = {
         let id = id.clone();
-        move |_| {
-            if !sure.get_untracked() {
-                sure.set(true);
-                return;
-            }
+        move |()| {
             let answer = shell.forget_conversation(id.clone());
             if current.get_untracked() {
                 app.show_none();
             }
-            spawn_local(async move {
-                if let Err(error) = answer.await {
-                    app.notify(callbox_ipc::Notice { kind: callbox_ipc::NoticeKind::Error, message: error });
-                }
-            });
+            ask(app, NoticeKind::Error, answer);
         }
     };
     let go = {
@@ -115,20 +105,15 @@ fn Entry(id: String, now: RwSignal<i64>, listing: RwSignal<bool>) -> impl IntoVi
                 on:click=go
             >
                 <span class="title">{move || spans::prose(&title())}</span>
-                <time>{since}</time>
+                <time>{move || since()}</time>
             </button>
-            <button
-                type="button"
-                class="quiet forget"
-                class:sure=move || sure.get()
-                data-testid=testids::FORGET_CONVERSATION
-                title=label
-                aria-label=label
-                on:click=forget
-                on:blur=move |_| sure.set(false)
-            >
-                {move || if sure.get() { i18n.t("forget").into_any() } else { view! { <Icon sign=Sign::Trash /> }.into_any() }}
-            </button>
+            <Twice
+                class="forget"
+                testid=testids::FORGET_CONVERSATION
+                label=Memo::new(move |_| label())
+                question=Memo::new(move |_| i18n.t("forget"))
+                act=Callback::new(forget)
+            />
         </li>
     }
 }

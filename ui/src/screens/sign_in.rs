@@ -11,7 +11,7 @@ use super::accounts::AccountList;
 use super::add_agent::{AddAgent, Provenance};
 use crate::backend::{Answer, Shell};
 use crate::cards::ErrorCard;
-use crate::elements::{Brand, Icon, Sign, page, spans};
+use crate::elements::{Brand, Icon, Show, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
 use crate::state::App;
 use crate::state::put;
@@ -64,11 +64,7 @@ impl Calls {
         Self { running: RwSignal::new(false), refusal: RwSignal::new(None) }
     }
 
-    pub(super) fn start(self, answer: impl Future<Output = Result<(), UserError>> + 'static) {
-        self.start_boxed(Box::pin(answer));
-    }
-
-    fn start_boxed(self, answer: Answer<()>) {
+    pub(super) fn start(self, answer: Answer<()>) {
         self.running.set(true);
         self.refusal.set(None);
         spawn_local(async move {
@@ -107,14 +103,14 @@ fn Door(reason: Memo<Option<UserError>>, calls: Calls) -> impl IntoView {
         profile
     });
     view! {
-        <h1>{heading}</h1>
+        <h1>{move || heading()}</h1>
         <p class="sign-in-lead">
             {move || if has_profile.get() { i18n.t("sign-in-lead") } else { i18n.t("sign-in-lead-none") }}
         </p>
         {move || app.profile.get().map(|profile| view! { <Hosts profile=profile /> })}
-        {move || error().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+        {move || error().map(|error| view! { <ErrorCard error=error /> })}
         <Show when=move || adding.get() || !has_profile.get()>
-            <AddAgent calls=calls first=Signal::derive(move || !has_profile.get()) />
+            <AddAgent calls=calls first=Memo::new(move |_| !has_profile.get()) />
         </Show>
         <div class="sign-in-actions">
             <Show when=move || has_profile.get()>
@@ -208,11 +204,11 @@ fn Waiting(stage: SignInStage, calls: Calls) -> impl IntoView {
     };
     view! {
         <div role="status">
-            <h1>{heading}</h1>
-            <p class="sign-in-lead">{lead}</p>
+            <h1>{move || heading()}</h1>
+            <p class="sign-in-lead">{move || lead()}</p>
         </div>
         <div class="progress" aria-hidden="true"><span></span><span></span><span></span></div>
-        {move || calls.refusal.get().map(|error| view! { <ErrorCard error=Signal::stored(error) /> })}
+        {move || calls.refusal.get().map(|error| view! { <ErrorCard error=error /> })}
         {in_browser.then(browser)}
         <button type="button" class="text" data-testid=testids::CANCEL_SIGN_IN on:click=move |_| calls.start(shell.cancel_sign_in())>
             {move || i18n.t("cancel")}
@@ -229,13 +225,13 @@ fn CopyLink(calls: Calls) -> impl IntoView {
     let copied = RwSignal::new(false);
     let copy = move |_| {
         let link = shell.sign_in_link();
-        calls.start(async move {
+        calls.start(Box::pin(async move {
             if page::copy(&link.await?).await {
                 put(copied, true);
                 set_timeout(move || put(copied, false), SAID);
             }
             Ok(())
-        });
+        }));
     };
     view! {
         <button type="button" class="secondary" data-testid=testids::COPY_LINK on:click=copy>

@@ -19,6 +19,8 @@ pub enum Why {
     /// The conversation is still being opened.
     Opening,
     SignIn,
+    /// The agent wants to be granted more first.
+    MoreWanted,
     Refused,
     Closed,
 }
@@ -29,6 +31,7 @@ impl Why {
         match self {
             Self::Opening => "composer-opening",
             Self::SignIn => "composer-sign-in",
+            Self::MoreWanted => "composer-more-wanted",
             Self::Refused => "composer-refused",
             Self::Closed => "composer-closed",
         }
@@ -42,6 +45,7 @@ pub fn composer(open: bool, status: Option<&ThreadStatus>) -> Composer {
     };
     match (&status.link, status.turn) {
         (LinkView::SignInNeeded, _) => Composer::Blocked(Why::SignIn),
+        (LinkView::MoreWanted { scopes }, _) if !scopes.is_empty() => Composer::Blocked(Why::MoreWanted),
         (LinkView::Refused { .. } | LinkView::MoreWanted { .. }, _) => Composer::Blocked(Why::Refused),
         (LinkView::Closed, _) => Composer::Blocked(Why::Closed),
         (_, TurnView::Waiting | TurnView::Streaming | TurnView::Recovering) => Composer::Busy,
@@ -122,5 +126,12 @@ mod tests {
         assert_eq!(composer(true, Some(&status(LinkView::SignInNeeded, TurnView::Streaming))), Composer::Blocked(Why::SignIn));
         let refused = LinkView::Refused { reason: UserError::new("x", "x") };
         assert_eq!(composer(true, Some(&status(refused, TurnView::Idle))), Composer::Blocked(Why::Refused));
+        let wants = |scopes: &[&str]| LinkView::MoreWanted { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect() };
+        assert_eq!(composer(true, Some(&status(wants(&["chat"]), TurnView::Idle))), Composer::Blocked(Why::MoreWanted));
+        assert_eq!(
+            composer(true, Some(&status(wants(&[]), TurnView::Idle))),
+            Composer::Blocked(Why::Refused),
+            "nobody can grant what is not named"
+        );
     }
 }

@@ -96,18 +96,20 @@ impl Text {
         let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut stream);
         let blocks = stream.blocks();
-        let mut slots = self.blocks.get_untracked();
-        let before = slots.len();
-        slots.truncate(blocks.len());
-        for index in changed.repaired.into_iter().chain(changed.from..blocks.len()) {
-            match slots.get(index) {
-                Some(slot) if slot.block.with_untracked(|block| *block == blocks[index]) => {}
-                Some(slot) => slot.block.set(blocks[index].clone()),
-                None => slots.push(BlockSlot { index: slots.len(), block: ArcRwSignal::new(blocks[index].clone()) }),
+        let before = self.blocks.with_untracked(Vec::len);
+        // Only what may have changed is touched: a delta costs the same at the end of a long answer as in a short one.
+        for index in changed.repaired.into_iter().chain(changed.from..blocks.len().min(before)) {
+            let slot = self.blocks.with_untracked(|slots| slots.get(index).cloned());
+            if let Some(slot) = slot.filter(|slot| slot.block.with_untracked(|block| *block != blocks[index])) {
+                slot.block.set(blocks[index].clone());
             }
         }
-        if slots.len() != before {
-            self.blocks.set(slots);
+        if blocks.len() != before {
+            self.blocks.update(|slots| {
+                slots.truncate(blocks.len());
+                let fresh = blocks.iter().enumerate().skip(slots.len());
+                slots.extend(fresh.map(|(index, block)| BlockSlot { index, block: ArcRwSignal::new(block.clone()) }));
+            });
         }
     }
 

@@ -1,6 +1,5 @@
 //! An open conversation: the mirror of the shell's messages, and its status.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +22,7 @@ pub struct Thread {
     pub status: ArcRwSignal<ThreadStatus>,
     keys: Arc<AtomicU64>,
     /// When requests for approvals were first seen, by call.
-    seen: Arc<Mutex<HashMap<String, Seen>>>,
+    seen: Arc<Mutex<Vec<(String, Seen)>>>,
 }
 
 /// One message. The key stays the same while the message stays at its place, even when the agent gives it another id.
@@ -192,7 +191,13 @@ impl Thread {
     /// that nobody sets; `wall`: by the other one.
     pub fn seen(&self, call: &str, request: Option<&ApprovalRequest>, at: u64, wall: u64) -> Seen {
         let now = || Seen { at, elapsed: request.map_or(Elapsed::Untold, |request| request.elapsed(wall)) };
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner).entry(call.to_owned()).or_insert_with(now)
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = seen.iter().find(|(other, _)| other == call) {
+            return *known;
+        }
+        let new = now();
+        seen.push((call.to_owned(), new));
+        new
     }
 
     /// How the delivery of an own message stands; none once the agent has it.
