@@ -303,9 +303,10 @@ async fn a_question_that_is_decided_elsewhere_is_taken_back() {
     let messages = world.control().messages("both");
     let call = messages[1]["parts"].as_array().unwrap().iter().find_map(|part| part["toolCallId"].as_str()).unwrap();
     other.decide(call, false).await.unwrap();
+    // Before its input is closed: the end of all input is an answer, too.
+    asking.until("it is taken back", |output| output.contains("(No answer is needed any more.)")).await.unwrap();
     let ended = asking.ended().await.unwrap();
     assert_eq!(ended.exit, Some(0), "{ended:?}");
-    assert!(ended.output.contains("(No answer is needed any more.)"), "{}", ended.output);
     assert!(ended.output.contains("I did not look up the weather in Paris"), "to the last word: {}", ended.output);
     assert_eq!(world.control().decisions(call), 1);
 }
