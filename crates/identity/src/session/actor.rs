@@ -278,7 +278,7 @@ pub(super) async fn run(
     actor.restore();
     loop {
         let expiry = actor.attempts.next_expiry();
-        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.tenants_time()));
+        let end = actor.live.as_ref().and_then(|live| live.time_left(actor.wings.tenants_time()?));
         let end = end.map(|left| Instant::now() + left.min(LONGEST_SLEEP));
         tokio::select! {
             command = inbox.recv() => match command {

@@ -40,7 +40,8 @@ pub(super) struct Wings {
     keys: Arc<Mutex<Keys>>,
     /// For proofs.
     servers: Arc<Servers>,
-    /// By how many seconds the tenant's clock was ahead of this computer's when it said so last. Nobody else's counts: an agent could end a session by it.
+    /// By how many seconds the tenant's clock was ahead of this computer's when it said so last; [`UNHEARD`] before. Nobody else's counts: an agent could
+    /// end a session by it.
     ahead: Arc<AtomicI64>,
 }
 
@@ -77,9 +78,12 @@ struct Believed {
     browser: Option<String>,
 }
 
+/// The tenant has not said yet what time it is.
+const UNHEARD: i64 = i64::MIN;
+
 impl Wings {
     pub(super) fn new(http: reqwest::Client, profile: Profile, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        let (keys, servers, ahead) = (Arc::default(), Arc::default(), Arc::default());
+        let (keys, servers, ahead) = (Arc::default(), Arc::default(), Arc::new(AtomicI64::new(UNHEARD)));
         Self { http, profile: Arc::new(profile), clock, entropy, keys, servers, ahead }
     }
 
@@ -91,18 +95,22 @@ impl Wings {
         Ok(Arc::new(metadata))
     }
 
+    /// The tenant has answered, and perhaps said what time it is.
     fn is_ahead(&self, seconds: Option<i64>) {
-        if let Some(seconds) = seconds {
-            self.ahead.store(seconds, Ordering::Relaxed);
+        match seconds {
+            Some(seconds) => self.ahead.store(seconds, Ordering::Relaxed),
+            // One that never says so is taken to have the same time.
+            None => drop(self.ahead.compare_exchange(UNHEARD, 0, Ordering::Relaxed, Ordering::Relaxed)),
         }
     }
 
-    /// The time by the tenant's clock, as far as it is known: what the tenant says of the end of a session is meant by that.
-    pub(super) fn tenants_time(&self) -> SystemTime {
-        let (here, ahead) = (self.clock.now(), self.ahead.load(Ordering::Relaxed));
-        let by = Duration::from_secs(ahead.unsigned_abs());
+    /// The time by the tenant's clock: what the tenant says of the end of a session is meant by that. `None` until it has answered since the start:
+    /// this computer's own clock may be wrong, and ends nothing.
+    pub(super) fn tenants_time(&self) -> Option<SystemTime> {
+        let ahead = Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNHEARD)?;
+        let (here, by) = (self.clock.now(), Duration::from_secs(ahead.unsigned_abs()));
         let there = if ahead < 0 { here.checked_sub(by) } else { here.checked_add(by) };
-        there.unwrap_or(here)
+        Some(there.unwrap_or(here))
     }
 
     /// A request to the tenant that needs no proof; its answer may have a nonce for those that do.

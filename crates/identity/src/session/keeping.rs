@@ -97,10 +97,6 @@ impl Actor {
         });
         self.session += 1;
         self.reason = None;
-        self.end_in_time();
-        if self.live.is_none() {
-            return;
-        }
         // A process died over a refresh. If the tenant gives a grace period, it runs now.
         if let Some(token) = unfinished {
             self.refresh(token);

@@ -371,9 +371,10 @@ impl Actor {
         self.answer(&Err(TokenError::SignedOut));
     }
 
-    /// Ends a session that the tenant has given an end, a moment before that: whoever has a token then has one that works.
+    /// Ends a session that the tenant has given an end, a moment before that by the tenant's clock: whoever has a token then has one that works.
     pub(super) fn end_in_time(&mut self) {
-        let Some(live) = self.live.as_ref().filter(|live| live.is_over(self.wings.tenants_time())) else { return };
+        let now = self.wings.tenants_time();
+        let Some(live) = self.live.as_ref().filter(|live| now.is_some_and(|now| live.is_over(now))) else { return };
         let account = live.account.clone();
         drop(self.erase());
         self.end(SignedOutReason::Ended { account });

@@ -213,14 +213,31 @@ async fn a_refresh_extends_no_session_and_a_restart_does_not_either() {
     until(&again, is_ended).await;
     // What it still has to say to the keychain has been said.
     vault.probe().await;
-    // And whoever starts later finds it over, without having asked anybody.
-    let record = json!({"v": 1, "rt": "rt", "iss": world.sandbox.issuer(), "sub": "sandbox|ada", "name": "Ada Lovelace", "ends": 1});
-    let key = Slot::first(&profile(&world.sandbox)).name().to_owned();
-    world.keychain.put_back([(key, record.to_string().into_bytes())].into());
-    let later = Session::spawn(config_for(&world.sandbox, world.keychain.vault()));
-    until(&later, is_ended).await;
-    assert_eq!(later.access_token().await.unwrap_err().code(), "signed-out");
-    assert!(world.control().presented().iter().all(|presented| presented.family != 0), "the token was not presented");
+}
+
+/// Whoever starts later is told by the tenant, in whatever words; a clock here that runs ahead says nothing.
+#[tokio::test]
+async fn a_start_ends_no_session_by_a_clock_of_its_own() {
+    let world = World::new().await;
+    let session = ending_in(&world, &Arc::new(Following::new()), 7200).await;
+    session.access_token().await.unwrap();
+    drop(session);
+    world.settled().await;
+    let vault = world.keychain.vault();
+    let ahead = Session::spawn(Config { clock: Arc::new(Skewed(36_000)), ..config_for(&world.sandbox, vault.clone()) });
+    until(&ahead, |state| matches!(state, SessionState::SignedIn { .. })).await;
+    ahead.access_token().await.unwrap();
+    vault.probe().await;
+    assert_eq!(signed_in_as(&ahead).as_deref(), Some("Ada Lovelace"));
+    assert!(!world.keychain.is_empty());
+    drop(ahead);
+    world.settled().await;
+    // By the tenant's clock, it is over.
+    world.control().advance(3 * HOUR);
+    let late = Session::spawn(config_for(&world.sandbox, world.keychain.vault()));
+    until(&late, |state| matches!(state, SessionState::SignedIn { .. })).await;
+    assert_eq!(late.access_token().await.unwrap_err().code(), "signed-out");
+    until(&late, is_ended).await;
 }
 
 #[tokio::test]
