@@ -8,6 +8,10 @@ use crate::status::{AgentToolStatus, RunPhase};
 
 /// The longest line that is shown of a run, in characters.
 const MAX_LINE: usize = 160;
+/// The longest name of one that works, in characters.
+const MAX_NAME: usize = 64;
+/// The most runs that are shown at once: all of this goes to the window with each change of the state. What is at work goes before what is not.
+const MAX_SHOWN: usize = 64;
 
 /// The runs and servers of which the agent has told, and what is shown of them.
 #[derive(Debug, Default)]
@@ -30,7 +34,16 @@ impl AgentTools {
     /// Brings what is shown up to date: once for all that came, not once for each frame.
     pub(super) fn draw(&mut self) {
         if std::mem::take(&mut self.is_stale) {
-            self.shown = self.runs.iter().filter_map(status).collect();
+            let all: Vec<_> = self.runs.iter().filter_map(status).collect();
+            let is_running = |run: &AgentToolStatus| run.phase == RunPhase::Running;
+            let mut room = MAX_SHOWN.saturating_sub(all.iter().filter(|run| is_running(run)).count());
+            // Each stays where it was among the others.
+            let has_room = |run: &AgentToolStatus| {
+                let is_shown = is_running(run) || room > 0;
+                room -= usize::from(!is_running(run) && is_shown);
+                is_shown
+            };
+            self.shown = all.into_iter().filter(has_room).take(MAX_SHOWN).collect();
         }
     }
 
@@ -49,14 +62,14 @@ fn status(run: &AgentToolRun) -> Option<AgentToolStatus> {
     let (phase, line) = match &run.state {
         RunState::Running => (RunPhase::Running, line_of(run)),
         RunState::Completed { .. } => return None,
-        RunState::Failed { error } => (RunPhase::Failed, Some(shortened(error))),
-        RunState::Aborted { reason } => (RunPhase::Aborted, reason.as_deref().map(shortened)),
-        RunState::Interrupted { error, .. } => (RunPhase::Interrupted, Some(shortened(error))),
+        RunState::Failed { error } => (RunPhase::Failed, Some(shortened(error, MAX_LINE))),
+        RunState::Aborted { reason } => (RunPhase::Aborted, reason.as_deref().map(|reason| shortened(reason, MAX_LINE))),
+        RunState::Interrupted { error, .. } => (RunPhase::Interrupted, Some(shortened(error, MAX_LINE))),
     };
     Some(AgentToolStatus {
         run_id: run.id.clone(),
         tool_call_id: run.tool_call_id.clone()?,
-        name: run.name.clone().unwrap_or_else(|| run.agent_type.clone()),
+        name: shortened(run.name.as_ref().unwrap_or(&run.agent_type), MAX_NAME),
         phase,
         line: line.filter(|line| !line.is_empty()),
         percent: run.progress.as_ref().filter(|_| run.is_running()).and_then(|progress| progress.fraction).map(percent),
@@ -68,20 +81,20 @@ fn line_of(run: &AgentToolRun) -> Option<String> {
     if let Some(progress) = &run.progress {
         let words = progress.message.as_ref().or(progress.milestone.as_ref()).or(progress.phase.as_ref());
         if let Some(words) = words {
-            return Some(shortened(words));
+            return Some(shortened(words, MAX_LINE));
         }
     }
     run.parts().iter().rev().find_map(|part| match part {
         Part::Text(text) if !text.text.trim().is_empty() => Some(end_of(&text.text)),
-        Part::Tool(tool) => Some(shortened(&tool.tool_name)),
+        Part::Tool(tool) => Some(shortened(&tool.tool_name, MAX_LINE)),
         _ => None,
     })
 }
 
-/// The beginning of a text.
-fn shortened(text: &str) -> String {
+/// The beginning of a text, so many characters of it at most.
+fn shortened(text: &str, most: usize) -> String {
     let text = text.trim();
-    match text.char_indices().nth(MAX_LINE) {
+    match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
@@ -163,6 +176,27 @@ mod tests {
         failed.push(json!({"kind": "error", "runId": "run", "error": "No more money."}));
         let run = told(&failed).shown()[0].clone();
         assert_eq!((run.phase, run.line.as_deref(), run.percent), (RunPhase::Failed, Some("No more money."), None));
+    }
+
+    #[test]
+    fn however_many_there_are_few_are_shown_and_those_at_work_among_them() {
+        let mut tools = AgentTools::default();
+        let mut tell = |event: Value| {
+            tools.heard(&ServerFrame::from_value(
+                json!({"type": "agent-tool-event", "parentToolCallId": "call", "sequence": 0, "event": event}),
+            ));
+        };
+        for run in 0..200 {
+            tell(json!({"kind": "started", "runId": format!("r{run:03}"), "agentType": "A".repeat(1000), "order": run}));
+            if run < 199 {
+                tell(json!({"kind": "error", "runId": format!("r{run:03}"), "error": "no"}));
+            }
+        }
+        tools.draw();
+        let shown = tools.shown();
+        let ends = [&shown[0], &shown[MAX_SHOWN - 1]].map(|run| run.run_id.as_str());
+        assert_eq!((shown.len(), ends), (MAX_SHOWN, ["r000", "r199"]));
+        assert_eq!(shown[0].name.chars().count(), MAX_NAME + 1, "and a sign that there is more");
     }
 
     #[test]
