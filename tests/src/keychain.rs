@@ -33,30 +33,32 @@ const MAX_READS: usize = 20;
 /// # Errors
 /// When the keychain does not answer.
 pub fn entries() -> Result<Vec<Entry>> {
-    for _ in 1..MAX_READS {
-        if let Some(entries) = read()? {
-            return Ok(entries);
+    // An entry that is found and gone before it can be read makes secret-tool complain, in different words for each of its steps.
+    let mut complaint = String::new();
+    for _ in 0..MAX_READS {
+        match read()? {
+            Ok(entries) => return Ok(entries),
+            Err(why) => complaint = why,
         }
     }
-    read()?.ok_or_else(|| Error::unexpected("the keychain changes all the time"))
+    Err(Error::unexpected(format!("the keychain does not answer: {complaint}")))
 }
 
-/// `None`: an entry that was found was gone before it could be read.
-fn read() -> Result<Option<Vec<Entry>>> {
+/// The entries, or what the tool complained of.
+fn read() -> Result<std::result::Result<Vec<Entry>, String>> {
     let output = secret_tool(&["search", "--all", "--unlock", "service", SERVICE])?;
     let (secrets, attributes) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if attributes.lines().any(|line| line.contains("No such secret item at path")) {
-        return Ok(None);
-    }
     // Nothing found is a failure without a word.
-    let complained = attributes.lines().any(|line| !line.starts_with("attribute."));
-    if complained {
-        return Err(Error::unexpected(format!("the keychain does not answer: {attributes}")));
+    if attributes.lines().any(|line| !line.starts_with("attribute.")) {
+        return Ok(Err(attributes.into_owned()));
     }
     // One of each for every entry, in the same order on the two outputs.
-    let secrets = secrets.lines().filter_map(|line| line.strip_prefix("secret = "));
-    let users = attributes.lines().filter_map(|line| line.strip_prefix("attribute.username = "));
-    Ok(Some(users.zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect()))
+    let secrets: Vec<_> = secrets.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
+    let users: Vec<_> = attributes.lines().filter_map(|line| line.strip_prefix("attribute.username = ")).collect();
+    if secrets.len() != users.len() {
+        return Ok(Err(format!("{} names for {} secrets", users.len(), secrets.len())));
+    }
+    Ok(Ok(users.into_iter().zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect()))
 }
 
 /// How many accounts the app keeps signed in.

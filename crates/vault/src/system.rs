@@ -9,6 +9,10 @@ use crate::{Backend, Secret, VaultError};
 /// The key under which a probe writes and removes an empty note.
 const PROBE: &str = "probe";
 
+/// How often an entry is looked for again that was found and gone before the call reached it. More in a row is a keychain that contradicts
+/// itself.
+const MAX_LOOKS: usize = 20;
+
 /// Opened on first use, on the vault's thread; opened again after a failure, because a keychain may start later than the app or be
 /// restarted under it.
 pub(crate) struct SystemBackend {
@@ -29,14 +33,27 @@ impl SystemBackend {
         store.build(&self.service, key, Some(&HashMap::from(platform::MODIFIERS))).map_err(Failed::ToCall)
     }
 
+    /// Finds the entry and runs `call` on it, which on some platforms are two steps: another process may remove the entry between them, and
+    /// then it is looked for again.
+    fn look<T>(&mut self, key: &str, call: &impl Fn(&Entry) -> Result<T, Error>) -> Result<T, Failed> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.entry(key).and_then(|entry| call(&entry).map_err(Failed::ToCall)) {
+                Err(Failed::ToCall(Error::PlatformFailure(cause))) if looks < MAX_LOOKS && platform::is_gone(cause.as_ref()) => {}
+                answer => return answer,
+            }
+        }
+    }
+
     /// Runs `call` on the entry. When a connection from earlier fails, once more on a new one.
     fn with_entry<T>(&mut self, key: &str, call: impl Fn(&Entry) -> Result<T, Error>) -> Result<Option<T>, VaultError> {
         let was_open = self.store.is_some();
-        let mut answer = self.entry(key).and_then(|entry| call(&entry).map_err(Failed::ToCall));
+        let mut answer = self.look(key, &call);
         if let Err(Failed::ToCall(Error::PlatformFailure(_))) = answer {
             self.store = None;
             if was_open {
-                answer = self.entry(key).and_then(|entry| call(&entry).map_err(Failed::ToCall));
+                answer = self.look(key, &call);
             }
         }
         match answer {
@@ -109,6 +126,14 @@ mod platform {
         Store::new().map(|store| store as Arc<CredentialStore>)
     }
 
+    /// Whether the object that was called is no longer there. Which of these names a service answers with depends on how far it had come.
+    pub(super) fn is_gone(cause: &(dyn StdError + Send + Sync + 'static)) -> bool {
+        let text = cause.to_string();
+        ["DBus.Error.UnknownMethod", "DBus.Error.UnknownObject", "DBus.Error.UnknownInterface", "Secret.Error.NoSuchObject"]
+            .iter()
+            .any(|name| text.contains(name))
+    }
+
     /// A refused or dismissed prompt leaves the collection locked; a service without a default collection has nowhere to put a secret.
     pub(super) fn explain(cause: &(dyn StdError + Send + Sync + 'static)) -> VaultError {
         use secret_service::Error as Cause;
@@ -137,6 +162,11 @@ mod platform {
 
     pub(super) fn open() -> Result<Arc<CredentialStore>, Error> {
         Store::new().map(|store| store as Arc<CredentialStore>)
+    }
+
+    /// One call finds the entry and works on it.
+    pub(super) fn is_gone(_: &(dyn StdError + Send + Sync + 'static)) -> bool {
+        false
     }
 
     /// OSStatus values of the Security framework.
@@ -169,6 +199,11 @@ mod platform {
         Store::new().map(|store| store as Arc<CredentialStore>)
     }
 
+    /// One call finds the entry and works on it.
+    pub(super) fn is_gone(_: &(dyn StdError + Send + Sync + 'static)) -> bool {
+        false
+    }
+
     /// The store names the Win32 error in its text only.
     pub(super) fn explain(cause: &(dyn StdError + Send + Sync + 'static)) -> VaultError {
         let text = cause.to_string();
@@ -194,6 +229,11 @@ mod platform {
 
     pub(super) fn open() -> Result<Arc<CredentialStore>, Error> {
         Err(Error::NoDefaultStore)
+    }
+
+    /// One call finds the entry and works on it.
+    pub(super) fn is_gone(_: &(dyn StdError + Send + Sync + 'static)) -> bool {
+        false
     }
 
     pub(super) fn explain(cause: &(dyn StdError + Send + Sync + 'static)) -> VaultError {

@@ -17,6 +17,8 @@ use callbox_vault::{ENTRY_LEN, Health, Kept, Secret, Vault, VaultError};
 use tempfile::TempDir;
 
 const SERVICE: &str = "dev.callbox.desktop.test";
+/// How often an entry comes and goes under somebody who reads it.
+const CONTENDED: usize = 100;
 
 /// How the session is made.
 enum Bus<'a> {
@@ -122,6 +124,11 @@ fn a_keychain_that_is_unlocked_later_is_adopted_with_what_was_set_meanwhile() {
     run(home.path(), &Bus::Full(None), "scenario_unlocked_later");
 }
 
+#[test]
+fn an_entry_that_comes_and_goes_under_a_reader_is_there_or_not_and_never_an_error() {
+    run(TempDir::new().unwrap().path(), &Bus::Full(Some("pw")), "scenario_contended");
+}
+
 #[tokio::test]
 #[ignore = "a scenario"]
 async fn scenario_unlocked() {
@@ -190,4 +197,33 @@ async fn scenario_unlocked_later() {
     assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());
     assert_eq!(vault.probe().await, Health::Protected);
     assert_eq!(Vault::system(SERVICE).get("kept").await.unwrap().unwrap().expose(), b"newer");
+}
+
+/// Two processes use one keychain: a sign-out in one removes what the other is about to read, write or remove.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a scenario"]
+async fn scenario_contended() {
+    let comes_and_goes = tokio::spawn(async {
+        for _ in 0..CONTENDED {
+            let vault = Vault::system(SERVICE);
+            assert_eq!(vault.set("a", Secret::new(b"value".to_vec())).await, Ok(Kept::Protected));
+            assert_eq!(vault.delete("a").await, Ok(()));
+        }
+    });
+    let (mut there, mut gone) = (0, 0);
+    while !comes_and_goes.is_finished() {
+        // A new one each time: the first call of a process has no connection that could be to blame.
+        let vault = Vault::system(SERVICE);
+        match vault.get("a").await {
+            Ok(Some(value)) => {
+                assert_eq!(value.expose(), b"value");
+                there += 1;
+            }
+            Ok(None) => gone += 1,
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(vault.delete("b").await, Ok(()));
+    }
+    comes_and_goes.await.unwrap();
+    assert!(there > 0 && gone > 0, "nothing was contended: {there}, {gone}");
 }
