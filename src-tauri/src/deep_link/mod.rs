@@ -36,22 +36,26 @@ fn register<R: Runtime>(app: &AppHandle<R>) -> Result<(), tauri_plugin_deep_link
     if cfg!(windows) { app.deep_link().register(crate::cli::SCHEME) } else { Ok(()) }
 }
 
-/// The program that the system starts for our links, if that is another one than this. What can be mended is mended first. Asks the system's
-/// tools, which take their time.
+/// The program that the system starts for our links, if that is another one than this; an empty name if there is none. What can be mended is
+/// mended first. Asks the system's tools, which take their time.
 #[cfg(target_os = "linux")]
 pub(crate) fn stranger<R: Runtime>(app: &AppHandle<R>) -> Option<String> {
     linux::stranger(app)
 }
 
-/// macOS goes by the bundle, and nobody can ask it here.
+/// On macOS nothing can be mended from here: its bundle says what an app is for.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn stranger<R: Runtime>(app: &AppHandle<R>) -> Option<String> {
-    use tauri_plugin_deep_link::DeepLinkExt;
-
-    let ours = |app: &AppHandle<R>| app.deep_link().is_registered(crate::cli::SCHEME).unwrap_or(true);
-    if !cfg!(windows) || ours(app) {
-        return None;
+    fn name(owner: Owner) -> Option<String> {
+        match owner {
+            Owner::Us | Owner::Unknown => None,
+            Owner::Nobody => Some(String::new()),
+            Owner::Other(program) => Some(program.display().to_string()),
+        }
     }
-    let mended = register(app).is_ok() && ours(app);
-    (!mended).then(|| crate::cli::SCHEME.to_owned())
+    name(owner())?;
+    if let Err(error) = register(app) {
+        tracing::warn!(%error, "links with our scheme may not reach Callbox");
+    }
+    name(owner())
 }

@@ -88,22 +88,25 @@ async fn forget(client: &Client, vault: &Vault) -> u8 {
 
 async fn keep(client: &Client, vault: &Vault) -> u8 {
     let mut interrupts = Interrupts::listen();
-    let silence = if io::stdin().is_terminal() {
-        let _ = write!(io::stderr(), "The secret of {}: ", super::plain::prose(client.id()));
-        echo::off()
-    } else {
-        None
+    let is_typed = io::stdin().is_terminal();
+    let read = {
+        let silence = is_typed.then(echo::off).flatten();
+        if is_typed && silence.is_none() {
+            return complain("What is typed here would be seen. Hand the secret over through a pipe instead.", USAGE);
+        }
+        if is_typed {
+            let _ = write!(io::stderr(), "The secret of {}: ", super::plain::prose(client.id()));
+        }
+        // A thread of its own: a read from a terminal must not hold up the end of the program.
+        let (told, read) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || told.send(line()));
+        tokio::select! {
+            biased;
+            () = interrupts.first() => None,
+            read = read => Some(read),
+        }
     };
-    // A thread of its own: a read from a terminal must not hold up the end of the program.
-    let (told, read) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || told.send(line()));
-    let read = tokio::select! {
-        biased;
-        () = interrupts.first() => None,
-        read = read => Some(read),
-    };
-    if silence.is_some() {
-        drop(silence);
+    if is_typed {
         let _ = writeln!(io::stderr());
     }
     let secret = match read {
@@ -166,10 +169,10 @@ mod echo {
     }
 }
 
-/// Elsewhere what is typed is shown; a pipe shows nothing.
+/// Elsewhere what is typed cannot be hidden.
 #[cfg(not(unix))]
 mod echo {
-    pub(super) struct Silence;
+    pub(super) enum Silence {}
 
     pub(super) fn off() -> Option<Silence> {
         None

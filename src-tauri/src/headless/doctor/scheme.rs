@@ -34,17 +34,10 @@ fn unknown(has_display: bool) -> Finding {
     Finding::warning(CHECK, "scheme-unknown", text)
 }
 
-#[cfg(windows)]
+#[cfg(not(target_os = "linux"))]
 fn unknown(_: bool) -> Finding {
-    let text = "Where the app's links lead cannot be found out: the registry does not say. Sign in with “callbox login --loopback”.";
+    let text = "Where the app's links lead cannot be found out: the system does not say. Sign in with “callbox login --loopback”.";
     Finding::warning(CHECK, "scheme-unknown", text)
-}
-
-/// Neither well nor ill: nothing here can be asked.
-#[cfg(not(any(target_os = "linux", windows)))]
-fn unknown(_: bool) -> Finding {
-    let text = "Where the app's links lead is not looked at: this system goes by the installed app and does not say. If a sign-in does not come back, use “callbox login --loopback”.";
-    Finding::ok(CHECK, text)
 }
 
 #[cfg(test)]
