@@ -30,6 +30,7 @@ return {
   conversations: all("conversation-item").map((item) => item.dataset.conversation),
   turn: named("conversation")?.dataset.turn ?? null,
   connection: named("connection")?.dataset.state ?? null,
+  reason: named("connection")?.dataset.reason ?? null,
   messages: all("message").map(message),
   notices: all("notice").map((notice) => notice.dataset.code),
   errors: all("error").map((error) => error.dataset.code),

@@ -18,6 +18,8 @@ pub struct View {
     pub conversations: Vec<String>,
     pub turn: Option<String>,
     pub connection: Option<String>,
+    /// The code of what is wrong with the connection.
+    pub reason: Option<String>,
     pub messages: Vec<Message>,
     /// The codes of what is said about no conversation.
     pub notices: Vec<String>,

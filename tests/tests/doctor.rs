@@ -112,7 +112,7 @@ async fn a_tenant_that_is_down_or_calls_itself_something_else_is_told() {
     finds(doctor(&world), &[("tenant", "discovery-wrong-issuer")]).await;
     let nobody = callbox_e2e::process::free_port().unwrap();
     let command = doctor_for(&world, &format!("http://127.0.0.1:{nobody}/"), world.sandbox.agent_url().as_str());
-    finds(command, &[("tenant", "tenant-unreachable")]).await;
+    finds(command, &[("tenant", "tenant-unreachable"), ("agent", "agent-trusts-another")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

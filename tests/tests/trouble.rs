@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use callbox_e2e::{App, View, World, keychain, testids, window::named};
 use callbox_sandbox::{Endpoint, Fault, RefreshOutcome};
+use serde_json::json;
 use thirtyfour::Key;
 
 /// Longer than any access token lives: until then, the one in the keychain is used, and the tenant is not asked.
@@ -158,4 +159,33 @@ async fn a_tenant_that_is_down_when_the_app_starts_ends_no_session() {
     world.control().clear(Endpoint::Discovery);
     app.window().click(testids::RECONNECT).await.unwrap();
     app.window().until("the history is there", |view| view.messages.len() == 2).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_turns_a_good_sign_in_away_says_which_tenant_it_trusts_by_now() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    let (control, window) = (world.control(), app.window());
+    control.always(Endpoint::Socket, [Fault::status(401)]);
+    control.drop_sockets();
+    let refused = |view: &View| view.connection.as_deref() == Some("sign-in-needed") && view.reason.as_deref() == Some("agent-rejected");
+    window.until("it is the agent that does not accept the sign-in", refused).await.unwrap();
+    assert_eq!(keychain::sessions().unwrap(), 1, "nobody is signed out for that");
+
+    // It has moved, and the same sign-in again would lead nowhere.
+    let agent = world.sandbox.agent_url();
+    let document = json!({"resource": agent.origin().ascii_serialization(), "authorization_servers": ["https://login.new.example/"]});
+    control.always(Endpoint::ResourceMetadata, [Fault::json(200, &document)]);
+    let link = world.callback(&world.begin(&app).await.unwrap()).await.unwrap();
+    assert!(world.deliver(&link).await.unwrap().success());
+    window.until("the new tenant is named", |view| view.reason.as_deref() == Some("agent-trusts-another")).await.unwrap();
+    let said = window.driver().run("return document.querySelector('.trouble').innerText", Vec::new()).await.unwrap();
+    assert!(said.as_str().unwrap().contains("https://login.new.example/"), "{said}");
+
+    control.clear(Endpoint::Socket);
+    control.clear(Endpoint::ResourceMetadata);
+    let link = world.callback(&world.begin(&app).await.unwrap()).await.unwrap();
+    assert!(world.deliver(&link).await.unwrap().success());
+    window.until("all is well again", |view| view.connection.as_deref() == Some("online") && view.reason.is_none()).await.unwrap();
+    window.ask("stream 3").await.unwrap();
 }

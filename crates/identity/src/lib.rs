@@ -59,7 +59,9 @@ pub use connected::{ConnectError, ConnectStart, ConnectedAccount, Problem};
 pub use dpop::{Answered, Presentation};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{DiscoveryError, IdTokenError, ProfileError, Retry, SignInError, TenantError, TokenError, Trouble};
-pub use find::{FindError, Found, LOOPBACK, RegistrationError, Step, find_agent, is_client_forgotten, renew_client};
+pub use find::{
+    FindError, Found, LOOPBACK, Mismatch, RegistrationError, Step, compare_with_agent, find_agent, is_client_forgotten, renew_client,
+};
 pub use inspect::{AgentAnswer, Inspected, Offers, inspect_agent, inspect_tenant};
 pub use obstacle::Obstacle;
 pub use profile::{Conversations, Dpop, Issuer, Profile, ScreenHint};

@@ -263,8 +263,11 @@ pub enum LinkView {
         retry_in: Option<u64>,
         reason: UserError,
     },
-    /// The session is over: only a new sign-in helps.
-    SignInNeeded,
+    /// Only a new sign-in helps.
+    SignInNeeded {
+        /// Why, where somebody is signed in all the same; none: nobody is.
+        reason: Option<UserError>,
+    },
     /// The agent wants more than this sign-in allows; the person can grant it.
     MoreWanted {
         /// What is missing; the agent's words. Empty: it does not say.

@@ -67,7 +67,10 @@ pub enum LinkError {
     #[error("The agent is not well (status {status}).")]
     Unwell { status: u16, retry_in: Option<Duration> },
     /// 401, twice: with the token that was there, and with a fresh one.
-    #[error("The agent does not accept this sign-in. Sign in again.")]
+    #[error(
+        "The agent does not accept this sign-in. Sign in again. If it does not accept that either, ask whoever runs it which tenant and audience \
+         it trusts."
+    )]
     Rejected,
     /// 403 with `insufficient_scope` (RFC 6750 §3.1): the sign-in is good, for too little. Empty: the agent does not say what is missing. A person can
     /// let it have more, by [`callbox_identity::Session::begin_step_up`].

@@ -79,7 +79,10 @@ pub enum LinkState {
         why: LinkError,
     },
     /// Only a person can help, by signing in. Left when somebody has.
-    SignInNeeded,
+    SignInNeeded {
+        /// Why, where somebody is signed in all the same: the agent or the tenant does not take it.
+        why: Option<LinkError>,
+    },
     /// The agent does not want us. Left by [`crate::Link::reconnect`] alone.
     Refused(LinkError),
     /// For good: closed by the user, or because another account has signed in.

@@ -9,6 +9,7 @@ mod desk;
 mod elsewhere;
 mod entrance;
 mod machine;
+mod news;
 mod outbox;
 mod place;
 mod renewal;

@@ -5,12 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use callbox_ipc::{Event, ThreadEvent, ThreadUpdate};
 use callbox_link::{Delivery, DeliveryState, Link, LinkConfig, LinkState, Status, Subscription};
 use callbox_store::Store;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::task::AbortHandle;
 
-use super::{Jobs, outbox::StoredOutbox, place::Place, view};
+use super::{Jobs, news, outbox::StoredOutbox, place::Place};
 
 /// How many conversations deliver at once beside the one that is shown. The others wait their turn.
 const MAX_DELIVERING: usize = 4;
@@ -89,7 +88,7 @@ impl Threads {
             (None, None) => road.link(&conversation),
         };
         self.waiting.retain(|waiting| *waiting != conversation);
-        let news = forward(&link, road.seat.to_owned(), conversation.clone(), road.place.session.granted(), road.jobs);
+        let news = news::forward(&link, conversation.clone(), road);
         self.shown = Some(Shown { conversation, link, news });
     }
 
@@ -198,26 +197,4 @@ fn delivers(status: &Status) -> bool {
 
 fn close(link: Link) {
     tokio::spawn(async move { link.close().await });
-}
-
-/// Carries the link's news to the window. The link merges what is not taken at once, so a slow window costs no memory.
-fn forward(link: &Link, seat: String, conversation: String, granted: watch::Receiver<Vec<String>>, jobs: &Jobs) -> AbortHandle {
-    let (link, jobs) = (link.clone(), jobs.clone());
-    let task = tokio::spawn(async move {
-        let Ok(Subscription { snapshot, mut updates }) = link.subscribe().await else { return };
-        let opened = ThreadUpdate::Opened(view::thread(snapshot, &granted.borrow()));
-        tell(&jobs, &seat, &conversation, opened).await;
-        while let Some(update) = updates.next().await {
-            let update = view::update(update, &granted.borrow());
-            tell(&jobs, &seat, &conversation, update).await;
-        }
-    });
-    task.abort_handle()
-}
-
-async fn tell(jobs: &Jobs, seat: &str, conversation: &str, update: ThreadUpdate) {
-    let seat = seat.to_owned();
-    let event = Event::Thread(ThreadEvent { conversation: conversation.to_owned(), update });
-    // Run, not post: the next update is fetched only when this one has gone out.
-    let _ = jobs.run(move |desk| desk.emit_of(&seat, event)).await;
 }

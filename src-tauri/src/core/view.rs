@@ -5,10 +5,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use callbox_identity::{Account, ConnectError, Ignored, SessionState, SignInError, SignedOutReason, Storage, TokenError};
+use callbox_identity::{Account, ConnectError, Ignored, Mismatch, SessionState, SignInError, SignedOutReason, Storage, TokenError};
 use callbox_ipc::{
     AccountView, AgentToolView, ConversationSummary, DecisionView, Delivery, DeliveryState, LinkView, RunPhase, SessionView, SignInStage,
-    StorageView, ThreadChange, ThreadStatus, ThreadUpdate, ThreadView, ToolServerView, TurnView, UserError,
+    StorageView, ThreadChange, ThreadStatus, ThreadView, ToolServerView, TurnView, UserError,
 };
 use callbox_link::{AgentToolStatus, LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
 use callbox_protocol::{ToolServer, Turn};
@@ -123,6 +123,12 @@ pub(super) fn not_removed(path: &std::path::Path, error: &std::io::Error) -> Use
 pub(super) fn will_not_be_kept(why: &VaultError) -> UserError {
     let text = format!("This sign-in will last until you quit. {why}");
     with("detail", why.to_string(), UserError::new("sign-in-not-kept", text))
+}
+
+/// The agent takes other sign-ins than this one.
+pub(super) fn mismatch(found: &Mismatch) -> UserError {
+    let (named, known) = found.sides();
+    with("from", known, with("detail", named, UserError::new(found.code(), found.to_string())))
 }
 
 /// Another program takes our links.
@@ -245,8 +251,8 @@ pub(super) fn thread(snapshot: ThreadSnapshot, granted: &[String]) -> ThreadView
     ThreadView { messages: snapshot.messages, status: status(snapshot.status, granted) }
 }
 
-pub(super) fn update(update: Update, granted: &[String]) -> ThreadUpdate {
-    ThreadUpdate::Changed(ThreadChange { ops: update.ops, status: update.status.map(|told| status(told, granted)) })
+pub(super) fn change(update: Update, granted: &[String]) -> ThreadChange {
+    ThreadChange { ops: update.ops, status: update.status.map(|told| status(told, granted)) }
 }
 
 fn status(status: Status, granted: &[String]) -> ThreadStatus {
@@ -305,7 +311,7 @@ fn link(state: &LinkState, granted: &[String]) -> LinkView {
         LinkState::Offline { retry_in, why } => {
             LinkView::Offline { retry_in: retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)), reason: error(why) }
         }
-        LinkState::SignInNeeded => LinkView::SignInNeeded,
+        LinkState::SignInNeeded { why } => LinkView::SignInNeeded { reason: why.as_ref().map(error) },
         LinkState::Refused(LinkError::InsufficientScope { scopes }) => {
             // If it has all that it asks for, no browser helps; it is told as what the agent has said.
             let new: Vec<String> = scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect();

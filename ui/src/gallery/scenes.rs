@@ -46,6 +46,7 @@ pub(super) const NAMES: &[&str] = &[
     "offline",
     "refused",
     "sign-in-needed",
+    "sign-in-refused",
     "turn-error",
     "session-only",
     "notices",
@@ -150,7 +151,14 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
                 error("not-yours", "This conversation belongs to somebody else. Begin a new one, or sign in with the other account.");
             scene.thread.status.link = LinkView::Refused { reason };
         }
-        "sign-in-needed" => scene.thread.status.link = LinkView::SignInNeeded,
+        "sign-in-needed" => scene.thread.status.link = LinkView::SignInNeeded { reason: None },
+        "sign-in-refused" => {
+            let text = "The agent now trusts the sign-in server https://login.new.example/, and this sign-in is from https://login.example.com/. If whoever runs the agent says that this is right, add the agent again by its address.";
+            let mut reason = error("agent-trusts-another", text);
+            reason.arguments.insert("detail".to_owned(), "https://login.new.example/".to_owned());
+            reason.arguments.insert("from".to_owned(), "https://login.example.com/".to_owned());
+            scene.thread.status.link = LinkView::SignInNeeded { reason: Some(reason) };
+        }
         "turn-error" => {
             scene.thread = thread(fixtures::question());
             scene.thread.status.error =

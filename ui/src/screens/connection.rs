@@ -19,10 +19,20 @@ fn name(link: &LinkView) -> &'static str {
         LinkView::Connecting => "connecting",
         LinkView::Online => "online",
         LinkView::Offline { .. } => "offline",
-        LinkView::SignInNeeded => "sign-in-needed",
+        LinkView::SignInNeeded { .. } => "sign-in-needed",
         LinkView::MoreWanted { .. } => "more-wanted",
         LinkView::Refused { .. } => "refused",
         LinkView::Closed => "closed",
+    }
+}
+
+/// The code of what is wrong, where there is one.
+fn reason(link: &LinkView) -> Option<String> {
+    match link {
+        LinkView::Offline { reason, .. } | LinkView::SignInNeeded { reason: Some(reason) } | LinkView::Refused { reason } => {
+            Some(reason.code.clone())
+        }
+        _ => None,
     }
 }
 
@@ -31,7 +41,7 @@ fn words(i18n: I18n, link: &LinkView) -> String {
         LinkView::Connecting => i18n.t("link-connecting"),
         LinkView::Online => i18n.t("link-online"),
         LinkView::Offline { .. } => i18n.t("link-offline"),
-        LinkView::SignInNeeded => i18n.t("link-sign-in"),
+        LinkView::SignInNeeded { .. } => i18n.t("link-sign-in"),
         LinkView::MoreWanted { .. } => i18n.t("link-more-wanted"),
         LinkView::Refused { .. } => i18n.t("link-refused"),
         LinkView::Closed => i18n.t("link-closed"),
@@ -45,7 +55,14 @@ pub(super) fn Connection(status: ArcRwSignal<ThreadStatus>) -> impl IntoView {
     let link = Memo::new(move |_| status.with(|status| status.link.clone()));
     let words = move || link.with(|link| words(i18n, link));
     view! {
-        <span class="connection" role="status" data-testid=testids::CONNECTION data-state=move || link.with(name) title=move || words()>
+        <span
+            class="connection"
+            role="status"
+            data-testid=testids::CONNECTION
+            data-state=move || link.with(name)
+            data-reason=move || link.with(reason)
+            title=move || words()
+        >
             <span class="dot" aria-hidden="true"></span>
             <span class="connection-words">{move || words()}</span>
         </span>
@@ -86,10 +103,13 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             }
             .into_any()
         }
-        LinkView::SignInNeeded => view! {
+        LinkView::SignInNeeded { reason } => view! {
             <div class="trouble" role="alert">
                 <Icon sign=Sign::Warning />
-                <p>{move || i18n.t("trouble-sign-in")}</p>
+                <p>{move || match &reason {
+                    Some(reason) => spans::prose(&i18n.error(reason)),
+                    None => i18n.t("trouble-sign-in").into_any(),
+                }}</p>
                 <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
             </div>
         }
@@ -114,6 +134,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             <div class="trouble stopped" role="alert">
                 <Icon sign=Sign::Deny />
                 <p>{move || spans::prose(&i18n.error(&reason))}</p>
+                {again()}
             </div>
         }
         .into_any(),

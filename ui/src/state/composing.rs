@@ -44,7 +44,7 @@ pub fn composer(open: bool, status: Option<&ThreadStatus>) -> Composer {
         return if open { Composer::Blocked(Why::Opening) } else { Composer::Ready };
     };
     match (&status.link, status.turn) {
-        (LinkView::SignInNeeded, _) => Composer::Blocked(Why::SignIn),
+        (LinkView::SignInNeeded { .. }, _) => Composer::Blocked(Why::SignIn),
         (LinkView::MoreWanted { scopes }, _) if !scopes.is_empty() => Composer::Blocked(Why::MoreWanted),
         (LinkView::Refused { .. } | LinkView::MoreWanted { .. }, _) => Composer::Blocked(Why::Refused),
         (LinkView::Closed, _) => Composer::Blocked(Why::Closed),
@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn a_running_turn_can_be_stopped_and_a_closed_door_is_named() {
         assert_eq!(composer(true, Some(&status(LinkView::Online, TurnView::Streaming))), Composer::Busy);
-        assert_eq!(composer(true, Some(&status(LinkView::SignInNeeded, TurnView::Streaming))), Composer::Blocked(Why::SignIn));
+        assert_eq!(
+            composer(true, Some(&status(LinkView::SignInNeeded { reason: None }, TurnView::Streaming))),
+            Composer::Blocked(Why::SignIn)
+        );
         let refused = LinkView::Refused { reason: UserError::new("x", "x") };
         assert_eq!(composer(true, Some(&status(refused, TurnView::Idle))), Composer::Blocked(Why::Refused));
         let wants = |scopes: &[&str]| LinkView::MoreWanted { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect() };

@@ -3,6 +3,7 @@
 //!
 //! Every step is kept ([`Step`]) and can be shown: which document led where, and what in it was let pass.
 
+mod compare;
 mod error;
 mod registration;
 mod renewal;
@@ -11,6 +12,7 @@ mod resource;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::compare::{Mismatch, compare_with_agent};
 pub use self::error::{FindError, RegistrationError};
 pub use self::renewal::{is_client_forgotten, renew_client};
 use self::resource::{Proofs, Resource};

@@ -62,7 +62,7 @@ impl Machine {
     pub(super) fn link_state(&self) -> LinkState {
         match &self.phase {
             Phase::Parked if self.presence == Presence::Unknown => LinkState::Connecting,
-            Phase::Parked => LinkState::SignInNeeded,
+            Phase::Parked => LinkState::SignInNeeded { why: None },
             Phase::Opening | Phase::Loading { .. } if self.moving => LinkState::Online,
             Phase::Authorizing | Phase::Opening | Phase::Loading { .. } => LinkState::Connecting,
             Phase::Online { .. } => LinkState::Online,
@@ -88,7 +88,7 @@ impl Machine {
             Presence::Present(account) if self.owner.as_ref().is_some_and(|owner| owner != account) => self.close(),
             Presence::Present(account) => {
                 self.owner = Some(account.clone());
-                let waits = matches!(self.phase, Phase::Parked | Phase::Resting(LinkState::SignInNeeded));
+                let waits = matches!(self.phase, Phase::Parked | Phase::Resting(LinkState::SignInNeeded { .. }));
                 if waits && before != self.presence {
                     self.start_over();
                 }
@@ -171,7 +171,7 @@ impl Machine {
             Ok(lease) => self.connect(lease, now),
             Err(TokenError::Closed) => self.close(),
             Err(error) => match error.retry() {
-                Retry::SignIn => self.rest(LinkState::SignInNeeded),
+                Retry::SignIn => self.rest(LinkState::SignInNeeded { why: Some(error.into()) }),
                 Retry::Later(_) => self.pause(error.into(), now),
                 Retry::Never => self.rest(LinkState::Offline { retry_in: None, why: error.into() }),
             },
@@ -273,7 +273,7 @@ impl Machine {
             Retry::Later(_) => self.pause(error, now),
             // It can fall asleep again.
             Retry::Never if evicted && self.evictions < MAX_EVICTIONS => self.pause(error, now),
-            Retry::SignIn => self.rest(LinkState::SignInNeeded),
+            Retry::SignIn => self.rest(LinkState::SignInNeeded { why: Some(error) }),
             Retry::Never => self.rest(LinkState::Refused(error)),
         }
     }

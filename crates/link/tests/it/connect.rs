@@ -44,7 +44,7 @@ async fn a_fresh_token_that_is_refused_too_needs_a_person() {
     let world = World::new().await;
     world.control().always(Endpoint::Socket, [Fault::status(401)]);
     let mut watched = world.link("c1").await;
-    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded).await;
+    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded { why: Some(LinkError::Rejected) }).await;
     assert_eq!(world.control().handshakes(), (0, 2), "once with each token");
     is_final(&mut watched, || world.control().requests(Endpoint::Socket)).await;
     world.control().clear(Endpoint::Socket);

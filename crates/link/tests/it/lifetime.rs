@@ -158,14 +158,14 @@ async fn signing_out_closes_the_socket_and_signing_in_opens_it() {
     let world = World::new().await;
     let mut watched = world.online("c1").await;
     world.session.sign_out().await;
-    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded).await;
+    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded { why: None }).await;
     soon("no socket", world.control().until_open_sockets(0)).await;
     sign_in(&world.session, ADA).await;
     watched.until_online().await;
 
     // Somebody else gets nothing of it.
     world.session.sign_out().await;
-    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded).await;
+    watched.until("sign-in needed", |watched| watched.status.link == LinkState::SignInNeeded { why: None }).await;
     sign_in(&world.session, GRACE).await;
     watched.until("closed", |watched| watched.status.link == LinkState::Closed).await;
     assert_eq!(world.control().handshakes(), (2, 0), "not even a try");

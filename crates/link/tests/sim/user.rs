@@ -402,7 +402,7 @@ impl World {
                 let status = watch.borrow().clone();
                 all &= is_idle(&status);
                 // What came of the storm last is asked once more, as a person would.
-                if matches!(status.link, LinkState::SignInNeeded | LinkState::Refused(_)) && pushes < 4 {
+                if matches!(status.link, LinkState::SignInNeeded { .. } | LinkState::Refused(_)) && pushes < 4 {
                     pushes += 1;
                     self.windows[window].link.reconnect().await.ok();
                 }

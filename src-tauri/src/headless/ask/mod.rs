@@ -144,6 +144,9 @@ pub(super) enum Failure {
     Unavailable { why: LinkError, sent: bool },
     #[error("The sign-in has ended. Sign in with “callbox login” or in the window, then try again.")]
     SignInNeeded,
+    /// Somebody is signed in, which does not help.
+    #[error("{why}")]
+    NotAccepted { why: LinkError },
     #[error("The connection was closed because somebody else has signed in.")]
     Closed,
     #[error(transparent)]
@@ -169,7 +172,7 @@ impl Failure {
             Self::Workspace(error) => exit_code(error),
             Self::Machine(error) => machine_exit_code(error),
             Self::Unavailable { .. } => UNAVAILABLE,
-            Self::SignInNeeded | Self::Closed => SIGN_IN,
+            Self::SignInNeeded | Self::NotAccepted { .. } | Self::Closed => SIGN_IN,
             // Whoever reads has seen enough, which is no failure: `callbox ask … | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => IO_ERROR,
@@ -186,7 +189,7 @@ impl Failure {
             Self::Homeless | Self::Runtime(_) => "start",
             Self::Workspace(error) => error.code(),
             Self::Machine(error) => machine_code(error),
-            Self::Unavailable { why, .. } => why.code(),
+            Self::Unavailable { why, .. } | Self::NotAccepted { why } => why.code(),
             Self::SignInNeeded => "signed-out",
             Self::Closed => "conversation-closed",
             Self::OneConversation => "one-conversation",
@@ -377,6 +380,7 @@ mod tests {
             (Failure::Output(io::ErrorKind::BrokenPipe.into()), 0),
             (WorkspaceError::SignedOut { agent: "x".to_owned(), why: None }.into(), 77),
             (Failure::SignInNeeded, 77),
+            (Failure::NotAccepted { why: LinkError::Rejected }, 77),
             (Failure::Interrupted, 130),
         ] {
             assert_eq!(failure.exit_code(), exit, "{failure:?}");

@@ -57,7 +57,8 @@ fn unavailable(state: &LinkState, sent: bool) -> Option<Failure> {
     match state {
         LinkState::Connecting | LinkState::Online => None,
         LinkState::Offline { why, .. } | LinkState::Refused(why) => Some(Failure::Unavailable { why: why.clone(), sent }),
-        LinkState::SignInNeeded => Some(Failure::SignInNeeded),
+        LinkState::SignInNeeded { why: None } => Some(Failure::SignInNeeded),
+        LinkState::SignInNeeded { why: Some(why) } => Some(Failure::NotAccepted { why: why.clone() }),
         LinkState::Closed => Some(Failure::Closed),
     }
 }

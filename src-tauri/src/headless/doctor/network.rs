@@ -3,7 +3,8 @@
 use std::{env, time::Duration};
 
 use callbox_identity::{
-    AgentAnswer, DiscoveryError, Inspected, Obstacle, Offers, Profile, SystemClock, Trouble, inspect_agent, inspect_tenant,
+    AgentAnswer, DiscoveryError, Inspected, Mismatch, Obstacle, Offers, Profile, SystemClock, Trouble, compare_with_agent, inspect_agent,
+    inspect_tenant,
 };
 use callbox_link::{Authorities, LinkError, authorities, http_client, proxy_of};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -22,6 +23,8 @@ const TOLERABLE: i64 = 300;
 struct Answers {
     tenant: Inspected<Result<Offers, DiscoveryError>>,
     agent: Inspected<AgentAnswer>,
+    /// What of the profile the agent contradicts.
+    mismatch: Option<Mismatch>,
 }
 
 /// A profile, and what was heard of it. `None`: connections could not be set up.
@@ -54,13 +57,16 @@ async fn ask(profile: &Profile) -> Option<(Answers, Authorities)> {
     // The system's certificates are read from the disk.
     let clients = spawn_blocking(move || Some((http_client(issuer.url()).ok()?, http_client(&agent).ok()?, authorities()))).await;
     let (tenant_http, agent_http, authorities) = clients.ok()??;
-    let (tenant, agent) = tokio::join!(
+    let (tenant, agent, mismatch) = tokio::join!(
         timeout(BOUND, inspect_tenant(&tenant_http, &SystemClock, &profile.issuer)),
         timeout(BOUND, inspect_agent(&agent_http, &SystemClock, &profile.agent)),
+        timeout(BOUND, compare_with_agent(&agent_http, &SystemClock, profile)),
     );
     let answers = Answers {
         tenant: tenant.unwrap_or(Inspected { found: Err(Trouble::TimedOut.into()), ahead: None }),
         agent: agent.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None }),
+        // An agent need not say anything of itself.
+        mismatch: mismatch.ok().and_then(Result::ok).flatten(),
     };
     Some((answers, authorities))
 }
@@ -77,7 +83,7 @@ pub(super) fn judge(first: &[Looked], others: &[Looked]) -> Vec<Finding> {
     let ahead = all.iter().filter_map(|(_, answers)| answers.tenant.ahead.or(answers.agent.ahead)).max_by_key(|ahead| ahead.unsigned_abs());
     vec![
         judge_tenant(&profile.issuer.host(), &answers.tenant.found),
-        judge_agent(&answers.agent.found),
+        judge_agent(answers),
         judge_clock(ahead),
         judge_certificates(&all, *authorities, env::var("SSL_CERT_FILE").ok()),
         judge_proxy(&all),
@@ -94,7 +100,7 @@ pub(super) fn judge_others(first: &[Looked], others: &[Looked]) -> Vec<Finding> 
             issuers.push(profile.issuer.as_str());
             findings.push(judge_tenant(&profile.issuer.host(), &answers.tenant.found).about(&profile.name));
         }
-        findings.push(judge_agent(&answers.agent.found).about(&profile.name));
+        findings.push(judge_agent(answers).about(&profile.name));
     }
     findings
 }
@@ -124,7 +130,15 @@ fn judge_tenant(host: &str, found: &Result<Offers, DiscoveryError>) -> Finding {
     Finding::ok(CHECK, format!("The sign-in server at {host} answers, calls itself {}, and offers {}.", offers.issuer, list.join(", ")))
 }
 
-fn judge_agent(found: &AgentAnswer) -> Finding {
+fn judge_agent(answers: &Answers) -> Finding {
+    const CHECK: &str = "agent";
+    if let Some(mismatch) = &answers.mismatch {
+        return Finding::problem(CHECK, mismatch.code(), mismatch.to_string());
+    }
+    judge_answer(&answers.agent.found)
+}
+
+fn judge_answer(found: &AgentAnswer) -> Finding {
     const CHECK: &str = "agent";
     let problem = |error: &LinkError| Finding::problem(CHECK, error.code(), error.to_string());
     match found {
@@ -316,7 +330,7 @@ mod tests {
             (trouble(Trouble::Unreachable), State::Problem, "agent-unreachable"),
             (trouble(Trouble::TimedOut), State::Problem, "agent-timed-out"),
         ] {
-            let finding = judge_agent(&answer);
+            let finding = judge_answer(&answer);
             assert_eq!((finding.state, finding.code), (state, code), "{answer:?}");
         }
     }

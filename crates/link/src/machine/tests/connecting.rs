@@ -7,9 +7,9 @@ fn nothing_is_tried_before_somebody_is_signed_in() {
     let mut table = Table::new();
     assert_eq!((table.link(), table.effects()), (LinkState::Connecting, vec![]), "the vault is still being asked");
     table.machine.presence(Presence::Absent);
-    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded, vec![Effect::Cut]));
+    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded { why: None }, vec![Effect::Cut]));
     table.machine.presence(Presence::Signing);
-    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded, vec![]));
+    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded { why: None }, vec![]));
     table.machine.presence(Presence::Present(ADA.to_owned()));
     assert_eq!((table.link(), table.effects()), (LinkState::Connecting, vec![Effect::Token { after_rejection: false }]));
 }
@@ -86,7 +86,7 @@ fn a_refused_token_is_replaced_once_then_a_person_has_to_sign_in() {
             let asked = table.effects().contains(&Effect::Token { after_rejection: true });
             assert_eq!(asked, after_rejection, "once");
         }
-        assert_eq!((table.link(), table.machine.deadline()), (LinkState::SignInNeeded, None));
+        assert_eq!((table.link(), table.machine.deadline()), (LinkState::SignInNeeded { why: Some(LinkError::Rejected) }, None));
         // News of the same session is no new sign-in.
         table.machine.presence(Presence::Present(ADA.to_owned()));
         assert_eq!(table.effects(), []);
@@ -317,7 +317,11 @@ fn a_token_that_came_after_the_replacement_of_a_refused_one_may_be_refused_once_
     assert_eq!(table.effects(), [Effect::Cut, Effect::Token { after_rejection: true }], "nobody has to sign in for that");
     table.machine.token(Ok(newer(3)), table.now);
     table.machine.refused(LinkError::Rejected, table.now);
-    assert_eq!((table.link(), table.machine.deadline()), (LinkState::SignInNeeded, None), "and no further");
+    assert_eq!(
+        (table.link(), table.machine.deadline()),
+        (LinkState::SignInNeeded { why: Some(LinkError::Rejected) }, None),
+        "and no further"
+    );
 }
 
 #[test]
@@ -339,7 +343,7 @@ fn a_silent_socket_is_pinged_and_given_up_within_45_seconds() {
 fn signing_out_drops_the_socket_and_signing_in_again_brings_it_back() {
     let mut table = Table::online(vec![user("u1", "hello")]);
     table.machine.presence(Presence::Absent);
-    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded, vec![Effect::Cut]));
+    assert_eq!((table.link(), table.effects()), (LinkState::SignInNeeded { why: None }, vec![Effect::Cut]));
     assert!(!table.machine.reads());
     table.machine.reconnect(table.now);
     assert_eq!(table.effects(), [], "there is nobody to connect for");
@@ -370,5 +374,5 @@ fn what_comes_late_from_something_that_was_dropped_changes_nothing() {
     table.machine.lost(LinkError::Broken, table.now);
     table.machine.closed(4000, "", table.now);
     table.frame(&json!({"type": "cf_agent_chat_messages", "messages": [{"id": "u1", "role": "user", "parts": []}]}));
-    assert_eq!((table.link(), table.effects(), table.shown().len()), (LinkState::SignInNeeded, vec![], 0));
+    assert_eq!((table.link(), table.effects(), table.shown().len()), (LinkState::SignInNeeded { why: None }, vec![], 0));
 }
