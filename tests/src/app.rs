@@ -4,15 +4,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use serde_json::{Map, json};
 
 use crate::{Desktop, Driver, Error, Look, Result, Window, error::While as _, keychain, process, screen, wait};
-
-/// How long the app may take to end after its window was closed.
-const GOODBYE: Duration = Duration::from_secs(10);
 
 /// A running app with its window. It ends when this is dropped.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ impl Launch {
 }
 
 impl App {
-    /// Starts it; returns when its page can be asked.
+    /// Starts it; returns when its page can be asked and its window can be closed.
     ///
     /// # Errors
     /// When it does not start.
@@ -74,6 +70,8 @@ impl App {
         let children = process::descendants(&process::running(), driver.server());
         let found = children.iter().find(|process| process.executable == desktop.app());
         let pid = found.ok_or_else(|| Error::unexpected(format!("the app does not run: {children:?}")))?.pid;
+        // A page may be there before its window is on the screen.
+        wait::until("the window is on the screen", async || Ok(Look::when(screen::has_window(pid)?.then_some(()), "none"))).await?;
         Ok(Self { driver, pid })
     }
 
@@ -102,7 +100,7 @@ impl App {
     /// When it goes on running.
     pub async fn close(mut self) -> Result<()> {
         screen::close_window_of(self.pid)?;
-        self.ended(GOODBYE).await?;
+        self.ended().await?;
         // The session has lost its app; there is nothing left that could fail.
         let _ = self.driver.quit().await;
         Ok(())
@@ -114,13 +112,13 @@ impl App {
     /// When it cannot be ended.
     pub async fn kill(mut self) -> Result<()> {
         process::kill(self.pid)?;
-        self.ended(wait::PATIENCE).await?;
+        self.ended().await?;
         let _ = self.driver.quit().await;
         Ok(())
     }
 
-    async fn ended(&self, bound: Duration) -> Result<()> {
-        wait::until_within(bound, "the app ends", async || {
+    async fn ended(&self) -> Result<()> {
+        wait::until("the app ends", async || {
             let left = process::running().into_iter().find(|process| process.pid == self.pid);
             Ok(Look::when(left.is_none().then_some(()), left))
         })

@@ -124,6 +124,20 @@ fn next(
     futures_util::Stream::poll_next(messages.as_mut(), context)
 }
 
+/// `command`, once the keychain is there: a command does not wait long for one that is still being started.
+fn behind_keychain(command: &Command) -> Command {
+    let script = "gdbus wait --session --activate org.freedesktop.secrets --timeout 120 org.freedesktop.secrets && exec \"$@\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 /// How a command's keychain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keychain {
@@ -153,7 +167,9 @@ impl Inner {
         fs::set_permissions(top.path().join("runtime"), fs::Permissions::from_mode(0o700)).doing("a folder for a session")?;
         let inner = Self { top, keychain };
         if keychain == Keychain::Locked {
+            // The daemon is there a moment after it says so.
             let script = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null && \
+                          gdbus wait --session --timeout 120 org.freedesktop.secrets && \
                           printf x | secret-tool store --label=x service somebody-else username x";
             let mut set_up = Command::new("sh");
             set_up.args(["-c", script]);
@@ -168,9 +184,10 @@ impl Inner {
     /// # Errors
     /// When the bus's configuration cannot be written.
     pub fn wrap(&self, command: &Command) -> Result<Command> {
-        let bare = self.keychain == Keychain::Absent;
-        let options = if bare { vec!["--config-file".into(), bare_config(self.top.path())?.into_os_string()] } else { Vec::new() };
-        self.around(command, &options)
+        match self.keychain {
+            Keychain::Absent => self.around(command, &["--config-file".into(), bare_config(self.top.path())?.into_os_string()]),
+            Keychain::Locked => self.around(&behind_keychain(command), &[]),
+        }
     }
 
     fn around(&self, command: &Command, options: &[OsString]) -> Result<Command> {

@@ -20,6 +20,8 @@ const NEEDED: [&str; 3] = ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_D
 const HIDDEN: [&str; 7] =
     ["BROWSER", "HTTP_PROXY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "XDG_CURRENT_DESKTOP", "http_proxy"];
 const BROWSER: &str = "noting-browser.desktop";
+/// By so many bytes a sealed text is longer: the nonce and the tag of AES-GCM.
+const SEAL: usize = 12 + 16;
 
 /// Folders and the app. Everything in the folders is gone when this is dropped.
 #[derive(Debug)]
@@ -96,16 +98,22 @@ impl Desktop {
         self.top.path().join("data").join(keychain::SERVICE)
     }
 
-    /// Returns when the app keeps so many unsent texts on the disk.
+    /// Returns when the app keeps these unsent texts on the disk, to their last letters: not every letter is kept at once.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] with how many it keeps.
-    pub async fn keeps_drafts(&self, count: u32) -> Result<()> {
+    /// [`Error::TimedOut`] with how long the kept ones are.
+    pub async fn keeps_drafts(&self, texts: &[&str]) -> Result<()> {
         let path = self.data().join("conversations.sqlite3");
+        // They are sealed, so their lengths are all there is to see.
+        let mut expected: Vec<i64> = texts.iter().filter_map(|text| i64::try_from(text.len() + SEAL).ok()).collect();
+        expected.sort_unstable();
         wait::until("the unsent texts are kept", async || {
             let file = rusqlite::Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
-            let kept = file.and_then(|file| file.query_row("SELECT count(*) FROM draft", [], |row| row.get::<_, u32>(0)));
-            Ok(Look::when(kept.as_ref().is_ok_and(|kept| *kept == count).then_some(()), kept))
+            let kept = file.and_then(|file| {
+                let mut bodies = file.prepare("SELECT length(body) FROM draft ORDER BY 1")?;
+                bodies.query_map([], |row| row.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+            });
+            Ok(Look::when(kept.as_ref().is_ok_and(|kept| *kept == expected).then_some(()), kept))
         })
         .await
     }
@@ -141,7 +149,9 @@ impl Desktop {
     /// The pages that the system browser was asked to open, oldest first.
     #[must_use]
     pub fn opened_pages(&self) -> Vec<String> {
-        fs::read_to_string(self.noted()).unwrap_or_default().lines().map(str::to_owned).collect()
+        // A line that is being written has no end yet.
+        let noted = fs::read_to_string(self.noted()).unwrap_or_default();
+        noted.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
     }
 
     /// The page that the system browser is asked to open after `known` others.

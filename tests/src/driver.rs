@@ -8,8 +8,13 @@ use thirtyfour::{By, Capabilities, WebDriver, WebElement, error::WebDriverErrorI
 use crate::{Error, Look, Process, Result, app::tail, error::While as _, wait};
 
 /// One command to the server may take this long; starting the program that it drives is one of them.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_secs(180);
 
+/// The driver scrolls a thing to the very edge of what is in view, where something else may float above it. Gives back where it is now.
+const TO_THE_MIDDLE: &str = "
+    arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' });
+    const { x, y, width, height } = arguments[0].getBoundingClientRect();
+    return [x, y, width, height];";
 /// Calls back when all transitions have ended and the page has been drawn twice since.
 const SETTLE: &str = "
     const [done] = arguments;
@@ -32,9 +37,12 @@ impl Driver {
     /// # Errors
     /// When one of the two does not start.
     pub async fn start(server: Command, port: u16, capabilities: Map<String, Value>, log: &Path) -> Result<Self> {
-        let server = Process::start(server, log)?;
+        let mut server = Process::start(server, log)?;
         let address = format!("http://127.0.0.1:{port}");
         wait::until("the WebDriver server listens", async || {
+            if server.has_ended()? {
+                return Err(Error::unexpected(format!("the WebDriver server has ended. The last words:\n{}\n", tail(log, 12))));
+            }
             Ok(Look::when(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok(), "nobody listens"))
         })
         .await?;
@@ -73,13 +81,16 @@ impl Driver {
     /// # Errors
     /// [`Error::TimedOut`] with why not.
     pub async fn click(&self, css: &str) -> Result<()> {
-        let click = async |element: &WebElement| {
-            // The driver scrolls a thing to the very edge of what is in view, where something else may float above it.
-            let middle = vec![element.to_json()?];
-            element.handle().execute("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", middle).await?;
-            element.click().await
-        };
-        self.act(&format!("{css} can be clicked"), css, click).await
+        let mut before = Value::Null;
+        self.act(&format!("{css} can be clicked"), css, async |element| {
+            let place = element.handle().execute(TO_THE_MIDDLE, vec![element.to_json()?]).await?.json().clone();
+            // The driver aims at where a thing was a moment ago, so that has to be where it is.
+            if place != std::mem::replace(&mut before, place.clone()) {
+                return Ok(Some(format!("it has moved to {place}")));
+            }
+            element.click().await.map(|()| None)
+        })
+        .await
     }
 
     /// Types into what `css` finds, as soon as a person could.
@@ -87,7 +98,7 @@ impl Driver {
     /// # Errors
     /// [`Error::TimedOut`] with why not.
     pub async fn type_into(&self, css: &str, text: &str) -> Result<()> {
-        self.act(&format!("{css} can be typed into"), css, async |element| element.send_keys(text).await).await
+        self.act(&format!("{css} can be typed into"), css, async |element| element.send_keys(text).await.map(|()| None)).await
     }
 
     /// Empties the field that `css` finds, as soon as a person could.
@@ -95,14 +106,15 @@ impl Driver {
     /// # Errors
     /// [`Error::TimedOut`] with why not.
     pub async fn clear(&self, css: &str) -> Result<()> {
-        self.act(&format!("{css} can be emptied"), css, async |element| element.clear().await).await
+        self.act(&format!("{css} can be emptied"), css, async |element| element.clear().await.map(|()| None)).await
     }
 
+    /// Does something with what `css` finds, as soon as that can be done. The action may find a reason of its own to be tried again.
     async fn act(
         &self,
         what: &str,
         css: &str,
-        action: impl AsyncFn(&WebElement) -> Result<(), thirtyfour::error::WebDriverError>,
+        mut action: impl AsyncFnMut(&WebElement) -> Result<Option<String>, thirtyfour::error::WebDriverError>,
     ) -> Result<()> {
         let session = self.session()?;
         wait::until(what, async || {
@@ -111,7 +123,8 @@ impl Driver {
                 Err(error) => Err(error),
             };
             match done {
-                Ok(()) => Ok(Look::There(())),
+                Ok(None) => Ok(Look::There(())),
+                Ok(Some(why)) => Ok(Look::NotYet(why)),
                 // What is not there yet, is being drawn anew or lies under something else is worth another look.
                 Err(error) => match error.as_inner() {
                     WebDriverErrorInner::NoSuchElement(_)

@@ -29,7 +29,8 @@ impl Program {
         let places = wait::until(&format!("{name} is ready"), async || {
             let said = fs::read(&log).unwrap_or_default();
             let said = String::from_utf8_lossy(said.get(before..).unwrap_or_default()).into_owned();
-            let ready = said.lines().find_map(|line| line.strip_prefix("READY "));
+            // A line that is being written has no end yet.
+            let ready = said.split_inclusive('\n').find_map(|line| line.strip_prefix("READY ")?.strip_suffix('\n'));
             let places = ready.map(|places| places.split(' ').filter_map(|place| Url::parse(place).ok()).collect::<Vec<_>>());
             if places.is_none() && process.has_ended()? {
                 return Err(Error::unexpected(format!("{name} has ended: {said}")));

@@ -61,6 +61,30 @@ fn read() -> Result<std::result::Result<Vec<Entry>, String>> {
     Ok(Ok(users.into_iter().zip(secrets).map(|(user, secret)| Entry { user: user.to_owned(), secret: secret.to_owned() }).collect()))
 }
 
+/// Returns when so many accounts are kept signed in.
+///
+/// # Errors
+/// [`Error::TimedOut`] with how many are.
+pub async fn until_sessions(count: usize) -> Result<()> {
+    wait::until(&format!("{count} accounts are kept"), async || {
+        let kept = sessions()?;
+        Ok(Look::when((kept == count).then_some(()), kept))
+    })
+    .await
+}
+
+/// Returns when the app has an entry in the keychain whose name begins like this; some are written while the window goes on.
+///
+/// # Errors
+/// [`Error::TimedOut`] with what is there.
+pub async fn holds(kind: &str) -> Result<()> {
+    wait::until(&format!("{kind} is in the keychain"), async || {
+        let kept = entries()?;
+        Ok(Look::when(kept.iter().any(|entry| entry.user.starts_with(kind)).then_some(()), kept))
+    })
+    .await
+}
+
 /// How many accounts the app keeps signed in.
 ///
 /// # Errors
@@ -101,12 +125,15 @@ pub fn remove(kind: &str) -> Result<()> {
     if found.is_empty() { Err(Error::unexpected(format!("the keychain has no {kind}"))) } else { Ok(()) }
 }
 
-/// Removes what an earlier test has left.
+/// Removes what an earlier test has left, and what the last call of a program that has ended since may still bring.
 ///
 /// # Errors
-/// When the keychain does not answer.
-pub fn clear() -> Result<()> {
-    secret_tool(&["clear", "service", SERVICE])?;
-    let left = entries()?;
-    if left.is_empty() { Ok(()) } else { Err(Error::unexpected(format!("still in the keychain: {left:?}"))) }
+/// [`Error::TimedOut`] with what stays.
+pub async fn clear() -> Result<()> {
+    wait::until("the keychain is empty", async || {
+        secret_tool(&["clear", "service", SERVICE])?;
+        let left = entries()?;
+        Ok(Look::when(left.is_empty().then_some(()), left))
+    })
+    .await
 }

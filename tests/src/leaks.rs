@@ -70,8 +70,13 @@ impl Search {
     pub fn folder(&self, folder: &Path, left_out: &[PathBuf]) -> Result<(Vec<Leak>, usize)> {
         let (mut leaks, mut files) = (Vec::new(), 0);
         let mut folders = vec![folder.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).doing(format!("the folder {}", folder.display()))? {
+        while let Some(inner) = folders.pop() {
+            let entries = match fs::read_dir(&inner) {
+                // One inside may have gone since it was listed.
+                Err(error) if inner != folder && error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.doing(format!("the folder {}", inner.display()))?,
+            };
+            for entry in entries {
                 let path = entry.doing("a folder's entry")?.path();
                 if left_out.contains(&path) {
                     continue;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -12,7 +13,11 @@ use std::{
 use crate::{Look, Result, error::While as _, wait};
 
 /// How long a killed process may take to be gone.
-const WAY_OUT: Duration = Duration::from_secs(5);
+const WAY_OUT: Duration = Duration::from_secs(60);
+/// Ports from here on are nobody's in particular, and no browser refuses to go there.
+const LOWEST_PORT: u16 = 20_000;
+/// So many ports are tried where somebody may listen.
+const PORTS: usize = 100;
 
 /// A program and everything that descends from it; all of it ends when this is dropped.
 #[derive(Debug)]
@@ -60,6 +65,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            // It has ended by itself: nothing descends from it any more, and its number may be another's.
+            return;
+        }
         // Drivers leave what they have started behind when they are killed. Nothing is put into a process group of its own, so that
         // whoever stops the tests stops all of it.
         let all = descendants(&running(), self.child.id());
@@ -87,12 +96,21 @@ pub fn kill(pid: u32) -> Result<()> {
     crate::error::ensure(status.success(), || format!("process {pid} could not be ended"))
 }
 
-/// A port of this computer that nobody listens on.
+/// A port of this computer that nobody listens on. It is none of those that the system gives to whoever wants any, so nobody is given it before the
+/// program for which it is meant listens there.
 ///
 /// # Errors
 /// When there is none.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("a free port")?;
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let given = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(LOWEST_PORT);
+    let open = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    // Another number each time.
+    let chance = || RandomState::new().build_hasher().finish();
+    let own = u64::from(given.saturating_sub(LOWEST_PORT));
+    let numbers = (0..PORTS).filter_map(|_| u16::try_from(u64::from(LOWEST_PORT) + chance().checked_rem(own)?).ok());
+    let free = numbers.filter_map(|port| open(port).ok()).next();
+    let listener = free.map_or_else(|| open(0), Ok).doing("a free port")?;
     Ok(listener.local_addr().doing("a free port")?.port())
 }
 

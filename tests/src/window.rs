@@ -61,6 +61,17 @@ impl View {
         self.turn.as_deref() == Some("idle") && self.messages.last().is_some_and(spoke)
     }
 
+    /// Whether the box is that of the conversation in view. It is not while a conversation is still to be opened: what is typed then belongs to one that
+    /// is yet to begin.
+    fn is_open(&self) -> bool {
+        self.conversations.is_empty() || (self.conversation.is_some() && self.turn.is_some())
+    }
+
+    /// Whether the agent is done with what was said in this message.
+    fn answered(&self, message: &str) -> bool {
+        self.settled() && self.messages.iter().any(|known| known.id == message)
+    }
+
     /// The messages that were not there before. By their ids: a long conversation is drawn from its end, so their number says nothing.
     pub fn since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a Message> {
         self.messages.iter().filter(|message| !before.messages.iter().any(|known| known.id == message.id))
@@ -151,16 +162,19 @@ impl<'a> Window<'a> {
         Ok(value.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Writes a message and sends it with Enter; returns when it stands in the conversation.
+    /// Writes a message and sends it with Enter; returns when it stands in the conversation, with its id.
     ///
     /// # Errors
     /// When it does not get there.
-    pub async fn say(self, text: &str) -> Result<()> {
-        let before = self.look().await?;
+    pub async fn say(self, text: &str) -> Result<String> {
+        let before = self.until("a message can be written in the conversation in view", View::is_open).await?;
         self.driver.type_into(&named(testids::COMPOSER), text).await?;
         self.driver.type_into(&named(testids::COMPOSER), &char::from(Key::Enter).to_string()).await?;
-        let sent = |view: &View| view.since(&before).any(|message| message.role == "user" && message.text == text);
-        self.until(&format!("“{text}” stands in the conversation"), sent).await.map(drop)
+        // What the agent had before may come only now; what was just said is the last.
+        let is_it = |message: &&Message| message.role == "user" && message.text == text;
+        let sent = |view: &View| view.since(&before).filter(|message| message.role == "user").last().filter(is_it).map(|it| it.id.clone());
+        let view = self.until(&format!("“{text}” stands in the conversation"), |view| sent(view).is_some()).await?;
+        sent(&view).ok_or_else(|| Error::unexpected("it stood there"))
     }
 
     /// Says something and waits for the whole answer.
@@ -168,9 +182,8 @@ impl<'a> Window<'a> {
     /// # Errors
     /// When there is none.
     pub async fn ask(self, text: &str) -> Result<View> {
-        let before = self.look().await?;
-        self.say(text).await?;
-        self.until(&format!("“{text}” is answered"), |view| view.settled() && view.since(&before).count() > 1).await
+        let message = self.say(text).await?;
+        self.until(&format!("“{text}” is answered"), |view| view.answered(&message)).await
     }
 
     /// Waits until the agent asks whether it may use a tool and yes could be said.
@@ -212,11 +225,32 @@ impl<'a> Window<'a> {
     /// # Errors
     /// When it does not open.
     pub async fn open_account(self) -> Result<()> {
-        let panel = named(testids::ACCOUNT_PANEL);
-        if self.driver.run("return document.querySelector(arguments[0]) === null", vec![panel.into()]).await? == true {
+        if !self.has_account_panel().await? {
             self.click(testids::ACCOUNT_MENU).await?;
         }
-        Ok(())
+        self.until_account_panel(true).await
+    }
+
+    /// Closes the account's panel, which is open.
+    ///
+    /// # Errors
+    /// When it does not close.
+    pub async fn close_account(self) -> Result<()> {
+        self.click(testids::ACCOUNT_MENU).await?;
+        self.until_account_panel(false).await
+    }
+
+    async fn has_account_panel(self) -> Result<bool> {
+        let script = "return document.querySelector(arguments[0]) !== null";
+        Ok(self.driver.run(script, vec![named(testids::ACCOUNT_PANEL).into()]).await? == true)
+    }
+
+    async fn until_account_panel(self, open: bool) -> Result<()> {
+        wait::until("the account's panel opens or closes", async || {
+            let is_open = self.has_account_panel().await?;
+            Ok(Look::when((is_open == open).then_some(()), is_open))
+        })
+        .await
     }
 
     /// Chooses `system`, `light` or `dark`.
@@ -226,7 +260,7 @@ impl<'a> Window<'a> {
     pub async fn choose_theme(self, theme: &str) -> Result<()> {
         self.open_account().await?;
         self.driver.click(&format!("{} label:has(input[value={theme}])", named(testids::THEME))).await?;
-        self.click(testids::ACCOUNT_MENU).await
+        self.close_account().await
     }
 
     /// Signs out by the account's panel.

@@ -16,10 +16,10 @@ use callbox_vault::Vault;
 use url::Url;
 
 use crate::{
-    App, Console, Desktop, Error, Launch, Process, Result,
+    App, Console, Desktop, Error, Launch, Look, Process, Result,
     error::{While as _, ensure},
     journey::PERSON,
-    keychain, testids,
+    keychain, testids, wait,
 };
 
 /// Everything that the app meets.
@@ -49,7 +49,7 @@ impl World {
     }
 
     async fn with(config: SandboxConfig, agent: Option<Url>) -> Result<Self> {
-        keychain::clear()?;
+        keychain::clear().await?;
         let desktop = Desktop::new()?;
         let config = SandboxConfig { refresh_overlap: Duration::from_secs(30), ..config };
         let sandbox = Sandbox::start(config).await.map_err(|error| Error::unexpected(error.to_string()))?;
@@ -95,6 +95,23 @@ impl World {
         let app = App::start(&self.desktop, &self.launch()).await?;
         app.window().screen("sign-in").await?;
         Ok(app)
+    }
+
+    /// Has the app be here for the first time; afterwards the system leads its links to it.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn registered(&self) -> Result<()> {
+        let app = self.app().await?;
+        // It registers itself beside everything else, and an app that has ended does not.
+        wait::until("the app is registered for its links", async || {
+            let mut question = self.desktop.command("xdg-mime");
+            let answer = question.args(["query", "default", "x-scheme-handler/dev.callbox.desktop"]).output();
+            let answer = String::from_utf8_lossy(&answer.doing("xdg-mime could not be started")?.stdout).trim().to_owned();
+            Ok(Look::when((!answer.is_empty()).then_some(()), answer))
+        })
+        .await?;
+        app.close().await
     }
 
     /// The app, signed in by the link that the desktop brings.

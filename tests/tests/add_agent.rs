@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use callbox_e2e::{App, Launch, World, keychain, testids, window::named};
+use callbox_e2e::{App, Launch, Look, World, keychain, testids, wait, window::named};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_added_by_its_address_alone_and_is_there_after_a_restart() {
@@ -20,10 +20,14 @@ async fn an_agent_is_added_by_its_address_alone_and_is_there_after_a_restart() {
     window.driver().click(&submit).await.unwrap();
     // What was found is shown before anybody signs in anywhere.
     window.driver().click(&named(testids::PROVENANCE)).await.unwrap();
-    let said = window.driver().run("return document.querySelector('[data-testid=provenance]').innerText", Vec::new()).await.unwrap();
-    let said = said.as_str().unwrap();
-    assert!(said.contains("oauth-protected-resource") && said.contains("dev.callbox.desktop://callback"), "{said}");
-    assert!(said.contains("bound to this computer"), "the agent takes bound tokens, and the tenant gives them: {said}");
+    // The last: the agent takes bound tokens, and the tenant gives them.
+    let parts = ["oauth-protected-resource", "dev.callbox.desktop://callback", "bound to this computer"];
+    let look = async || {
+        let said = window.driver().run("return document.querySelector('[data-testid=provenance]').innerText", Vec::new()).await?;
+        let all = parts.iter().all(|part| said.as_str().is_some_and(|said| said.contains(part)));
+        Ok(Look::when(all.then_some(()), said))
+    };
+    wait::until("it is said how it was found", look).await.unwrap();
     let page = world.begin(&app).await.unwrap();
     let link = world.callback(&page).await.unwrap();
     assert!(world.deliver(&link).await.unwrap().success());

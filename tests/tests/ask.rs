@@ -4,7 +4,7 @@
 
 use std::{env, process::Command, time::Duration};
 
-use callbox_e2e::{App, Console, Ended, World, keychain, leaks::Search, process};
+use callbox_e2e::{App, Console, Ended, Look, World, keychain, leaks::Search, process, wait};
 use callbox_link::{AgentAddress, Link, LinkConfig, LinkState};
 use callbox_sandbox::{Endpoint, Fault};
 use serde_json::{Value, json};
@@ -33,6 +33,16 @@ fn states(world: &World, conversation: &str) -> Vec<String> {
     let messages = world.control().messages(conversation);
     let parts = messages.iter().flat_map(|message| message["parts"].as_array().unwrap());
     parts.filter_map(|part| part["toolCallId"].as_str().and(part["state"].as_str())).map(str::to_owned).collect()
+}
+
+/// Waits for that: the agent asks before it stores that it has asked.
+async fn until_stored(world: &World, conversation: &str, expected: &[&str]) {
+    wait::until(&format!("{expected:?} is stored"), async || {
+        let stored = states(world, conversation);
+        Ok(Look::when((stored == expected).then_some(()), stored))
+    })
+    .await
+    .unwrap();
 }
 
 fn text(message: &Value) -> String {
@@ -115,6 +125,12 @@ async fn of_two_in_one_conversation_each_has_its_own_answer() {
     world.control().until_held().await;
     let second = world.ask(["--conversation", "both", "--json", "stream 5"]).unwrap();
     second.until("it is sent", |output| output.contains(r#""type":"sent""#)).await.unwrap();
+    // Sent is not yet received.
+    let both = async || {
+        let stored = world.control().messages("both").len();
+        Ok(Look::when((stored == 2).then_some(()), stored))
+    };
+    wait::until("the agent has both messages", both).await.unwrap();
     world.control().release();
     let (first, second) = (first.ended().await.unwrap(), second.ended().await.unwrap());
     assert_eq!((first.exit, first.output), (Some(0), format!("{}\n", counted(60))));
@@ -169,7 +185,7 @@ async fn what_is_typed_before_a_question_is_no_answer_to_it() {
     asking.until("it is typed", |output| output.ends_with("y\r\ny")).await.unwrap();
     world.control().release();
     asking.until("the question", |output| output.contains("Approve? [y/N] ")).await.unwrap();
-    assert_eq!(states(&world, "early"), ["approval-requested"]);
+    until_stored(&world, "early", &["approval-requested"]).await;
     asking.write("\n").await.unwrap();
     let ended = asking.ended().await.unwrap();
     assert_eq!((ended.exit, states(&world, "early")), (Some(0), vec!["output-denied".to_owned()]), "{}", ended.output);
@@ -198,7 +214,8 @@ async fn an_interrupt_at_a_question_leaves_it_undecided() {
     // Ctrl-C, as it is typed.
     asking.write("\u{3}").await.unwrap();
     let ended = asking.ended().await.unwrap();
-    assert_eq!((ended.exit, states(&world, "open")), (Some(130), vec!["approval-requested".to_owned()]), "{}", ended.output);
+    assert_eq!(ended.exit, Some(130), "{}", ended.output);
+    until_stored(&world, "open", &["approval-requested"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,6 +316,7 @@ async fn a_question_that_is_decided_elsewhere_is_taken_back() {
     let agent = AgentAddress::new(world.sandbox.agent_url()).unwrap();
     let http = callbox_link::http_client(&world.sandbox.agent_url()).unwrap();
     let other = Link::spawn(LinkConfig::new(agent, "both".to_owned(), session, http));
+    until_stored(&world, "both", &["approval-requested"]).await;
     other.status().wait_for(|status| status.link == LinkState::Online).await.unwrap();
     let messages = world.control().messages("both");
     let call = messages[1]["parts"].as_array().unwrap().iter().find_map(|part| part["toolCallId"].as_str()).unwrap();

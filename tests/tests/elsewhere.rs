@@ -2,14 +2,19 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use callbox_e2e::{App, Browser, Look, Tool, World, testids, wait, window::named};
+use callbox_e2e::{App, Browser, Look, Tool, View, World, testids, wait, window::named};
 use callbox_sandbox::Endpoint;
 use serde_json::json;
 
-/// What a thing in the window says; empty if it is not there.
+/// What a thing in the window says, as soon as it says something.
 async fn says(app: &App, selector: &str) -> String {
     let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
-    app.window().driver().run(script, vec![json!(selector)]).await.unwrap().as_str().unwrap().to_owned()
+    let look = async || {
+        let seen = app.window().driver().run(script, vec![json!(selector)]).await?;
+        let said = seen.as_str().filter(|said| !said.is_empty()).map(str::to_owned);
+        Ok(Look::when(said, &seen))
+    };
+    wait::until(&format!("{selector} says something"), look).await.unwrap()
 }
 
 /// Waits for an attribute of a thing in the window.
@@ -62,8 +67,8 @@ async fn an_account_is_connected_in_the_browser_and_the_call_goes_on() {
     browser.close().await.unwrap();
     let browser = at_the_page(&world, &app, testids::CONNECT_ACCOUNT, "accept").await;
     let done = |tool: &Tool| tool.call == call.call && tool.state == "done";
-    let view = app.window().until("the call has run", |view| view.settled() && view.tools().any(done)).await.unwrap();
-    assert!(view.messages.last().unwrap().text.contains("Tea with Grace"), "{view:?}");
+    let told = |view: &View| view.messages.last().is_some_and(|last| last.text.contains("Tea with Grace"));
+    app.window().until("the call has run and is told of", |view| view.settled() && view.tools().any(done) && told(view)).await.unwrap();
     browser.close().await.unwrap();
     assert_eq!(world.control().decisions(&call.call), 1);
 
@@ -104,8 +109,9 @@ async fn an_approval_on_the_phone_is_waited_for_over_a_restart() {
     assert_eq!(says(&app, &named(testids::BINDING)).await, binding, "the same words as before");
     world.control().answer_phone(true);
     app.window().click(testids::RESUME_CALL).await.unwrap();
-    let view = app.window().until("it is ordered", |view| view.settled() && view.tools().any(|tool| tool.state == "done")).await.unwrap();
-    assert!(view.messages.last().unwrap().text.contains("oranges"), "{view:?}");
+    let done = |view: &View| view.tools().any(|tool| tool.state == "done");
+    let told = |view: &View| view.messages.last().is_some_and(|last| last.text.contains("oranges"));
+    app.window().until("it is ordered and told of", |view| view.settled() && done(view) && told(view)).await.unwrap();
     let secrets = world.control().overheard();
     let page = app.window().driver().run("return document.documentElement.outerHTML", Vec::new()).await.unwrap().to_string();
     let ids: Vec<&String> = secrets.iter().filter(|(kind, _)| *kind == "auth_req_id").map(|(_, secret)| secret).collect();

@@ -66,7 +66,7 @@ fn param(page: &Url, name: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_server_of_others_it_registers_signs_in_refreshes_stays_signed_in_and_signs_out() {
-    keychain::clear().unwrap();
+    keychain::clear().await.unwrap();
     let desktop = Desktop::new().unwrap();
     let tenant = Tenant::start(&desktop, &SOON).await.unwrap();
     let agent = HostedAgent::start(&desktop, &tenant.issuer()).await.unwrap();
@@ -111,7 +111,7 @@ async fn at_a_server_of_others_it_registers_signs_in_refreshes_stays_signed_in_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_forgotten_the_app_is_registered_at_once_more_and_no_conversation_is_lost() {
-    keychain::clear().unwrap();
+    keychain::clear().await.unwrap();
     let desktop = Desktop::new().unwrap();
     let tenant = Tenant::start(&desktop, &SOON_BOUND).await.unwrap();
     let agent = HostedAgent::start(&desktop, &tenant.issuer()).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_server_that_has_forgotten_the_app_is_registered_at_once_more_and_no_c
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_companys_server_that_registers_nobody_a_client_id_that_somebody_was_given_is_enough() {
-    keychain::clear().unwrap();
+    keychain::clear().await.unwrap();
     let desktop = Desktop::new().unwrap();
     let company = Company::start(&desktop, 8).await.unwrap();
     let agent = Worker::of(&desktop, &company).await.unwrap();
@@ -206,7 +206,7 @@ async fn at_a_companys_server_that_registers_nobody_a_client_id_that_somebody_wa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_with_cloudflares_oauth_provider_is_found_by_its_address_and_a_lost_refresh_costs_nothing() {
-    keychain::clear().unwrap();
+    keychain::clear().await.unwrap();
     let desktop = Desktop::new().unwrap();
     let worker = Worker::start(&desktop).await.unwrap();
     let app = added(&desktop, &worker.address().unwrap()).await;
@@ -221,6 +221,8 @@ async fn a_worker_with_cloudflares_oauth_provider_is_found_by_its_address_and_a_
     app.window().screen("main").await.unwrap();
     let view = app.window().ask("hello over there").await.unwrap();
     assert_eq!(view.messages.last().map(|message| message.text.as_str()), Some("You said: hello over there"));
+    // The access token is kept while the window goes on.
+    keychain::holds("access-").await.unwrap();
     app.close().await.unwrap();
 
     // The provider rotates the token, and the answer is lost: it takes the old one until somebody has used the new one.

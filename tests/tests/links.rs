@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use callbox_e2e::{
-    Look, World,
+    Look, View, World,
     journey::{self, at_the_tenant},
     keychain, process,
     testids::REOPEN,
@@ -50,8 +50,7 @@ async fn a_link_that_is_delivered_twice_signs_in_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_for_an_app_that_does_not_run_starts_it_and_does_no_harm() {
     let world = World::new().await.unwrap();
-    // The first start makes the app the handler of its links.
-    world.app().await.unwrap().close().await.unwrap();
+    world.registered().await.unwrap();
 
     let opener = world.open("dev.callbox.desktop://callback?code=a-code-from-another-day&state=nobody-asked").unwrap();
     let started = wait::until("the app is started", async || {
@@ -86,8 +85,8 @@ async fn who_cancels_in_the_browser_is_asked_again() {
     let app = world.app().await.unwrap();
     let browser = at_the_tenant(&world.desktop, &app).await.unwrap();
     browser.press("button[value=cancel]").await.unwrap();
-    let view = app.window().screen("sign-in").await.unwrap();
-    assert_eq!(view.errors.len(), 1, "it says why: {view:?}");
+    let refused = |view: &View| view.screen.as_deref() == Some("sign-in") && view.errors.len() == 1;
+    app.window().until("it says why nobody is signed in", refused).await.unwrap();
     browser.close().await.unwrap();
     journey::sign_in(&world.desktop, &app, |_| Ok(())).await.unwrap();
     assert_eq!(keychain::sessions().unwrap(), 1);

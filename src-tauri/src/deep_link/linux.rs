@@ -8,6 +8,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use tauri::{AppHandle, Manager, Runtime};
@@ -32,8 +33,12 @@ pub(super) enum RegisterError {
     Failed { program: &'static str, status: std::process::ExitStatus },
 }
 
+/// The start and a sign-in may both register. The system's tool, like us, writes a new file beside the old one, and two at once take it from each other.
+static REGISTERING: Mutex<()> = Mutex::new(());
+
 /// Makes this executable the default handler of our scheme for the user, unless an installed package already has done so.
 pub(super) fn register<R: Runtime>(app: &AppHandle<R>) -> Result<(), RegisterError> {
+    let _alone = REGISTERING.lock().unwrap_or_else(PoisonError::into_inner);
     let executable = std::env::current_exe().map_err(RegisterError::NoExecutable)?;
     let applications = app.path().data_dir()?.join("applications");
     if installed_handler_is(&executable) && !applications.join(FILE).exists() {

@@ -2,6 +2,8 @@
 
 use std::process;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::INTERRUPTED;
@@ -14,10 +16,11 @@ impl Interrupts {
     /// Listens from now on. Must be called inside a tokio runtime.
     pub(super) fn listen() -> Self {
         let (told, first) = watch::channel(false);
+        let mut wishes = Wishes::listen();
         tokio::spawn(async move {
-            wish().await;
+            wishes.next().await;
             if told.send(true).is_ok() {
-                wish().await;
+                wishes.next().await;
                 // Whatever holds the program up, a reader that does not read or a tenant that does not answer.
                 process::exit(i32::from(INTERRUPTED));
             }
@@ -34,23 +37,40 @@ impl Interrupts {
     }
 }
 
+/// What the system tells a process that somebody wants to end.
 #[cfg(unix)]
-async fn wish() {
-    use tokio::signal::unix::{SignalKind, signal};
+struct Wishes(Option<(Signal, Signal)>);
 
-    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    match (interrupt, terminate) {
-        (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        },
-        _ => std::future::pending().await,
+#[cfg(unix)]
+impl Wishes {
+    /// When this returns, no such signal ends the process by itself any more.
+    fn listen() -> Self {
+        Self(signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            None => std::future::pending().await,
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn wish() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Wishes;
+
+#[cfg(not(unix))]
+impl Wishes {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
