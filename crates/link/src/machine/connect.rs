@@ -171,7 +171,10 @@ impl Machine {
             Ok(lease) => self.connect(lease, now),
             Err(TokenError::Closed) => self.close(),
             Err(error) => match error.retry() {
-                Retry::SignIn => self.rest(LinkState::SignInNeeded { why: Some(error.into()) }),
+                Retry::SignIn => {
+                    let why = (error != TokenError::SignedOut).then(|| error.into());
+                    self.rest(LinkState::SignInNeeded { why });
+                }
                 Retry::Later(_) => self.pause(error.into(), now),
                 Retry::Never => self.rest(LinkState::Offline { retry_in: None, why: error.into() }),
             },

@@ -281,6 +281,7 @@ mod tests {
         let answers = |obstacle: Option<Obstacle>| Answers {
             tenant: Inspected { found: Err(obstacle.map_or(Trouble::Unreachable, Trouble::Obstacle).into()), ahead: None },
             agent: Inspected { found: AgentAnswer::WantsToken { schemes: Vec::new() }, ahead: None },
+            mismatch: None,
         };
         let expired = judge_certificates(&[(&profile, &answers(Some(Obstacle::CertificateExpired)))], known, None);
         assert!(expired.code == "certificate-expired" && expired.text.starts_with("At t.example: "), "{expired:?}");
@@ -300,6 +301,7 @@ mod tests {
             let answers = Answers {
                 tenant: Inspected { found: Err(Trouble::Unreachable.into()), ahead: Some(ahead) },
                 agent: Inspected { found: AgentAnswer::NotThere { status: 404 }, ahead: None },
+                mismatch: None,
             };
             let heard = Some((answers, Authorities { system: 3, unreadable: 0, mozilla: 100 }));
             Looked { profile: Profile::new(name, agent, issuer.parse().unwrap(), "c"), heard }

@@ -115,7 +115,7 @@ fn token_errors_are_sorted_by_what_helps() {
     assert_eq!((table.link(), table.machine.deadline()), (LinkState::Offline { retry_in: None, why }, None), "no account is locked");
     table.machine.reconnect(table.now);
     table.machine.token(Err(TokenError::SignedOut), table.now);
-    assert_eq!(table.link(), LinkState::SignInNeeded);
+    assert_eq!(table.link(), LinkState::SignInNeeded { why: None }, "nobody is signed in");
 
     let mut table = Table::signed_in();
     table.machine.token(Err(TokenError::Closed), table.now);
