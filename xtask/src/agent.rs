@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{self, Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,7 +107,10 @@ fn first_ready_line(child: &mut Child) -> Result<String> {
     }
 }
 
+/// Not one of those that the system gives away: it is taken much later, and again by each test, and somebody would have been given it by then.
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on the loopback interface")?;
-    Ok(listener.local_addr()?.port())
+    const PORTS: u32 = 10_000;
+    let mut ports = (0..PORTS).filter_map(|n| u16::try_from(20_000 + process::id().wrapping_add(n) % PORTS).ok());
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(is_free).context("no free port on the loopback interface")
 }

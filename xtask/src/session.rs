@@ -17,7 +17,7 @@ const WITH_KEYCHAIN: &str = r#"
 printf callbox | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
 keychain=$!
 trap 'kill $keychain 2>/dev/null' EXIT
-gdbus wait --session --timeout 10 org.freedesktop.secrets || exit 1
+gdbus wait --session --timeout 60 org.freedesktop.secrets || exit 1
 "$@""#;
 
 /// Variables of the user's own desktop that must not shine through.
