@@ -58,7 +58,8 @@ test("get-messages has what was streamed", async () => {
 test("a running answer is resumed after the network was gone, with nothing missing and nothing twice", async () => {
   const conversation = newConversation();
   const lost = await Client.connect(origin, conversation, { token });
-  const id = lost.ask("stream 500");
+  // It takes some seconds: longer than whatever is between the two sockets.
+  const id = lost.ask("stream 2000");
   await lost.next(isText);
   lost.drop();
 
@@ -67,9 +68,9 @@ test("a running answer is resumed after the network was gone, with nothing missi
   client.send({ type: "cf_agent_stream_resume_ack", id });
   await client.next((frame) => frame["replayComplete"] === true);
   assert.equal(await client.done(id), "completed");
-  assert.equal(client.text(id), words(500));
+  assert.equal(client.text(id), words(2000));
   const history = await messages(origin, conversation, token);
-  assert.equal(textOf(history[1]), words(500));
+  assert.equal(textOf(history[1]), words(2000));
   await client.close();
 });
 

@@ -32,7 +32,7 @@ async function serve(...options: string[]): Promise<Served> {
 
 /** Resolves when nothing listens there any more. */
 async function isGone(url: URL): Promise<boolean> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
     const answers = await fetch(new URL("/health", url)).then(() => true, () => false);
     if (!answers) return true;

@@ -6,7 +6,7 @@ import { Tenant, newKey } from "./support/tenant";
 
 /** Asks again for as long as the agent says that the tenant is away. */
 async function admitted(origin: string, token: string): Promise<number> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const { status, headers } = await getMessages(origin, "c", token);
     if (status !== 503 || Date.now() > deadline) return status;
@@ -61,9 +61,12 @@ test("invented key ids do not make the agent ask the tenant for ever", async () 
   try {
     const { tenant, agent } = pair;
     assert.deepEqual(await messages(agent.origin, "c", await tenant.token()), []);
+    const begun = Date.now();
     const invented = await tenant.token({}, await newKey("invented"));
     for (let n = 0; n < 40; n += 1) assert.equal((await getMessages(agent.origin, "c", invented)).status, 401);
-    assert.ok(tenant.fetches <= 7, `the key set was fetched ${tenant.fetches} times`);
+    // Once for the good token, five times in a row, and once more every twelve seconds.
+    const most = 7 + Math.floor((Date.now() - begun) / 12_000);
+    assert.ok(tenant.fetches <= most, `the key set was fetched ${tenant.fetches} times`);
   } finally {
     await pair.stop();
   }
@@ -74,10 +77,10 @@ test("a socket that outlives its token is closed at its next message, and the ru
   try {
     const { tenant, agent } = pair;
     const conversation = newConversation();
-    // The agent allows five seconds more, for clocks that differ: this one is good for about three.
-    const exp = Math.floor(Date.now() / 1000) - 2;
+    // The agent allows five seconds more, for clocks that differ: this one is good for about six, and the answer takes twelve.
+    const exp = Math.floor(Date.now() / 1000) + 1;
     const old = await Client.connect(agent.origin, conversation, { token: await tenant.token({ exp }) });
-    const id = old.ask("stream 600");
+    const id = old.ask("stream 1200");
     await old.next((frame) => frame.type === "cf_agent_use_chat_response" && Date.now() / 1000 > exp + 5.1);
     const late = old.ask("what time is it");
     assert.deepEqual(await old.closed, { code: 1008, reason: "The access token has expired." });
@@ -86,7 +89,7 @@ test("a socket that outlives its token is closed at its next message, and the ru
     await client.next((frame) => frame.type === "cf_agent_stream_resuming" && frame["id"] === id);
     client.send({ type: "cf_agent_stream_resume_ack", id });
     assert.equal(await client.done(id), "completed");
-    assert.match(client.text(id), /^w0 .*w599\.\s*$/s);
+    assert.match(client.text(id), /^w0 .*w1199\.\s*$/s);
     assert.equal((await messages(agent.origin, conversation, await tenant.token())).length, 2, "the late message was not looked at");
     assert.deepEqual(client.chunks(late), []);
     await client.close();

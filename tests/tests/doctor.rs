@@ -159,7 +159,8 @@ async fn a_certificate_that_nobody_knows_is_told_for_what_it_is() {
     let world = World::new().await.unwrap();
     let port = self_signed().await.unwrap();
     let command = doctor_for(&world, &format!("https://127.0.0.1:{port}/"), world.sandbox.agent_url().as_str());
-    let output = finds(command, &[("tenant", "certificate-unknown-issuer"), ("certificates", "certificate-unknown-issuer")]).await;
+    let unknown = "certificate-unknown-issuer";
+    let output = finds(command, &[("tenant", unknown), ("agent", "agent-trusts-another"), ("certificates", unknown)]).await;
     assert!(output.contains("At 127.0.0.1: "), "{output}");
     let mut command = doctor(&world);
     command.env("SSL_CERT_FILE", world.desktop.outside().join("no-such-file")).env_remove("SSL_CERT_DIR");

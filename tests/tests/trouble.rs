@@ -168,6 +168,7 @@ async fn an_agent_that_turns_a_good_sign_in_away_says_which_tenant_it_trusts_by_
     let world = World::new().await.unwrap();
     let app = world.signed_in().await.unwrap();
     let (control, window) = (world.control(), app.window());
+    window.ask("stream 3").await.unwrap();
     control.always(Endpoint::Socket, [Fault::status(401)]);
     control.drop_sockets();
     let refused = |view: &View| view.connection.as_deref() == Some("sign-in-needed") && view.reason.as_deref() == Some("agent-rejected");
@@ -189,5 +190,5 @@ async fn an_agent_that_turns_a_good_sign_in_away_says_which_tenant_it_trusts_by_
     let link = world.callback(&world.begin(&app).await.unwrap()).await.unwrap();
     assert!(world.deliver(&link).await.unwrap().success());
     window.until("all is well again", |view| view.connection.as_deref() == Some("online") && view.reason.is_none()).await.unwrap();
-    window.ask("stream 3").await.unwrap();
+    window.ask("stream 4").await.unwrap();
 }

@@ -1,11 +1,10 @@
 //! The hosted agent of agent/, built and started on a local Workers runtime.
 
 use std::fs;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{self, Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,10 +19,6 @@ use crate::workspace;
 const START: Duration = Duration::from_secs(120);
 /// How long it may take to end after it was asked to.
 const STOP: Duration = Duration::from_secs(5);
-/// Ports from here on are nobody's in particular.
-const LOWEST_PORT: u16 = 20_000;
-/// So many ports are tried where somebody may listen.
-const PORTS: usize = 100;
 
 /// Where the agent's code is.
 pub(crate) fn folder() -> PathBuf {
@@ -113,16 +108,10 @@ fn first_ready_line(child: &mut Child) -> Result<String> {
     }
 }
 
-/// A port that nobody listens on. The tests come to need it minutes later, so where possible it is none of those that the system gives to whoever wants any.
+/// Not one of those that the system gives away: it is taken much later, and again by each test, and somebody would have been given it by then.
 fn free_port() -> Result<u16> {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let given = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(LOWEST_PORT);
-    let open = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    // Another number each time.
-    let chance = || RandomState::new().build_hasher().finish();
-    let own = u64::from(given.saturating_sub(LOWEST_PORT));
-    let numbers = (0..PORTS).filter_map(|_| u16::try_from(u64::from(LOWEST_PORT) + chance().checked_rem(own)?).ok());
-    let free = numbers.filter_map(|port| open(port).ok()).next();
-    let listener = free.map_or_else(|| open(0), Ok).context("no free port on the loopback interface")?;
-    Ok(listener.local_addr()?.port())
+    const PORTS: u32 = 10_000;
+    let mut ports = (0..PORTS).filter_map(|n| u16::try_from(20_000 + process::id().wrapping_add(n) % PORTS).ok());
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(is_free).context("no free port on the loopback interface")
 }

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, sync::Mutex};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Mutex,
+};
 use url::Url;
 
 use crate::{
@@ -16,6 +19,8 @@ use crate::{
 };
 
 const PORTS: &str = "ports.json";
+/// Connections that wait to be accepted; as many as tokio lets wait.
+const BACKLOG: u32 = 1024;
 
 /// The ports of the last time: a session belongs to an issuer, and the issuer's name contains the port.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -36,8 +41,18 @@ pub struct Sandbox {
     tenant_server: Server,
     rooms: Arc<Rooms>,
     agent_address: Option<SocketAddr>,
-    agent_server: Mutex<Option<Server>>,
+    agent_server: Mutex<AgentServer>,
     disk: Disk,
+}
+
+/// Where the agent is.
+#[derive(Debug)]
+enum AgentServer {
+    Running(Server),
+    /// Bound to the agent's port and not listening: whoever connects is refused, and nobody else is given the port.
+    Stopped(TcpSocket),
+    /// It was never wanted, or its port has been lost.
+    Gone,
 }
 
 impl Sandbox {
@@ -71,7 +86,9 @@ impl Sandbox {
         let rooms = Rooms::open(&config, control.clone(), disk.clone())?;
         control.attach_rooms(&rooms);
         let tenant_server = Server::start(tenant_listener, tenant.router(config.control_http));
-        let agent_server = agent_listener.map(|(listener, address)| Server::start(listener, agent::router(&rooms, &tenant, address)));
+        let agent_server = agent_listener.map_or(AgentServer::Gone, |(listener, address)| {
+            AgentServer::Running(Server::start(listener, agent::router(&rooms, &tenant, address)))
+        });
         // The ports (and a new key) are on the disk before anybody relies on them.
         disk.flush().await;
         Ok(Self { control, tenant, tenant_server, rooms, agent_address, agent_server: Mutex::new(agent_server), disk })
@@ -121,8 +138,15 @@ impl Sandbox {
 
     /// Stops the agent: nothing listens on its port, every socket is cut. Conversations stay in memory.
     pub async fn stop_agent(&self) {
-        if let Some(server) = self.agent_server.lock().await.take() {
-            server.stop().await;
+        let mut agent = self.agent_server.lock().await;
+        match std::mem::replace(&mut *agent, AgentServer::Gone) {
+            AgentServer::Running(server) => {
+                server.stop().await;
+                if let Some(socket) = self.agent_address.and_then(|address| hold(address).ok()) {
+                    *agent = AgentServer::Stopped(socket);
+                }
+            }
+            other => *agent = other,
         }
     }
 
@@ -131,11 +155,18 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Bind`] if something else has taken the port meanwhile.
     pub async fn start_agent(&self) -> Result<(), SandboxError> {
-        let mut server = self.agent_server.lock().await;
-        if let (None, Some(address)) = (&*server, self.agent_address) {
-            let listener = TcpListener::bind(address).await.map_err(|source| SandboxError::Bind { address, source })?;
-            *server = Some(Server::start(listener, agent::router(&self.rooms, &self.tenant, address)));
-        }
+        let mut agent = self.agent_server.lock().await;
+        let Some(address) = self.agent_address else { return Ok(()) };
+        let listener = match std::mem::replace(&mut *agent, AgentServer::Gone) {
+            AgentServer::Running(server) => {
+                *agent = AgentServer::Running(server);
+                return Ok(());
+            }
+            AgentServer::Stopped(socket) => socket.listen(BACKLOG),
+            AgentServer::Gone => TcpListener::bind(address).await,
+        };
+        let listener = listener.map_err(|source| SandboxError::Bind { address, source })?;
+        *agent = AgentServer::Running(Server::start(listener, agent::router(&self.rooms, &self.tenant, address)));
         Ok(())
     }
 
@@ -146,6 +177,16 @@ impl Sandbox {
         self.rooms.stop();
         self.disk.flush().await;
     }
+}
+
+/// Takes a port without listening on it.
+fn hold(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections that were cut a moment ago may still have it. On Windows this would mean something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Listens on `wanted`; where any port will do, first on the one of the last time.

@@ -8,12 +8,13 @@ use std::{
     process::{Command, Stdio},
     sync::{Arc, Condvar, Mutex, mpsc},
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use callbox_vault::{Backend, ENTRY_LEN, Health, Kept, MAX_LEN, Secret, Vault, VaultError};
 
-const BOUND: Duration = Duration::from_millis(100);
+/// Longer than anything takes that is answered, on a machine of any speed. Nobody waits for it: where a keychain hangs, it is made to pass.
+const BOUND: Duration = Duration::from_secs(60);
 
 /// A keychain under a test's control. Clones are the same one.
 #[derive(Clone, Default)]
@@ -47,6 +48,19 @@ impl Scripted {
 
     fn calls(&self) -> Vec<String> {
         self.0.0.lock().unwrap().calls.clone()
+    }
+
+    /// What comes of `asked` when the keychain hangs over it for longer than the bound. The call is under way before time passes.
+    async fn late<T>(&self, asked: impl Future<Output = T>) -> T {
+        let overdue = async {
+            while self.calls().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::pause();
+            tokio::time::advance(BOUND).await;
+            tokio::time::resume();
+        };
+        tokio::join!(asked, overdue).0
     }
 
     fn call<T>(&self, name: String, act: impl FnOnce(&mut Script) -> T) -> Result<T, VaultError> {
@@ -183,9 +197,7 @@ async fn a_call_that_hangs_ends_after_the_bound_and_the_next_ones_at_once() {
     let keychain = Scripted::default();
     keychain.hang(true);
     let vault = keychain.vault();
-    let begun = Instant::now();
-    assert_eq!(read(&vault, "a").await, Err(late()));
-    assert!(begun.elapsed() >= BOUND);
+    assert_eq!(keychain.late(read(&vault, "a")).await, Err(late()));
     until(&vault, Health::SessionOnly(late())).await;
     assert_eq!(now(vault.get("b")).map(|answer| answer.map(|_| ())), Some(Err(late())));
     assert_eq!(now(vault.set("b", secret("one"))), Some(Ok(Kept::SessionOnly(late()))));
@@ -200,7 +212,7 @@ async fn what_was_asked_for_last_is_what_the_keychain_holds_when_it_wakes_up() {
     keychain.0.0.lock().unwrap().entries.insert("gone".to_owned(), b"old".to_vec());
     keychain.hang(true);
     let vault = keychain.vault();
-    assert_eq!(vault.set("a", secret("one")).await, Ok(Kept::SessionOnly(late())));
+    assert_eq!(keychain.late(vault.set("a", secret("one"))).await, Ok(Kept::SessionOnly(late())));
     assert_eq!(vault.set("a", secret("two")).await, Ok(Kept::SessionOnly(late())));
     // Nobody waits for these at all.
     drop(vault.set("a", secret("three")));
@@ -270,7 +282,6 @@ fn a_vault_is_made_outside_of_a_runtime_and_without_asking() {
 
 #[test]
 fn a_keychain_that_never_answers_does_not_keep_the_process_from_ending() {
-    let begun = Instant::now();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ends_while_the_keychain_hangs", "--ignored", "--test-threads=1"])
         .stdout(Stdio::null())
@@ -279,9 +290,9 @@ fn a_keychain_that_never_answers_does_not_keep_the_process_from_ending() {
     let (sender, ended) = mpsc::channel();
     let id = child.id();
     std::thread::spawn(move || sender.send(child.wait().map(|status| status.success())));
-    let success = ended.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("process {id} still runs"));
+    // It would run for ever.
+    let success = ended.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("process {id} still runs"));
     assert!(success.unwrap());
-    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 /// Not a test by itself: the process of the one above.
@@ -291,6 +302,6 @@ async fn ends_while_the_keychain_hangs() {
     let keychain = Scripted::default();
     keychain.hang(true);
     let vault = keychain.vault();
-    assert_eq!(vault.set("a", secret("one")).await, Ok(Kept::SessionOnly(late())));
+    assert_eq!(keychain.late(vault.set("a", secret("one"))).await, Ok(Kept::SessionOnly(late())));
     assert_eq!(keychain.calls(), ["get a"]);
 }

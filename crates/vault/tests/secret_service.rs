@@ -1,7 +1,7 @@
 //! The system's keychain, for real: GNOME Keyring on a session bus of its own, in every state that it can be in.
 //!
 //! Each test starts this same program again inside such a session, with a home of its own, and runs one scenario there. The programs that it
-//! needs (dbus-run-session, gnome-keyring-daemon) are part of what the tests need on Linux: without them, the tests fail.
+//! needs (dbus-run-session, gnome-keyring-daemon, gdbus) are part of what the tests need on Linux: without them, the tests fail.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -10,6 +10,10 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,7 +21,7 @@ use callbox_vault::{ENTRY_LEN, Health, Kept, Secret, Vault, VaultError};
 use tempfile::TempDir;
 
 const SERVICE: &str = "dev.callbox.desktop.test";
-/// How often an entry comes and goes under somebody who reads it.
+/// How often an entry comes and goes under somebody who reads it, at least.
 const CONTENDED: usize = 100;
 
 /// How the session is made.
@@ -32,9 +36,12 @@ enum Bus<'a> {
 
 /// Runs one of the scenarios below in a session of its own, in the home directory `home`.
 fn run(home: &Path, bus: &Bus<'_>, scenario: &str) {
-    for program in ["dbus-run-session", "gnome-keyring-daemon"] {
+    for program in ["dbus-run-session", "gnome-keyring-daemon", "gdbus"] {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join(program).is_file());
-        assert!(found, "`{program}` is missing, and the keychain cannot be tested without it: install the packages dbus and gnome-keyring");
+        assert!(
+            found,
+            "`{program}` is missing, and the keychain cannot be tested without it: install the packages dbus, gnome-keyring and libglib2.0-bin"
+        );
     }
     let runtime = home.join("runtime");
     for folder in ["runtime", "data", "config", "cache"] {
@@ -46,8 +53,10 @@ fn run(home: &Path, bus: &Bus<'_>, scenario: &str) {
         ["--exact", scenario, "--ignored", "--nocapture", "--test-threads=1"].iter().fold(quoted(&this), |line, word| line + " " + word);
     let mut command = match bus {
         Bus::Full(Some(password)) => {
-            let unlock = format!("printf %s {password} | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec {this}");
-            session(&[], &unlock)
+            let unlock = format!("printf %s {password} | gnome-keyring-daemon --unlock --components=secrets >/dev/null");
+            // The daemon goes to the background before it has its name on the bus; whoever asks for that first has another one started.
+            let wait = "gdbus wait --session --timeout 60 org.freedesktop.secrets";
+            session(&[], &format!("{unlock} && {wait} && exec {this}"))
         }
         Bus::Full(None) => session(&[], &format!("exec {this}")),
         Bus::Bare => {
@@ -71,6 +80,14 @@ fn run(home: &Path, bus: &Bus<'_>, scenario: &str) {
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{scenario}: {status}\n{stdout}\n{stderr}");
     assert!(stdout.contains("1 passed"), "{scenario} did not run:\n{stdout}\n{stderr}");
+}
+
+/// The connection of the service on this session's bus; nothing if there is none.
+fn owner() -> String {
+    let call = ["call", "--session", "--dest=org.freedesktop.DBus", "--object-path=/org/freedesktop/DBus"];
+    let method = ["--method=org.freedesktop.DBus.GetNameOwner", "org.freedesktop.secrets"];
+    let answer = Command::new("gdbus").args(call).args(method).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap()
 }
 
 fn session(options: &[&str], line: &str) -> Command {
@@ -192,9 +209,11 @@ async fn scenario_unavailable() {
 async fn scenario_unlocked_later() {
     let vault = Vault::system(SERVICE);
     assert_eq!(vault.set("kept", Secret::new(b"newer".to_vec())).await, Ok(Kept::SessionOnly(VaultError::Locked)));
+    let old = owner();
     // A new daemon, unlocked: the connection to the old one is dead.
     let line = "printf %s pw | gnome-keyring-daemon --replace --unlock --components=secrets >/dev/null";
     assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());
+    while ["", &old].contains(&owner().as_str()) {}
     assert_eq!(vault.probe().await, Health::Protected);
     assert_eq!(Vault::system(SERVICE).get("kept").await.unwrap().unwrap().expose(), b"newer");
 }
@@ -203,8 +222,13 @@ async fn scenario_unlocked_later() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a scenario"]
 async fn scenario_contended() {
-    let comes_and_goes = tokio::spawn(async {
-        for _ in 0..CONTENDED {
+    // However the two are scheduled, it goes on until the reader has seen both.
+    let seen = Arc::new(AtomicBool::new(false));
+    let is_seen = seen.clone();
+    let comes_and_goes = tokio::spawn(async move {
+        let mut rounds = 0;
+        while rounds < CONTENDED || !is_seen.load(Ordering::SeqCst) {
+            rounds += 1;
             let vault = Vault::system(SERVICE);
             assert_eq!(vault.set("a", Secret::new(b"value".to_vec())).await, Ok(Kept::Protected));
             assert_eq!(vault.delete("a").await, Ok(()));
@@ -222,6 +246,7 @@ async fn scenario_contended() {
             Ok(None) => gone += 1,
             Err(error) => panic!("{error}"),
         }
+        seen.store(there > 0 && gone > 0, Ordering::SeqCst);
         assert_eq!(vault.delete("b").await, Ok(()));
     }
     comes_and_goes.await.unwrap();

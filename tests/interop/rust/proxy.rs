@@ -2,7 +2,10 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -49,6 +52,7 @@ struct Inner {
     room: String,
     recording: Mutex<Recording>,
     swallows: Mutex<Option<(Side, String)>>,
+    ours_out: AtomicBool,
     passed: watch::Sender<()>,
     http: reqwest::Client,
 }
@@ -68,8 +72,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (room, recording, (tell, passed)) = (room.to_owned(), Mutex::default(), watch::channel(()));
-        let (agent, swallows) = (Mutex::new(agent), Mutex::default());
-        let inner = Arc::new(Inner { agent, started: Instant::now(), room, recording, swallows, passed: tell, http });
+        let (agent, swallows, ours_out) = (Mutex::new(agent), Mutex::default(), AtomicBool::new(false));
+        let inner = Arc::new(Inner { agent, started: Instant::now(), room, recording, swallows, ours_out, passed: tell, http });
         let router = Router::new().fallback(carry).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, inner, passed }
@@ -113,6 +117,11 @@ impl Proxy {
         self.inner.recording.lock().unwrap().sockets
     }
 
+    /// How many of them were our client's.
+    pub(crate) fn opened_by_ours(&self) -> usize {
+        self.inner.recording.lock().unwrap().ours.len()
+    }
+
     /// The sockets that are open at these sides.
     pub(crate) fn clients(&self, sides: &[Side]) -> Vec<u64> {
         let recording = self.inner.recording.lock().unwrap();
@@ -133,6 +142,14 @@ impl Proxy {
     /// The next frame of this side with this in it does not reach the agent, and its socket ends there.
     pub(crate) fn swallow(&self, side: Side, what: &str) {
         *self.inner.swallows.lock().unwrap() = Some((side, what.to_owned()));
+    }
+
+    /// Whether our client is kept out: it has no socket then, and gets none.
+    pub(crate) fn keep_ours_out(&self, out: bool) {
+        self.inner.ours_out.store(out, Ordering::SeqCst);
+        if out {
+            self.cut(Side::Ours);
+        }
     }
 
     /// How many frames with this in them a client has sent.
@@ -216,6 +233,9 @@ async fn carry(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     // Only our client has a token.
     let side = if request.headers().contains_key(header::AUTHORIZATION) { Side::Ours } else { Side::Theirs };
+    if side == Side::Ours && inner.ours_out.load(Ordering::SeqCst) {
+        return gone();
+    }
     if !request.headers().contains_key(header::UPGRADE) {
         let Ok(answer) = inner.http.get(format!("http://127.0.0.1:{port}{path}")).send().await else { return gone() };
         let status = answer.status();

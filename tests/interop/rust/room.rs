@@ -90,9 +90,16 @@ impl Room {
 
     /// Cuts our socket and waits until there is another one.
     pub(crate) async fn drop_ours(&mut self) {
+        let before = self.proxy.opened_by_ours();
         self.proxy.cut(Side::Ours);
-        self.ours.until(|ours| ours.status.link != LinkState::Online).await;
+        self.again(before).await;
         self.ours.until(|ours| ours.status.link == LinkState::Online).await;
+    }
+
+    /// Waits until our client has opened more sockets than these. That it had none may be over before anybody is told.
+    pub(crate) async fn again(&mut self, before: usize) {
+        self.passes("our next socket", |proxy| proxy.opened_by_ours() > before).await;
+        self.ours.take_all().await;
     }
 
     /// Waits until the SDK's client has sent so many frames with this in them.

@@ -14,7 +14,7 @@ use callbox_sandbox::{AUDIENCE, Endpoint, Fault, RefreshOutcome, Sandbox, Sandbo
 use callbox_vault::{Backend, Secret, Vault, VaultError};
 use url::Url;
 
-use crate::world::{ADA, HOUR, Skewed, eventually, http, profile, until, visit};
+use crate::world::{ADA, HOUR, Skewed, eventually, http, profile, says_that_it_leaves, until, visit};
 
 /// With bearer tokens, and with a key.
 const BOTH: [Dpop; 2] = [Dpop::Off, Dpop::Required];
@@ -284,10 +284,14 @@ async fn a_refresh_of_another_process_that_ends_during_a_sign_out_is_kept_by_nob
             // A new process has no nonce, and gets it for its first request.
             control.next(Endpoint::Token, []);
         }
-        control.once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(500) });
+        control.once(Endpoint::Token, Fault::HoldReply);
         process.go();
         control.until(|| !control.presented().is_empty()).await;
-        let out = ours.sign_out().await;
+        let leaving = tokio::spawn(async move { ours.sign_out().await });
+        // The answer comes when all processes can know of the sign-out.
+        eventually(|| says_that_it_leaves(&folder.path().join("locks"))).await;
+        control.go_on();
+        let out = leaving.await.unwrap();
         assert!(out.revoked && out.left_in_keychain.is_none());
         assert_eq!(process.line("error "), "error signed-out");
         let left = || fs::read_dir(folder.path().join("keychain")).unwrap().count();

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     refresh::outcomes,
-    world::{ADA, Following, HOUR, World, config_for, elapse, eventually, until, visit},
+    world::{ADA, Following, HOUR, World, config_for, elapse, eventually, http, says_that_it_leaves, until, visit},
 };
 
 /// A session beside others, on clocks that agree.
@@ -180,15 +180,23 @@ async fn a_sign_out_waits_for_a_refresh_under_way_elsewhere_and_what_that_brings
     let other = shared(&world, folder.path(), &clock);
     until(&other, is_signed_in).await;
     elapse(HOUR).await;
-    world.control().once(Endpoint::Token, Fault::DelayReply { by: Duration::from_millis(300) });
+    world.control().once(Endpoint::Token, Fault::HoldReply);
     let refreshing = {
         let other = other.clone();
         tokio::spawn(async move { other.access_token().await })
     };
     world.control().until(|| !outcomes(&world).is_empty()).await;
     let writes = world.keychain.writes();
-    let out = world.session.sign_out().await;
-    assert!(refreshing.is_finished(), "it was waited for");
+    let session = world.session.clone();
+    let leaving = tokio::spawn(async move { session.sign_out().await });
+    eventually(|| says_that_it_leaves(&folder.path().join("locks"))).await;
+    // Longer than a sign-out takes that does not wait.
+    for _ in 0..10 {
+        http().get(world.sandbox.issuer().join(".well-known/openid-configuration").unwrap()).send().await.unwrap();
+    }
+    assert!(!leaving.is_finished() && !world.keychain.is_empty(), "it is waited for");
+    world.control().go_on();
+    let out = leaving.await.unwrap();
     assert!(out.revoked && out.left_in_keychain.is_none());
     assert_eq!(refreshing.await.unwrap().unwrap_err(), TokenError::SignedOut);
     assert_eq!(until(&other, |state| *state != SessionState::Restoring).await, SessionState::SignedOut { reason: None });
@@ -218,11 +226,11 @@ async fn a_process_that_hangs_over_a_refresh_holds_no_sign_out_up_and_what_it_st
     let leaving = tokio::spawn(async move { session.sign_out().await });
     until(&world.session, |state| *state == SessionState::SignedOut { reason: None }).await;
     // It has said that it is one, and waits.
-    let told =
-        || std::fs::read_dir(folder.path().join("locks")).unwrap().flatten().any(|file| file.path().extension() == Some("left".as_ref()));
-    eventually(told).await;
+    eventually(|| says_that_it_leaves(&folder.path().join("locks"))).await;
+    world.settled().await;
     assert!(!leaving.is_finished() && !world.keychain.is_empty());
-    while !leaving.is_finished() {
+    // As long as it waits and no longer: what it asks of keychain and tenant then takes real time.
+    for _ in 0..10 {
         elapse(Duration::from_secs(1)).await;
         tokio::task::yield_now().await;
     }

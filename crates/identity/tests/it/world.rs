@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::Future,
+    path::Path,
     sync::{Arc, Mutex, mpsc},
     time::{Duration, SystemTime},
 };
@@ -285,6 +286,11 @@ pub(crate) async fn eventually(what: impl Fn() -> bool) {
     while !what() {
         tokio::task::yield_now().await;
     }
+}
+
+/// Whether a sign-out has said in this folder of locks that it is one.
+pub(crate) fn says_that_it_leaves(locks: &Path) -> bool {
+    std::fs::read_dir(locks).unwrap().flatten().any(|file| file.path().extension() == Some("left".as_ref()))
 }
 
 /// Whether a future is ready, without waiting for it.

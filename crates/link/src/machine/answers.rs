@@ -31,6 +31,8 @@ impl Answer {
 struct Entry {
     tool_call_id: String,
     answer: Answer,
+    /// When it was given.
+    since: Moment,
     stage: Stage,
     /// The request that it went with, where the agent knows no frame for it. Such an agent acts on it as often as it is told.
     request_id: Option<String>,
@@ -75,8 +77,8 @@ impl Answers {
         self.0.iter().any(|entry| entry.tool_call_id == call)
     }
 
-    pub(super) fn push(&mut self, call: &str, answer: Answer) {
-        self.0.push(Entry { tool_call_id: call.to_owned(), answer, stage: Stage::Held, request_id: None, rounds: 0 });
+    pub(super) fn push(&mut self, call: &str, answer: Answer, now: Moment) {
+        self.0.push(Entry { tool_call_id: call.to_owned(), answer, since: now, stage: Stage::Held, request_id: None, rounds: 0 });
     }
 
     /// The oldest call whose answer is not on this socket and may go there in a frame of its own.
@@ -131,10 +133,11 @@ impl Answers {
         }
     }
 
-    /// These are the agent's messages: calls in them that wait no more, and calls that are gone, need no answer. What went with a request to an
-    /// earlier socket will not come if it has had the time to (`in_time`). The requests of which nothing will come are returned.
-    pub(super) fn reconcile(&mut self, messages: &[UiMessage], in_time: bool) -> Vec<String> {
-        self.0.retain(|entry| find(messages, &entry.tool_call_id).is_some_and(|state| !is_settled(state)));
+    /// These are the agent's messages, asked for at `asked`: calls in them that wait no more, and calls that are gone, need no answer. A call that
+    /// was answered since may be younger than the list. What went with a request to an earlier socket will not come if it has had the time to
+    /// (`in_time`). The requests of which nothing will come are returned.
+    pub(super) fn reconcile(&mut self, messages: &[UiMessage], asked: Moment, in_time: bool) -> Vec<String> {
+        self.0.retain(|entry| find(messages, &entry.tool_call_id).map_or(entry.since >= asked, |state| !is_settled(state)));
         let mut lost = Vec::new();
         for entry in self.0.iter_mut().filter(|entry| entry.stage == Stage::Unsure && in_time) {
             entry.stage = Stage::Held;

@@ -278,7 +278,7 @@ impl Machine {
             *state != ToolState::InputAvailable || !self.generation.is_old() || self.confirmations().iter().any(|known| known == call);
         if !answers::is_settled(state) && !self.answers.has(call) && waits {
             self.decided(call);
-            self.answers.push(call, Answer::Decision { approved });
+            self.answers.push(call, Answer::Decision { approved }, now);
             self.flush(now);
         }
         Ok(())

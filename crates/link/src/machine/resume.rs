@@ -60,7 +60,7 @@ impl Machine {
         let open = answers::find(std::slice::from_ref(message), &call).is_some_and(|state| !answers::is_settled(state));
         if open && behavior == Behavior::Resume {
             let output = json!({"continueInterruption": true, "toolName": tool_name});
-            self.answers.push(&call, Answer::Output { tool_name, output });
+            self.answers.push(&call, Answer::Output { tool_name, output }, now);
             return;
         }
         let answer = message.id.clone();

@@ -127,7 +127,7 @@ impl Machine {
         };
         let fits = answer.frame(tool_call_id).to_json().len() <= MAX_SENT;
         let too_large = || Answer::Failure { tool_name: tool_name.to_owned(), text: "The result is too large to be sent.".to_owned() };
-        self.answers.push(tool_call_id, if fits { answer } else { too_large() });
+        self.answers.push(tool_call_id, if fits { answer } else { too_large() }, now);
         self.flush(now);
     }
 }

@@ -406,7 +406,7 @@ impl Machine {
         let arrived = if let Phase::Online { since } = self.phase { since + self.timing.doubt } else { asked };
         let mut lost = self.outbox.reconcile(&messages, asked, settled, asked >= arrived);
         lost.extend(self.reconcile_rework(&messages, asked >= arrived && self.is_still()));
-        lost.extend(self.answers.reconcile(&messages, asked >= arrived));
+        lost.extend(self.answers.reconcile(&messages, asked, asked >= arrived));
         if self.outbox.is_in_doubt() || self.rework.as_ref().is_some_and(Rework::is_in_doubt) || self.answers.is_in_doubt() {
             let next = if asked < arrived { arrived } else { asked + self.timing.doubt.max(PACE) };
             self.questions.later.get_or_insert(next);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_link::{Link, LinkConfig, Timing};
+use callbox_link::Timing;
 use callbox_protocol::ToolState;
 use callbox_sandbox::{Endpoint, Generation};
 
@@ -135,9 +135,8 @@ async fn what_another_window_has_decided_stands() {
 #[tokio::test]
 async fn an_agent_of_today_is_asked_in_no_such_way() {
     let world = World::new().await;
-    let link = Link::spawn(LinkConfig { timing: hasty(), ..world.config("c1", &world.session) });
-    let mut watched = Watched::new(link).await;
-    watched.until_online().await;
+    // Not a hasty one: that an agent is slow to say what it is does not make it an old one.
+    let mut watched = world.online("c1").await;
     let call = watched.ask_for_weather().await;
     assert!(watched.status.confirmations.is_empty() && !watched.status.unclear);
     watched.link.decide(&call, true).await.unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use callbox_link::{CommandError, LinkError, LinkState};
 use callbox_sandbox::{Endpoint, Fault};
+use serde_json::json;
 
 use crate::world::{ADA, GRACE, HALF_OPEN, Watched, World, elapse, quick, sign_in, soon};
 
@@ -207,9 +208,13 @@ async fn before_its_token_ends_a_socket_is_replaced_and_a_running_answer_goes_on
     watched.link.send("stream 60").await.unwrap();
     soon("the middle of an answer", control.until_held()).await;
     for _ in 0..22 {
-        // Pings and their answers have to travel.
         elapse(Duration::from_secs(5)).await;
-        watched.link.subscribe().await.unwrap();
+        // What the link asks now and then has to travel, and so have the answers: the second word comes behind them.
+        for word in ["one", "other"] {
+            let servers = json!({"type": "cf_agent_mcp_servers", "mcp": {"servers": {"s": {"name": word, "state": "ready"}}}});
+            control.inject("c1", &servers.to_string());
+            watched.until(word, |watched| watched.status.tool_servers.first().is_some_and(|server| server.name == word)).await;
+        }
         assert_eq!(control.handshakes().0, 1, "the answer is waited for");
     }
     soon("the newer token", control.until(|| control.presented().len() == 2)).await;

@@ -4,7 +4,6 @@
 use std::{
     process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,7 +13,7 @@ use callbox_sandbox::{AUDIENCE, Visitor};
 use callbox_vault::Vault;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -160,7 +159,7 @@ async fn child() {
     // On a line of its own, whatever the test runner has written before.
     println!("\noutcome={outcome}");
     // Nothing is tried on: what the proxy has seen is what one try costs.
-    tokio::time::timeout(Duration::from_secs(1), watched.link.close()).await.unwrap();
+    soon("closed", watched.link.close()).await;
 }
 
 #[tokio::test]
@@ -198,7 +197,10 @@ async fn what_keeps_a_proxy_from_it_is_named() {
         let (outcome, _) = company.outcome_at(tenant, agent, &[("HTTPS_PROXY", &address)]).await;
         assert_eq!(outcome, code, "the sign-in goes the same way");
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // A port that nobody listens on, and that nobody else is given meanwhile.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = held.local_addr().unwrap();
     let (outcome, _) = company.outcome("https://agent.test/agents/chat-agent", &[("HTTPS_PROXY", &format!("http://{nobody}"))]).await;
     assert_eq!(outcome, "proxy-unreachable");
 }

@@ -55,6 +55,8 @@ pub enum Fault {
         #[serde(rename = "ms", with = "millis")]
         by: Duration,
     },
+    /// Does everything, then answers when [`super::Control::go_on`] says so.
+    HoldReply,
     /// Cuts the connection before doing anything.
     Drop,
     /// Does everything (a refresh token is rotated), then cuts the connection in place of the reply.

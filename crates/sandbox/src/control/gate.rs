@@ -54,6 +54,7 @@ pub(crate) async fn pass(control: &Control, endpoint: Endpoint, mut request: Req
     for fault in &faults {
         match fault {
             Fault::DelayReply { by } => tokio::time::sleep(*by).await,
+            Fault::HoldReply => control.told_to_go_on().await,
             Fault::DropReply => return drop_it(),
             _ => {}
         }

@@ -184,6 +184,7 @@ struct Desk {
 struct Inner {
     desk: Mutex<Desk>,
     changed: Notify,
+    go_on: Notify,
     clock: Clock,
     agent: Mutex<AgentCounters>,
     overheard: Mutex<Overheard>,
@@ -212,6 +213,7 @@ impl Control {
         Self(Arc::new(Inner {
             desk: Mutex::new(Desk { settings, ..Desk::default() }),
             changed: Notify::new(),
+            go_on: Notify::new(),
             clock,
             agent: Mutex::default(),
             overheard: Mutex::default(),
@@ -263,6 +265,15 @@ impl Control {
         let mut desk = self.desk();
         desk.once.remove(&endpoint);
         desk.always.remove(&endpoint);
+    }
+
+    /// One reply that [`Fault::HoldReply`] holds is sent; the next one, if none is held now.
+    pub fn go_on(&self) {
+        self.0.go_on.notify_one();
+    }
+
+    pub(crate) async fn told_to_go_on(&self) {
+        self.0.go_on.notified().await;
     }
 
     /// How many requests `endpoint` has had, the ones that went wrong included. [`Endpoint::Turn`] counts turns.

@@ -57,18 +57,21 @@ async fn ask(profile: &Profile) -> Option<(Answers, Authorities)> {
     // The system's certificates are read from the disk.
     let clients = spawn_blocking(move || Some((http_client(issuer.url()).ok()?, http_client(&agent).ok()?, authorities()))).await;
     let (tenant_http, agent_http, authorities) = clients.ok()??;
-    let (tenant, agent, mismatch) = tokio::join!(
-        timeout(BOUND, inspect_tenant(&tenant_http, &SystemClock, &profile.issuer)),
-        timeout(BOUND, inspect_agent(&agent_http, &SystemClock, &profile.agent)),
-        timeout(BOUND, compare_with_agent(&agent_http, &SystemClock, profile)),
-    );
-    let answers = Answers {
-        tenant: tenant.unwrap_or(Inspected { found: Err(Trouble::TimedOut.into()), ahead: None }),
-        agent: agent.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None }),
-        // An agent need not say anything of itself.
-        mismatch: mismatch.ok().and_then(Result::ok).flatten(),
-    };
+    let (tenant, (agent, mismatch)) =
+        tokio::join!(timeout(BOUND, inspect_tenant(&tenant_http, &SystemClock, &profile.issuer)), ask_agent(&agent_http, profile));
+    let answers = Answers { tenant: tenant.unwrap_or(Inspected { found: Err(Trouble::TimedOut.into()), ahead: None }), agent, mismatch };
     Some((answers, authorities))
+}
+
+/// What the agent answers, and what of the profile it contradicts; it need not say anything of itself.
+async fn ask_agent(http: &reqwest::Client, profile: &Profile) -> (Inspected<AgentAnswer>, Option<Mismatch>) {
+    let answer = timeout(BOUND, inspect_agent(http, &SystemClock, &profile.agent)).await;
+    let answer = answer.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None });
+    let mismatch = match &answer.found {
+        AgentAnswer::WantsToken { .. } => timeout(BOUND, compare_with_agent(http, &SystemClock, profile)).await.ok(),
+        _ => None,
+    };
+    (answer, mismatch.and_then(Result::ok).flatten())
 }
 
 /// What is to be said of the profile's tenant and agent, and of what shows at all of them: clock, certificates, proxy.

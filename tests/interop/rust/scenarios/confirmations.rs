@@ -125,9 +125,10 @@ async fn old_a_socket_drops_between_a_decision_and_its_answer() {
 async fn old_a_socket_takes_a_decision_with_it() {
     let mut room = Room::at(Old, "our-loss", place()).await;
     let call = asked(&mut room, paying()).await;
+    let sockets = room.proxy.opened_by_ours();
     room.proxy.swallow(Side::Ours, "Yes, confirmed.");
     room.ours.link.decide(&call, true).await.unwrap();
-    room.ours.until(|ours| ours.status.link != LinkState::Online).await;
+    room.again(sockets).await;
     let stored = room.agree_live("the answer after it", answered).await;
     assert_eq!(call_of(&stored[..2])["output"], "Yes, confirmed.");
     assert_eq!((requests(&room), room.ask("paid").await), (3, "1".to_owned()), "of three, one was swallowed");
@@ -138,7 +139,9 @@ async fn old_a_socket_takes_a_decision_with_it() {
 async fn old_a_question_outlives_the_agent() {
     let mut room = Room::at(Old, "our-killed", place()).await;
     let call = asked(&mut room, paying()).await;
+    let sockets = room.proxy.opened_by_ours();
     room.kill_agent().await;
+    room.again(sockets).await;
     room.ours.until(|ours| ours.status.link == LinkState::Online && asks(ours)).await;
     room.ours.link.decide(&call, true).await.unwrap();
     room.agree_live("the answer after it", answered).await;
@@ -150,11 +153,12 @@ async fn old_a_question_outlives_the_agent() {
 async fn old_both_clients_decide() {
     let mut room = Room::at(Old, "our-second", place()).await;
     let call = asked(&mut room, paying_slowly()).await;
-    room.proxy.cut(Side::Ours);
+    room.proxy.keep_ours_out(true);
     room.ours.until(|ours| ours.status.link != LinkState::Online).await;
     room.theirs.tell("result", json!({"tool": "pay", "toolCallId": call, "output": "No, denied."})).await;
     room.until("the agent has it", |stored, _, _| stored.len() == 2 && json!(stored).to_string().contains("No, denied.")).await;
-    let _ = room.ours.link.decide(&call, true).await;
+    room.ours.link.decide(&call, true).await.unwrap();
+    room.proxy.keep_ours_out(false);
     room.open("g").await;
     let stored = room.settled("the answer after it", answered).await;
     assert_eq!(call_of(&stored[..2])["output"], "No, denied.", "the first decision");

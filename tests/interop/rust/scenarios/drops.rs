@@ -49,7 +49,8 @@ async fn sleeps(name: &str, place: Place) {
     room.ours.link.send(asking()).await.unwrap();
     let stored = room.agree("a question", calls("approval-requested")).await;
     let (life, sockets) = (room.ask("life").await, room.proxy.sockets());
-    tokio::time::sleep(DROWSY + Duration::from_secs(2)).await;
+    // Nobody can ask whether it sleeps: that would wake it. So much longer that a busy machine has put it to sleep, too.
+    tokio::time::sleep(DROWSY + Duration::from_secs(5)).await;
     room.ours.link.decide(call_of(&stored)["toolCallId"].as_str().unwrap(), true).await.unwrap();
     room.settled("the answer after it", |stored| super::text_of(stored).ends_with("Done so.")).await;
     assert_ne!(room.ask("life").await, life, "it has slept");

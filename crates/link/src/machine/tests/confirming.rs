@@ -166,6 +166,35 @@ fn a_decision_goes_back_with_the_agents_own_list_and_once() {
 }
 
 #[test]
+fn a_decision_outlives_a_list_that_was_asked_for_before_there_was_a_question() {
+    let mut table = Table::new().sign_in();
+    table.connect(vec![]);
+    table.greet();
+    table.send("pay").unwrap();
+    let (request, _) = submitted(&table.written()[0]);
+    // The first question is left unanswered while a turn runs, so the list is asked for.
+    table.pass(secs(5));
+    assert_eq!(table.effects(), [Effect::History]);
+    for chunk in
+        [json!({"type": "start"}), json!({"type": "tool-input-available", "toolCallId": "call-1", "toolName": "pay", "input": {"sum": 5}})]
+    {
+        table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": chunk.to_string(), "done": false}));
+    }
+    table.frame(&json!({"type": "cf_agent_use_chat_response", "id": request, "body": "", "done": true}));
+    table.keep();
+    let asked = table.mirror[0].clone();
+    table.frame(&json!({"type": "cf_agent_chat_messages", "messages": [asked, paying(&[None])]}));
+    assert_eq!(table.asks(), ["call-1"]);
+    table.pass(secs(1));
+    table.machine.decide("call-1", true, table.now).unwrap();
+    // It comes now, and knows nothing of the call yet.
+    table.machine.history(Ok(vec![asked.clone()]), table.now);
+    assert_eq!((table.asks(), table.decides()), (vec![], vec![("call-1".to_owned(), true)]));
+    let written = table.look(vec![asked, paying(&[None])]);
+    assert_eq!(kinds(&written), ["use_chat_request"]);
+}
+
+#[test]
 fn what_somebody_else_has_decided_stands() {
     let decided = vec![user("u1", "pay"), paying(&[Some("No, denied.")])];
     // It shows in the list that is asked for before anything is sent.
