@@ -1,6 +1,5 @@
 //! The hosted agent of agent/, built and started on a local Workers runtime.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
