@@ -106,23 +106,25 @@ fn code_text(text: &str) -> AnyView {
 
 fn growing_list(block: ArcRwSignal<Block>) -> impl IntoView {
     let block = RwSignal::from(block);
-    let items = |block: &Block| match block {
-        Block::List { items, .. } => items.len(),
-        _ => 0,
-    };
+    let items = Memo::new(move |_| {
+        block.with(|block| match block {
+            Block::List { items, .. } => items.len(),
+            _ => 0,
+        })
+    });
     let item = move |index: usize| {
         let item = move |block: &Block| match block {
             Block::List { items, .. } => items.get(index).cloned(),
             _ => None,
         };
         let item = Memo::new(move |_| block.with(item).unwrap_or_default());
-        (move || item.with(draw_item)).into_any()
+        (move || item.with(|item| draw_item(item))).into_any()
     };
     let start = block.with_untracked(|block| match block {
         Block::List { start, .. } => *start,
         _ => None,
     });
-    let entries = view! { <For each=move || 0..block.with(items) key=|index| *index children=item /> };
+    let entries = view! { <For each=move || 0..items.get() key=|index| *index children=item /> };
     match start {
         Some(start) => view! { <ol dir="auto" start=start.to_string()>{entries}</ol> }.into_any(),
         None => view! { <ul dir="auto">{entries}</ul> }.into_any(),
@@ -131,25 +133,26 @@ fn growing_list(block: ArcRwSignal<Block>) -> impl IntoView {
 
 fn growing_table(block: ArcRwSignal<Block>) -> impl IntoView {
     let block = RwSignal::from(block);
-    let rows = |block: &Block| match block {
-        Block::Table { rows, .. } => rows.len(),
-        _ => 0,
-    };
-    // A row that is there does not change while others come; the first one is the head.
-    let cells = move |row: Option<usize>| {
-        Memo::new(move |_| {
-            block.with(|block| match block {
-                Block::Table { alignments, head, rows } => {
-                    (alignments.clone(), row.map_or(Some(head), |row| rows.get(row)).cloned().unwrap_or_default())
-                }
-                _ => Default::default(),
-            })
+    let rows = Memo::new(move |_| {
+        block.with(|block| match block {
+            Block::Table { rows, .. } => rows.len(),
+            _ => 0,
         })
-    };
-    let head = cells(None);
+    });
+    let head = Memo::new(move |_| {
+        block.with(|block| match block {
+            Block::Table { alignments, head, .. } => (alignments.clone(), head.clone()),
+            _ => Default::default(),
+        })
+    });
+    // A row that is there does not change while others come.
     let row = move |index: usize| {
-        let row = cells(Some(index));
-        (move || row.with(|(alignments, cells)| draw_row(alignments, cells))).into_any()
+        let row = move |block: &Block| match block {
+            Block::Table { rows, .. } => rows.get(index).cloned(),
+            _ => None,
+        };
+        let row = Memo::new(move |_| block.with(row).unwrap_or_default());
+        (move || head.with(|(alignments, _)| row.with(|cells| draw_row(alignments, cells)))).into_any()
     };
     let i18n = expect_context::<I18n>();
     view! {
@@ -157,7 +160,7 @@ fn growing_table(block: ArcRwSignal<Block>) -> impl IntoView {
             <table>
                 <thead>{move || head.with(|(alignments, cells)| draw_head(alignments, cells))}</thead>
                 <tbody>
-                    <For each=move || 0..block.with(rows) key=|index| *index children=row />
+                    <For each=move || 0..rows.get() key=|index| *index children=row />
                 </tbody>
             </table>
         </div>

@@ -5,6 +5,7 @@
 //! ever loaded: images become links, and a link has one of three schemes ([`link`]); nesting is bounded, whatever an agent writes.
 
 pub mod code;
+mod grown;
 mod inline;
 pub mod link;
 pub mod node;
@@ -14,6 +15,6 @@ mod unfinished;
 
 pub use code::Code;
 pub use link::Target;
-pub use node::{Alignment, Block, Inline, Item};
+pub use node::{Alignment, Block, Inline, Item, Row};
 pub use parse::parse;
 pub use stream::{Changed, MarkdownStream};

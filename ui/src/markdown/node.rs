@@ -1,5 +1,7 @@
 //! The tree that Markdown becomes. Plain data: the window draws it, tests compare it.
 
+use std::sync::Arc;
+
 use super::{Code, Target};
 
 /// A block: what stands on lines of its own.
@@ -22,17 +24,20 @@ pub enum Block {
     List {
         /// The first number of an ordered list.
         start: Option<u64>,
-        items: Vec<Item>,
+        items: Vec<Arc<Item>>,
     },
     Table {
         alignments: Vec<Alignment>,
         head: Vec<Vec<Inline>>,
-        rows: Vec<Vec<Vec<Inline>>>,
+        rows: Vec<Arc<Row>>,
     },
     Rule,
 }
 
-/// An entry of a list.
+/// The cells of a table's row.
+pub type Row = Vec<Vec<Inline>>;
+
+/// An entry of a list. Like a row, it is shared by copies of its block: it does not change any more when the next one has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Item {
     /// Whether the box of a task is ticked; none for an ordinary entry.

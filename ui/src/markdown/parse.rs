@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
 use unicase::UniCase;
 
 use super::inline::settle;
-use super::{Alignment, Block, Code, Inline, Item, link};
+use super::{Alignment, Block, Code, Inline, Item, Row, link};
 
 /// How deep blocks and marks nest before the rest is drawn flat. An agent may write a thousand `>` in a row.
 const DEPTH: usize = 24;
@@ -23,6 +24,8 @@ pub(super) struct Parsed {
     pub(super) unresolved: Vec<String>,
     /// Definitions that the source has.
     pub(super) definitions: Vec<Definition>,
+    /// Where the entries of the first block begin, if it is a list, or its rows, if it is a table.
+    pub(super) entries: Vec<usize>,
 }
 
 /// The definition of a link: `[label]: url`.
@@ -56,12 +59,12 @@ pub(super) fn parse_with(text: &str, known: &Definitions) -> Parsed {
         .map(|(name, definition)| Definition { label: label(name), url: definition.dest.to_string(), start: definition.span.start })
         .collect();
     definitions.sort_by_key(|definition| definition.start);
-    let mut builder = Builder { blocks: Vec::new(), frames: Vec::new(), outer: 0..0 };
+    let mut builder = Builder { blocks: Vec::new(), frames: Vec::new(), outer: 0..0, entries: Vec::new() };
     for (event, range) in parser.into_offset_iter() {
         builder.event(event, range);
     }
-    let blocks = builder.blocks;
-    Parsed { blocks, unresolved, definitions }
+    let Builder { blocks, entries, .. } = builder;
+    Parsed { blocks, unresolved, definitions, entries }
 }
 
 /// Labels are compared without regard to case and runs of white space.
@@ -74,6 +77,7 @@ struct Builder {
     frames: Vec<Frame>,
     /// The range of the outermost block that is open.
     outer: Range<usize>,
+    entries: Vec<usize>,
 }
 
 /// Something that has begun and not yet ended.
@@ -91,7 +95,7 @@ enum Kind {
     Html,
     List {
         start: Option<u64>,
-        items: Vec<Item>,
+        items: Vec<Arc<Item>>,
     },
     Item {
         task: Option<bool>,
@@ -99,7 +103,7 @@ enum Kind {
     Table {
         alignments: Vec<Alignment>,
         head: Vec<Vec<Inline>>,
-        rows: Vec<Vec<Vec<Inline>>>,
+        rows: Vec<Arc<Row>>,
     },
     Row {
         cells: Vec<Vec<Inline>>,
@@ -140,6 +144,8 @@ impl Builder {
     fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
         if self.frames.is_empty() {
             self.outer = range;
+        } else if self.frames.len() == 1 && self.blocks.is_empty() && matches!(tag, Tag::Item | Tag::TableRow) {
+            self.entries.push(range.start);
         }
         let deep = self.frames.len() >= DEPTH;
         let kind = match tag {
@@ -209,14 +215,14 @@ impl Builder {
             }
             Kind::List { start, items } => self.block(Block::List { start, items }, range),
             Kind::Item { task } => match self.frames.last_mut() {
-                Some(Frame { kind: Kind::List { items, .. }, .. }) => items.push(Item { task, blocks }),
+                Some(Frame { kind: Kind::List { items, .. }, .. }) => items.push(Arc::new(Item { task, blocks })),
                 Some(frame) => frame.blocks.append(&mut blocks),
                 None => {}
             },
             Kind::Table { alignments, head, rows } => self.block(Block::Table { alignments, head, rows }, range),
             Kind::Row { cells } => {
                 if let Some(Frame { kind: Kind::Table { head, rows, .. }, .. }) = self.frames.last_mut() {
-                    if end == TagEnd::TableHead { *head = cells } else { rows.push(cells) }
+                    if end == TagEnd::TableHead { *head = cells } else { rows.push(Arc::new(cells)) }
                 }
             }
             Kind::Cell => {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::markdown::Target;
 
@@ -32,7 +34,7 @@ fn paragraphs_headings_and_marks() {
 
 #[test]
 fn lists_with_tasks_numbers_and_inner_lists() {
-    let item = |task, blocks| Item { task, blocks };
+    let item = |task, blocks| Arc::new(Item { task, blocks });
     assert_eq!(
         parse("3. a\n4. b\n   - c\n\n- [x] done\n- [ ] open"),
         vec![
@@ -73,7 +75,7 @@ fn tables_with_alignment() {
         vec![Block::Table {
             alignments: vec![Alignment::Left, Alignment::Right],
             head: vec![vec![text("a")], vec![text("b")]],
-            rows: vec![vec![vec![text("1")], vec![Inline::Code("2".into())]]],
+            rows: vec![Arc::new(vec![vec![text("1")], vec![Inline::Code("2".into())]])],
         }]
     );
 }

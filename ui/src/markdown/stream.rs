@@ -2,12 +2,14 @@
 //!
 //! Markdown's blocks are decided line by line: once a later block has begun on a line that is complete, nothing that follows can change
 //! the blocks before it. So the text up to there is closed, its blocks are final, and only what is behind it is parsed again when
-//! more text arrives. Two things are treated apart: an open code fence, the one block that may grow very long, takes its lines
-//! without any parsing; and a link definition that arrives late repairs the few closed blocks that were waiting for it.
+//! more text arrives. Three things are treated apart: an open code fence, which may grow very long, takes its lines without any
+//! parsing; so do lists and tables, but for their last entry; and a link definition that arrives late repairs the few closed blocks
+//! that were waiting for it.
 
 use std::ops::Range;
 
 use super::Block;
+use super::grown::{Grown, line_start};
 use super::parse::{Definition, Definitions, Parsed, parse_with};
 use super::unfinished::completed;
 
@@ -23,6 +25,8 @@ pub struct MarkdownStream {
     waiting: Vec<Waiting>,
     /// The mark of the fence that the last block is in, while it is open and drawn exactly as written.
     fence: Option<char>,
+    /// The open block, while it is a list or a table of which the first entries are final.
+    grown: Option<Grown>,
     finished: bool,
 }
 
@@ -121,12 +125,40 @@ impl MarkdownStream {
         self.text[self.cut..].find('\n').map(|newline| self.cut + newline + 1)
     }
 
+    /// Takes more entries into the open list or table, without another look at those that are final. `false`: that cannot be done.
+    fn grow(&mut self) -> bool {
+        let Some(mut grown) = self.grown.take().filter(|_| !self.finished) else { return false };
+        let source = grown.source(&self.text);
+        let parsed = parse_with(&source, &self.definitions);
+        let complete = complete_lines(&source);
+        let closes = parsed.blocks.iter().skip(1).any(|(_, range)| range.start < complete);
+        // A definition may be meant for an entry that is final.
+        if closes || !parsed.definitions.is_empty() {
+            return false;
+        }
+        let mut shown = parse_with(&completed(&source), &self.definitions).blocks.into_iter().map(|(block, _)| block);
+        let (Some(block), Some(more)) = (self.blocks.get_mut(self.closed), shown.next()) else { return false };
+        if !grown.join(block, more) {
+            return false;
+        }
+        self.blocks.truncate(self.closed + 1);
+        self.blocks.extend(shown);
+        grown.advance(&source, &parsed.entries, complete);
+        self.grown = Some(grown);
+        true
+    }
+
     fn advance(&mut self) -> Changed {
         let from = self.closed;
+        if self.grow() {
+            return Changed { from, repaired: Vec::new() };
+        }
         let tail = &self.text[self.cut..];
-        let Parsed { blocks, unresolved, definitions } = parse_with(tail, &self.definitions);
+        let parsed = parse_with(tail, &self.definitions);
+        let complete = complete_lines(tail);
+        let grown = Grown::begin(&self.text, self.cut, &parsed, complete).filter(|_| parsed.definitions.is_empty());
+        let Parsed { blocks, unresolved, definitions, .. } = parsed;
         // The last block to have begun on a complete line stays open; those before it are closed.
-        let complete = tail.rfind('\n').map_or(0, |at| at + 1);
         let last = blocks.iter().rposition(|(_, range)| range.start < complete).unwrap_or(0);
         let closing = if last == 0 { 0 } else { line_start(tail, blocks[last].1.start) };
         self.blocks.truncate(self.closed);
@@ -143,6 +175,7 @@ impl MarkdownStream {
         let finished = self.finished;
         let repaired = self.define(definitions.into_iter().filter(|definition| finished || definition.start < closing));
         self.open_blocks();
+        self.grown = grown.filter(|_| closing == 0 && !self.finished);
         Changed { from, repaired: repaired.into_iter().filter(|index| *index < from).collect() }
     }
 
@@ -198,8 +231,9 @@ impl MarkdownStream {
     }
 }
 
-fn line_start(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+/// The length of the lines that have an end.
+fn complete_lines(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |at| at + 1)
 }
 
 /// The mark of the fence that a text begins with, at the very start of its first line, if that line is complete.

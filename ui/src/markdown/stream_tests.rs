@@ -150,6 +150,91 @@ fn a_long_block_of_code_costs_no_more_per_delta_than_a_short_one() {
     assert_eq!(after.to_string(), stream.text().strip_prefix("```js\n").unwrap());
 }
 
+/// How much would be parsed again with the next delta.
+fn behind(stream: &MarkdownStream) -> usize {
+    stream.text().len() - stream.grown.as_ref().map_or(stream.cut, |grown| grown.from())
+}
+
+/// What is seen without the shortcut.
+fn whole(stream: &MarkdownStream) -> Vec<Block> {
+    let mut whole = stream.clone();
+    whole.grown = None;
+    whole.push("");
+    whole.blocks().to_vec()
+}
+
+#[test]
+fn long_lists_and_tables_cost_no_more_per_delta_than_short_ones_and_what_is_there_stays() {
+    let table = "| n | square |\n|---|--:|\n";
+    let lines: [(&str, &dyn Fn(usize) -> String); 5] = [
+        ("", &|n| format!("- entry {n} with **bold** words\n")),
+        ("Some words before.\n\n", &|n| format!("1. entry {n}\n\n   more of it\n\n")),
+        ("", &|n| format!("* [x] task {n}\n  * below\n")),
+        (table, &|n| format!("| {n} | `{}` |\n", n * n)),
+        ("", &|n| format!(" 1) entry\n\n    ```\n    code {n}\n    ```\n")),
+    ];
+    for (start, line) in lines {
+        let mut stream = MarkdownStream::new();
+        stream.push(start);
+        for number in 0..1_000 {
+            let line = line(number);
+            let (first, second) = line.split_at(line.len() / 2);
+            stream.push(first);
+            stream.push(second);
+            assert!(number < 3 || behind(&stream) < 120, "{} bytes of {line:?} are behind", behind(&stream));
+        }
+        let before = stream.blocks().last().cloned();
+        stream.push(&line(1_000));
+        let same = match (&before, stream.blocks().last()) {
+            (Some(Block::List { items, .. }), Some(Block::List { items: after, .. })) => {
+                items.len() >= 1_000 && items.iter().zip(after).take(998).all(|(one, other)| std::sync::Arc::ptr_eq(one, other))
+            }
+            (Some(Block::Table { rows, .. }), Some(Block::Table { rows: after, .. })) => {
+                rows.len() >= 1_000 && rows.iter().zip(after).take(998).all(|(one, other)| std::sync::Arc::ptr_eq(one, other))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!(same, "entries of {:?} were written again", line(0));
+        assert_eq!(stream.blocks(), whole(&stream));
+        // A paragraph behind it that has no end yet does not make it be parsed again.
+        stream.push("\nAnd so");
+        stream.push(" it goes on");
+        assert!(behind(&stream) < 200, "{} bytes behind {:?}", behind(&stream), line(0));
+        stream.push(".\n\nThe end.\n");
+        assert!(stream.grown.is_none() && behind(&stream) < 30);
+        stream.finish();
+        assert_eq!(stream.blocks(), parse(stream.text()));
+    }
+}
+
+#[test]
+fn a_list_is_seen_on_the_way_as_it_would_be_if_all_of_it_were_parsed() {
+    for text in [
+        "- a\n- b\n- c\n\n- d\n- e\n",
+        "- a\n\n  b\n- c\n- d\n\nText.\n",
+        "1. a\n2. b\n   - c\n   - d\n3. e\n\n   f\n4. g\n",
+        "- a\n- b\nlazy\n- c\n\n# Title\n",
+        "- a\n- b\n* c\n* d\n* e\n",
+        "- a\n- b\n---\n- c\n- d\n",
+        "- a\n- b\n\n\n- c\n-\n- d\n",
+        " - a\n - b\n  - c\n    - d\n - e\n",
+        "- [ ] a\n- [x] b\n- c `code` d\n",
+        "- a\n- ```\n  - b\n  ```\n- c\n- d\n",
+        "| a | b |\n|---|:-:|\n| 1 | 2 |\n| 3 |\n| 4 | 5 | 6 |\nno bar\n| 7 | 8 |\n\nText.\n",
+        "- a\r\n- b\r\n- c\r\n\r\n- d\r\n",
+        "- a\n- b\n- c\n\n1. d\n2. e\n3. f\n",
+        "- see [x]\n- b\n- c\n\n[x]: https://example.com/\n",
+    ] {
+        let mut stream = MarkdownStream::new();
+        for character in text.chars() {
+            stream.push(character.encode_utf8(&mut [0; 4]));
+            assert_eq!(stream.blocks(), whole(&stream), "after {:?}", stream.text());
+        }
+        stream.finish();
+        assert_eq!(stream.blocks(), parse(text));
+    }
+}
+
 fn piece() -> impl Strategy<Value = String> {
     let parts = [
         "# h\n",
