@@ -109,6 +109,7 @@ trouble-sign-in = Your sign-in has ended. Sign in to go on.
 trouble-more-wanted = The agent wants more than you have granted. This is what is new:
 trouble-more-untold = The agent wants more than you have granted, and does not say what, or you have granted it already. Ask whoever runs it.
 grant-more = Continue in the browser
+add-again = Add the agent again
 trouble-closed = The connection was closed.
 tool-server-closed = { $name } wants you to let the agent in, at { $host }.
 

@@ -106,6 +106,7 @@ trouble-sign-in = サインインの有効期限が切れました。続ける�
 trouble-more-wanted = エージェントが、許可済みより多くの権限を求めています。新しく求めているもの：
 trouble-more-untold = エージェントがより多くの権限を求めていますが、どれかは示されていないか、すでに許可済みです。エージェントの管理者に相談してください。
 grant-more = ブラウザーで続ける
+add-again = エージェントを追加し直す
 trouble-closed = 接続が閉じられました。
 tool-server-closed = { $name } が、エージェントの利用許可を求めています（{ $host }）。
 
@@ -377,6 +378,7 @@ error-no-such-answer = このメッセージはもう会話にありません。
 error-change-skipped = エージェントが作業中で受け付けませんでした。終わってからもう一度お試しください。
 error-change-not-taken = エージェントが受け付けず、何も変わっていません。もう一度お試しください。
 error-conversation-gone-on = その間に会話が進んだため、何も変更していません。確認してからもう一度お試しください。
+error-agent-too-often = このエージェントは、サインインサーバーごとにすでに 9 回追加されています。まずそのいずれかを削除してください。
 error-agent-no-address = エージェントのアドレスではありません。https://agent.example.com/agents/chat-agent のような形です。
 error-agent-nonce-loop = エージェントが証明を何度も求めています。少し待ちます。
 error-agent-proof-refused = このコンピューターのサインインであるという証明を、エージェントが受け付けません。コンピューターの日付と時刻を確認してください。正しい場合は、エージェントの管理者に知らせてください。

@@ -64,14 +64,14 @@ pub fn Root(shell: Shell) -> impl IntoView {
     });
     view! {
         <div class="window" data-testid=testids::WINDOW data-screen=move || screen.get().name()>
-            <div class="screen" prop:inert=move || app.adding_agent.get()>
+            <div class="screen" prop:inert=move || app.adding_agent.with(Option::is_some)>
                 {move || match place.get() {
                     Screen::Starting => view! { <Starting /> }.into_any(),
                     Screen::SignIn | Screen::Waiting => view! { <SignIn /> }.into_any(),
                     Screen::Main => view! { <Main /> }.into_any(),
                 }}
             </div>
-            <Show when=move || app.adding_agent.get()>
+            <Show when=move || app.adding_agent.with(Option::is_some)>
                 <NewAgent />
             </Show>
             <Notices />

@@ -1,26 +1,38 @@
 //! An agent that is added by its address alone: found out about, registered at, remembered.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use callbox_identity::{FindError, Profile, RegistrationError, Slot, Step, SystemClock, find_agent};
+use callbox_identity::{FindError, Known, Profile, RegistrationError, Slot, Step, SystemClock, accounts, compare_with_agent, find_agent};
 use callbox_ipc::{NoticeKind, ProvenanceStep, UserError};
+use callbox_vault::Vault;
+use tokio::time::timeout;
 use url::Url;
 
 use super::{
     Jobs, PlaceError,
     place::{self, Place},
-    view,
+    seat, store_key, view,
 };
 use crate::settings::SettingsError;
 
 /// What tenants may show when they ask whether this app may act for somebody.
 pub(super) const NAME: &str = "Callbox";
+/// How many profiles an agent may have here.
+const MAX_PROFILES: usize = 9;
+/// How long an agent that is known may take to say whether it is still the same.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Why an agent could not be added.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AddError {
     #[error("This is no address of an agent. It looks like https://agent.example.com/agents/chat-agent.")]
     Address,
+    #[error("This agent is here {MAX_PROFILES} times already, for as many sign-in servers. Remove one of them first.")]
+    TooMany,
     #[error(transparent)]
     Find(#[from] FindError),
     #[error(transparent)]
@@ -39,6 +51,7 @@ impl AddError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Address => "agent-no-address",
+            Self::TooMany => "agent-too-often",
             Self::Find(error) => error.code(),
             Self::Register(error) => error.code(),
             Self::Place(error) => error.code(),
@@ -46,35 +59,88 @@ impl AddError {
     }
 }
 
-/// Finds out what there is to know of the agent at this address, and moves there. Nobody is signed in by that.
+/// What an address leads to.
+pub(super) enum Way {
+    /// An agent that was added before, and at which somebody is signed in.
+    Known { profile: Profile, file: PathBuf, accounts: Vec<Known> },
+    /// One of which all is found out anew. Its profile is not kept yet.
+    New(Profile),
+}
+
+/// Finds out what there is to know of the agent at this address, and moves there. Nobody is signed in by that, nor out.
 pub(super) async fn add(jobs: &Jobs, address: &str, client_id: Option<String>) -> Result<(), UserError> {
     let (vault, data, config) = jobs.run(|desk| (desk.vault(), desk.data(), desk.config())).await?;
-    let profile = find(address, client_id.as_deref()).await.map_err(|error| view::error(&error))?;
-    let kept = keep(&config, &profile);
-    let (slot, file) = (Slot::first(&profile), kept.as_ref().ok().cloned());
+    let way = way(&config, &data, &vault, address, client_id.as_deref()).await.map_err(|error| view::error(&error))?;
+    let (profile, slot, kept) = match way {
+        Way::Known { profile, file, accounts } => {
+            let slot = accounts.into_iter().next().map_or_else(|| Slot::first(&profile), |known| known.slot);
+            (profile, slot, Ok(file))
+        }
+        Way::New(profile) => {
+            let kept = keep(&config, &profile);
+            (profile.clone(), Slot::first(&profile), kept)
+        }
+    };
+    let (id, file) = (seat::id(&profile, &slot), kept.as_ref().ok().cloned());
     let place = Place::new(profile, slot, file, &vault, &data, None).map_err(|error| view::error(&error))?;
     jobs.run(move |desk| {
         match kept {
             Ok(file) => desk.remember_agent(file),
             Err(error) => desk.notify(NoticeKind::Warning, view::error(&error)),
         }
-        desk.take_place(place, None);
+        if desk.has_seat(&id, &place.profile) {
+            desk.go(&id)
+        } else {
+            desk.take_place(place, None)
+        }
         desk.look_at_accounts();
     })
     .await
 }
 
-/// The profile of the agent at this address. What its tenant registers is an installation of its own each time.
-pub(super) async fn find(address: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
+/// Where an address leads. An agent that was added before and at which somebody is signed in is taken as it is, as long as it does not contradict that
+/// and nobody brings another client: what is found out anew otherwise is kept beside it, for only a person ends a sign-in. At any other the tenant is
+/// asked to register this installation, unless somebody has brought a client id.
+///
+/// # Errors
+/// See [`AddError`].
+pub(super) async fn way(config: &Path, data: &Path, vault: &Vault, address: &str, client_id: Option<&str>) -> Result<Way, AddError> {
     let agent = parse(address).ok_or(AddError::Address)?;
-    let http = callbox_link::http_client(&agent)?;
-    let found = find_agent(&http, &SystemClock, &agent).await?;
-    let id = id(&agent);
-    match client_id.map(str::trim).filter(|client_id| !client_id.is_empty()) {
-        Some(client_id) => Ok(found.with_client(&id, client_id)),
+    let client_id = client_id.map(str::trim).filter(|client_id| !client_id.is_empty());
+    for id in names(&agent) {
+        let file = file(config, &id);
+        let profile = match place::read_profile(&file) {
+            Ok(profile) if profile.agent == agent => profile,
+            _ => return Ok(Way::New(find(&agent, &id, client_id).await?)),
+        };
+        let accounts = match accounts(vault, &profile, store_key::locks(data)).await {
+            Ok(known) if known.is_empty() => return Ok(Way::New(find(&agent, &id, client_id).await?)),
+            Ok(known) => known,
+            // Somebody may be.
+            Err(_) => Vec::new(),
+        };
+        if client_id.is_none_or(|client_id| client_id == profile.client_id) && !has_moved(&profile).await {
+            return Ok(Way::Known { profile, file, accounts });
+        }
+    }
+    Err(AddError::TooMany)
+}
+
+/// Whether the agent says by now that it takes other sign-ins than those of this profile. One that says nothing has not.
+async fn has_moved(profile: &Profile) -> bool {
+    let Ok(http) = callbox_link::http_client(&profile.agent) else { return false };
+    matches!(timeout(PATIENCE, compare_with_agent(&http, &SystemClock, profile)).await, Ok(Ok(Some(_))))
+}
+
+/// The profile of the agent, under this name. What its tenant registers is an installation of its own each time.
+async fn find(agent: &Url, id: &str, client_id: Option<&str>) -> Result<Profile, AddError> {
+    let http = callbox_link::http_client(agent)?;
+    let found = find_agent(&http, &SystemClock, agent).await?;
+    match client_id {
+        Some(client_id) => Ok(found.with_client(id, client_id)),
         None => {
             let http = callbox_link::http_client(found.issuer().url())?;
-            Ok(found.register(&http, &SystemClock, &id, NAME).await?)
+            Ok(found.register(&http, &SystemClock, id, NAME).await?)
         }
     }
 }
@@ -94,17 +160,18 @@ fn id(agent: &Url) -> String {
 }
 
 /// Where the profile of the agent with this name is kept.
-fn file(config: &std::path::Path, id: &str) -> PathBuf {
+fn file(config: &Path, id: &str) -> PathBuf {
     config.join("agents").join(format!("{id}.toml"))
 }
 
-/// Where the profile of the agent at this address is, if it was added before.
-pub(super) fn kept(config: &std::path::Path, agent: &Url) -> Option<PathBuf> {
-    Some(file(config, &id(agent))).filter(|file| file.exists())
+/// The names under which its profiles may be kept: one for each tenant or client.
+fn names(agent: &Url) -> impl Iterator<Item = String> {
+    let id = id(agent);
+    (1..=MAX_PROFILES).map(move |number| if number == 1 { id.clone() } else { format!("{id}-{number}") })
 }
 
 /// Writes the profile down, as a whole or not at all.
-pub(super) fn keep(config: &std::path::Path, profile: &Profile) -> Result<PathBuf, SettingsError> {
+pub(super) fn keep(config: &Path, profile: &Profile) -> Result<PathBuf, SettingsError> {
     let file = file(config, &profile.id);
     let failed = |source| SettingsError::Write { path: file.clone(), source };
     let text = toml::to_string_pretty(profile).map_err(|error| failed(io::Error::other(error)))?;

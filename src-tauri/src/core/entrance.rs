@@ -7,7 +7,8 @@ use callbox_ipc::{ProfileView, UserError};
 use callbox_vault::{Health, Vault, VaultError};
 
 use super::{
-    AddError, PlaceError, WorkspaceError, add,
+    AddError, PlaceError, WorkspaceError,
+    add::{self, Way},
     place::{self, Place},
     store_key, view, workspace,
 };
@@ -50,8 +51,7 @@ impl Entrance {
         Self::of(place::read_profile(&file)?, file, another, folders, vault).await
     }
 
-    /// At the agent with this address, by what it says about itself. One that was added before and at which somebody is signed in is taken
-    /// as it is; at any other the tenant is asked to register this installation, unless somebody has brought a client id.
+    /// At the agent with this address; see [`add::way`].
     pub(crate) async fn to_agent(
         folders: &Folders,
         address: &str,
@@ -59,16 +59,13 @@ impl Entrance {
         another: bool,
         vault: &Vault,
     ) -> Result<Self, EntranceError> {
-        let agent = add::parse(address).ok_or(AddError::Address)?;
-        if let Some(file) = add::kept(&folders.config, &agent).filter(|_| client_id.is_none())
-            && let Ok(profile) = place::read_profile(&file)
-            && profile.agent == agent
-            && accounts(vault, &profile, store_key::locks(&folders.data)).await.is_ok_and(|known| !known.is_empty())
-        {
-            return Ok(Self { added: true, ..Self::of(profile, file, another, folders, vault).await? });
-        }
-        let profile = add::find(address, client_id).await?;
-        let file = add::keep(&folders.config, &profile)?;
+        let (profile, file) = match add::way(&folders.config, &folders.data, vault, address, client_id).await? {
+            Way::Known { profile, file, .. } => (profile, file),
+            Way::New(profile) => {
+                let file = add::keep(&folders.config, &profile)?;
+                (profile, file)
+            }
+        };
         Ok(Self { added: true, ..Self::of(profile, file, another, folders, vault).await? })
     }
 

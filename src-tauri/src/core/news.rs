@@ -86,7 +86,7 @@ impl Inquiry {
             let found = asking.await;
             self.asking = None;
             if let Ok(Some(mismatch)) = found {
-                self.reason = Some(view::mismatch(&mismatch));
+                self.reason = Some(view::mismatch(&mismatch, &self.profile.agent));
                 return;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use callbox_identity::{Account, Session, SignOut, Slot, SystemEntropy};
+use callbox_identity::{Account, Profile, Session, SignOut, Slot, SystemEntropy};
 use callbox_ipc::{Event, NoticeKind, SessionView, UserError};
 use callbox_link::Link;
 use callbox_store::Store;
@@ -64,6 +64,11 @@ impl Desk {
         for link in std::mem::take(&mut self.early) {
             self.deliver(link);
         }
+    }
+
+    /// Whether there is a seat with this name, of exactly this profile.
+    pub(super) fn has_seat(&self, id: &str, profile: &Profile) -> bool {
+        self.seats.iter().any(|seat| seat.id == id && seat.place.profile == *profile)
     }
 
     fn watch(&mut self, id: &str) {

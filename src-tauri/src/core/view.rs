@@ -13,6 +13,7 @@ use callbox_ipc::{
 use callbox_link::{AgentToolStatus, LinkError, LinkState, Status, ThreadSnapshot, TurnError, Update};
 use callbox_protocol::{ToolServer, Turn};
 use callbox_vault::VaultError;
+use url::Url;
 
 /// An error that names itself: a stable code beside its sentence.
 pub(super) trait Coded: Display {
@@ -126,9 +127,9 @@ pub(super) fn will_not_be_kept(why: &VaultError) -> UserError {
 }
 
 /// The agent takes other sign-ins than this one.
-pub(super) fn mismatch(found: &Mismatch) -> UserError {
+pub(super) fn mismatch(found: &Mismatch, agent: &Url) -> UserError {
     let (named, known) = found.sides();
-    with("from", known, with("detail", named, UserError::new(found.code(), found.to_string())))
+    with("agent", agent.as_str(), with("from", known, with("detail", named, UserError::new(found.code(), found.to_string()))))
 }
 
 /// Another program takes our links.

@@ -113,7 +113,7 @@ fn Panel(close: Callback<()>) -> impl IntoView {
     };
     let add_agent = move |_| {
         close.run(());
-        app.adding_agent.set(true);
+        app.adding_agent.set(Some(String::new()));
     };
     let leaving = RwSignal::new(false);
     view! {

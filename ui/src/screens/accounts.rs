@@ -94,7 +94,7 @@ fn Row(index: usize, entry: AccountEntry, gone: Callback<()>) -> impl IntoView {
                     <span class="name">{spans::prose(&title(&entry))}</span>
                     <span class="email">
                         {address(&entry).map(|address| view! { <span>{spans::prose(address)}</span> }.into_any())}
-                        <span class="place">{spans::prose(place(&entry))}</span>
+                        <span class="place">{move || spans::prose(&app.accounts.with(|all| place(&entry, all)))}</span>
                         {signed_out.then(|| view! { <span>{move || i18n.t("account-none")}</span> }.into_any())}
                     </span>
                 </span>

@@ -27,9 +27,9 @@ fn key(step: &str) -> Option<&'static str> {
     })
 }
 
-/// The field for the address, and the one for a client id where the tenant wants that.
+/// The field for the address, and the one for a client id where the tenant wants that. `known`: the address, if there is one already.
 #[component]
-pub(super) fn AddAgent(calls: Calls, first: Memo<bool>) -> impl IntoView {
+pub(super) fn AddAgent(calls: Calls, first: Memo<bool>, #[prop(optional)] known: String) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let shell = expect_context::<Shell>();
     let (address, client_id) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
@@ -68,6 +68,7 @@ pub(super) fn AddAgent(calls: Calls, first: Memo<bool>) -> impl IntoView {
                 autocapitalize="off"
                 spellcheck="false"
                 placeholder="https://agent.example.com/agents/chat-agent"
+                value=known
                 data-testid=testids::AGENT_ADDRESS
             />
             <Show when=move || wants_client.get()>

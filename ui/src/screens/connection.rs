@@ -10,6 +10,7 @@ use crate::backend::Shell;
 use crate::cards::elsewhere::Scopes;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
+use crate::state::composing::elsewhere;
 use crate::state::put;
 use crate::state::{App, Thread};
 use crate::testids;
@@ -89,8 +90,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             </button>
         }
     };
-    move || {
-        match link.get() {
+    move || match link.get() {
         LinkView::Connecting | LinkView::Online => ().into_any(),
         LinkView::Offline { retry_in, reason } => {
             let wait = retry_in.map(|retry_in| view! { <Countdown milliseconds=retry_in /> });
@@ -103,17 +103,31 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             }
             .into_any()
         }
-        LinkView::SignInNeeded { reason } => view! {
-            <div class="trouble" role="alert">
-                <Icon sign=Sign::Warning />
-                <p>{move || match &reason {
-                    Some(reason) => spans::prose(&i18n.error(reason)),
-                    None => i18n.t("trouble-sign-in").into_any(),
-                }}</p>
-                <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
-            </div>
+        LinkView::SignInNeeded { reason } => {
+            let moved = reason.as_ref().and_then(elsewhere).map(str::to_owned);
+            let action = match moved {
+                Some(agent) => {
+                    let add = move |_| app.adding_agent.set(Some(agent.clone()));
+                    view! {
+                        <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
+                    }.into_any()
+                }
+                None => view! {
+                    <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
+                }.into_any(),
+            };
+            view! {
+                <div class="trouble" role="alert">
+                    <Icon sign=Sign::Warning />
+                    <p>{move || match &reason {
+                        Some(reason) => spans::prose(&i18n.error(reason)),
+                        None => i18n.t("trouble-sign-in").into_any(),
+                    }}</p>
+                    {action}
+                </div>
+            }
+            .into_any()
         }
-        .into_any(),
         LinkView::MoreWanted { scopes } => {
             let some = !scopes.is_empty();
             view! {
@@ -146,7 +160,6 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             </div>
         }
         .into_any(),
-    }
     }
 }
 

@@ -20,8 +20,9 @@ pub fn NewAgent() -> impl IntoView {
     let shell = expect_context::<Shell>();
     let in_sandbox = move || app.profile.with(|profile| profile.as_ref().is_some_and(|profile| profile.sandbox));
     let calls = Calls::new();
+    let known = app.adding_agent.get_untracked().unwrap_or_default();
     let close = move || {
-        app.adding_agent.set(false);
+        app.adding_agent.set(None);
         page::focus(".account > button");
     };
     let escape = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
@@ -42,7 +43,7 @@ pub fn NewAgent() -> impl IntoView {
             <h2 id="new-agent">{move || i18n.t("new-agent")}</h2>
             <p>{move || i18n.t("new-agent-lead")}</p>
             {move || calls.refusal.get().map(|error| view! { <ErrorCard error=error /> })}
-            <AddAgent calls=calls first=Memo::new(|_| true) />
+            <AddAgent calls=calls first=Memo::new(|_| true) known=known />
             <Show when=move || !in_sandbox()>
                 <button
                     type="button"

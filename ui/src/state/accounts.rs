@@ -17,9 +17,13 @@ pub fn address(entry: &AccountEntry) -> Option<&str> {
     account.email.as_deref().filter(|email| *email != title(entry))
 }
 
-/// Where it is. The sandbox's port says nothing to anybody.
-pub fn place(entry: &AccountEntry) -> &str {
-    if entry.sandbox { &entry.agent } else { &entry.agent_host }
+/// Where it is. The sandbox's port says nothing to anybody. An agent that is there for several tenants is told with the tenant.
+pub fn place(entry: &AccountEntry, all: &[AccountEntry]) -> String {
+    if entry.sandbox {
+        return entry.agent.clone();
+    }
+    let beside = |other: &AccountEntry| other.agent_host == entry.agent_host && other.tenant_host != entry.tenant_host;
+    if all.iter().any(beside) { format!("{} · {}", entry.agent_host, entry.tenant_host) } else { entry.agent_host.clone() }
 }
 
 /// A letter to know it by.
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_account_is_called_by_name_address_and_place() {
-        let told = |entry: &AccountEntry| (title(entry), address(entry).map(str::to_owned), place(entry).to_owned(), initial(entry));
+        let told = |entry: &AccountEntry| (title(entry), address(entry).map(str::to_owned), place(entry, &[]), initial(entry));
         let is = |title: &str, address: Option<&str>, place: &str, initial: &str| {
             (title.to_owned(), address.map(str::to_owned), place.to_owned(), initial.to_owned())
         };
@@ -63,5 +67,9 @@ mod tests {
         assert_eq!(told(&nameless), is("ada@example.com", None, "agent.example", "a"), "nothing is said twice");
         assert_eq!(told(&entry(Some(("Ada", None)), true)), is("Ada", None, "Desk", "A"));
         assert_eq!(told(&entry(None, false)), is("Desk", None, "agent.example", "D"));
+        let moved = AccountEntry { tenant_host: "new.example".into(), ..entry(None, false) };
+        assert_eq!(place(&ada, &[ada.clone(), moved.clone()]), "agent.example · t.example");
+        assert_eq!(place(&moved, &[ada.clone(), moved.clone()]), "agent.example · new.example");
+        assert_eq!(place(&ada, &[ada.clone(), ada.clone()]), "agent.example");
     }
 }

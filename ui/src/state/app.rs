@@ -26,7 +26,7 @@ pub struct App {
     /// All accounts, everywhere.
     pub accounts: RwSignal<Vec<AccountEntry>>,
     /// The dialog for one more agent is open.
-    pub adding_agent: RwSignal<bool>,
+    pub adding_agent: RwSignal<Option<String>>,
     pub conversations: RwSignal<Vec<ConversationSummary>>,
     /// The conversation in view.
     pub open: RwSignal<Option<String>>,
@@ -71,7 +71,7 @@ impl App {
             profile: RwSignal::new(None),
             seat: RwSignal::new(None),
             accounts: RwSignal::new(Vec::new()),
-            adding_agent: RwSignal::new(false),
+            adding_agent: RwSignal::new(None),
             conversations: RwSignal::new(Vec::new()),
             open: RwSignal::new(None),
             thread: RwSignal::new(None),
@@ -92,7 +92,7 @@ impl App {
             // Another account: nothing of the one before stays in sight, and its words wait for it.
             self.show_none();
             self.early.set_value(None);
-            self.adding_agent.set(false);
+            self.adding_agent.set(None);
             self.seat.set(bootstrap.seat);
         }
         self.take_accounts(bootstrap.accounts);
