@@ -187,8 +187,7 @@ async fn an_agent_that_turns_a_good_sign_in_away_says_which_tenant_it_trusts_by_
 
     control.clear(Endpoint::Socket);
     control.clear(Endpoint::ResourceMetadata);
-    let link = world.callback(&world.begin(&app).await.unwrap()).await.unwrap();
-    assert!(world.deliver(&link).await.unwrap().success());
+    window.click(testids::RECONNECT).await.unwrap();
     window.until("all is well again", |view| view.connection.as_deref() == Some("online") && view.reason.is_none()).await.unwrap();
     window.ask("stream 4").await.unwrap();
 }

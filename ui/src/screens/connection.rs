@@ -109,6 +109,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
                 Some(agent) => {
                     let add = move |_| app.adding_agent.set(Some(agent.clone()));
                     view! {
+                        {again()}
                         <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
                     }.into_any()
                 }

@@ -12,7 +12,7 @@ use crate::i18n::I18n;
 use crate::state::App;
 use crate::testids;
 
-/// The dialog. It goes when the shell has moved to the new agent, or with Escape.
+/// The dialog. It goes when the shell is at the agent, or with Escape.
 #[component]
 pub fn NewAgent() -> impl IntoView {
     let i18n = expect_context::<I18n>();
@@ -25,6 +25,14 @@ pub fn NewAgent() -> impl IntoView {
         app.adding_agent.set(None);
         page::focus(".account > button");
     };
+    // The shell has moved to the agent, or was there already.
+    Effect::new(move |before: Option<bool>| {
+        let running = calls.running.get();
+        if before == Some(true) && !running && calls.refusal.with_untracked(Option::is_none) {
+            app.adding_agent.set(None);
+        }
+        running
+    });
     let escape = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
         if event.key() == "Escape" {
             close();

@@ -69,8 +69,8 @@ impl Calls {
         self.refusal.set(None);
         spawn_local(async move {
             let answer = answer.await;
-            put(self.running, false);
             put(self.refusal, answer.err());
+            put(self.running, false);
         });
     }
 }
