@@ -130,7 +130,8 @@ async fn other_words_that_were_begun_wait_for_their_message_and_reach_the_agent_
     assert_eq!((edited.messages[0].text.as_str(), edited.errors), ("stream 31", Vec::new()));
     until_editor_has(window, None).await;
     let stored = world.control().messages(&conversation);
-    let asked: Vec<_> = stored.iter().filter(|message| message["role"] == "user").map(|message| &message["parts"][0]["text"]).collect();
+    let asked: Vec<_> =
+        stored.iter().filter(|message| message["role"] == "user").map(|message| message["parts"][0]["text"].as_str().unwrap()).collect();
     assert_eq!((asked, stored.len(), world.control().requests(Endpoint::Turn)), (vec!["stream 31"], 2, 3), "once");
     world.desktop.keeps_drafts(&[]).await.unwrap();
     app.close().await.unwrap();
