@@ -2,8 +2,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use callbox_e2e::{Look, View, Window, World, testids, wait};
-use callbox_sandbox::Fault;
+use callbox_e2e::{App, Look, View, Window, World, testids, wait, window::named};
+use callbox_sandbox::{Endpoint, Fault};
 use thirtyfour::Key;
 
 async fn focused(window: Window<'_>) -> String {
@@ -71,13 +71,96 @@ async fn an_answer_is_given_again_a_message_is_put_in_other_words_and_everything
     assert_eq!(window.look().await.unwrap().errors, Vec::<String>::new());
 }
 
+/// Goes to a conversation; returns when it is in view and the agent is there.
+async fn open(window: Window<'_>, conversation: &str) -> View {
+    window.driver().click(&format!("{}[data-conversation=\"{conversation}\"]", named(testids::CONVERSATION_ITEM))).await.unwrap();
+    let is_open = |view: &View| view.conversation.as_deref() == Some(conversation) && view.connection.as_deref() == Some("online");
+    window.until("the conversation is in view", is_open).await.unwrap()
+}
+
+/// Waits until this stands in the editor of a message; none: until there is no editor.
+async fn until_editor_has(window: Window<'_>, text: Option<&str>) {
+    let script = "return document.querySelector(arguments[0])?.value ?? null";
+    let look = async || {
+        let value = window.driver().run(script, vec![named(testids::EDITOR).into()]).await?;
+        Ok(Look::when((value.as_str() == text).then_some(()), value))
+    };
+    wait::until(&format!("the editor has {text:?}"), look).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_words_that_were_begun_wait_for_their_message_and_reach_the_agent_once() {
+    let world = World::new().await.unwrap();
+    let app = world.signed_in().await.unwrap();
+    let window = app.window();
+    let conversation = window.ask("stream 3").await.unwrap().conversation.unwrap();
+    window.click(testids::EDIT_MESSAGE).await.unwrap();
+    until_focused(window, testids::EDITOR).await;
+    press(window, "1").await;
+
+    // Somewhere else and back.
+    window.click(testids::NEW_CONVERSATION).await.unwrap();
+    window.until("another one", |view| view.conversation.as_ref().is_some_and(|id| *id != conversation)).await.unwrap();
+    window.ask("stream 2").await.unwrap();
+    until_editor_has(window, None).await;
+    open(window, &conversation).await;
+    until_editor_has(window, Some("stream 31")).await;
+    until_focused(window, testids::COMPOSER).await;
+
+    // On their way to an agent that hears nothing, when the app crashes.
+    world.desktop.keeps_drafts(&["stream 31"]).await.unwrap();
+    world.control().stall_sockets();
+    window.click(testids::EDITOR_SEND).await.unwrap();
+    let look = async || {
+        let sending = window.driver().run("return document.querySelector(arguments[0])?.readOnly", vec![named(testids::EDITOR).into()]);
+        let sending = sending.await?;
+        Ok(Look::when((sending == true).then_some(()), sending))
+    };
+    wait::until("they are on their way", look).await.unwrap();
+    app.kill().await.unwrap();
+    assert_eq!(world.control().requests(Endpoint::Turn), 2, "the agent does not have them");
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    let window = app.window();
+    open(window, &conversation).await;
+    until_editor_has(window, Some("stream 31")).await;
+    window.click(testids::EDITOR_SEND).await.unwrap();
+    let reworded = |view: &View| view.settled() && view.messages.len() == 2 && view.messages[1].text.contains("w30");
+    let edited = window.until("an answer to other words", reworded).await.unwrap();
+    assert_eq!((edited.messages[0].text.as_str(), edited.errors), ("stream 31", Vec::new()));
+    until_editor_has(window, None).await;
+    let stored = world.control().messages(&conversation);
+    let asked: Vec<_> =
+        stored.iter().filter(|message| message["role"] == "user").map(|message| message["parts"][0]["text"].as_str().unwrap()).collect();
+    assert_eq!((asked, stored.len(), world.control().requests(Endpoint::Turn)), (vec!["stream 31"], 2, 3), "once");
+    world.desktop.keeps_drafts(&[]).await.unwrap();
+    app.close().await.unwrap();
+
+    let app = App::start(&world.desktop, &world.launch()).await.unwrap();
+    let window = app.window();
+    open(window, &conversation).await;
+    window.until("the history is there", reworded).await.unwrap();
+    until_editor_has(window, None).await;
+    assert_eq!(window.unsent().await.unwrap(), "");
+
+    // What was begun for a message that is taken back is not lost with it.
+    window.click(testids::EDIT_MESSAGE).await.unwrap();
+    until_focused(window, testids::EDITOR).await;
+    press(window, "5").await;
+    window.click(testids::CLEAR_CONVERSATION).await.unwrap();
+    window.click(testids::CLEAR_CONVERSATION).await.unwrap();
+    let told = window.until("nothing, and a word about it", |view| view.messages.is_empty() && !view.notices.is_empty()).await.unwrap();
+    assert_eq!((told.notices, window.unsent().await.unwrap().as_str()), (vec!["edit-homeless".to_owned()], "stream 315"));
+    world.desktop.keeps_drafts(&["stream 315"]).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_answer_failed_is_answered_again() {
     let world = World::new().await.unwrap();
     let app = world.signed_in().await.unwrap();
     let window = app.window();
     window.ask("stream 3").await.unwrap();
-    world.control().once(callbox_sandbox::Endpoint::Turn, Fault::ModelError { text: "Too much to do".to_owned(), chunks: 0 });
+    world.control().once(Endpoint::Turn, Fault::ModelError { text: "Too much to do".to_owned(), chunks: 0 });
     window.say("stream 4").await.unwrap();
     window.until("a failure", |view| view.errors == ["turn-failed"]).await.unwrap();
     window.click(testids::ANSWER_AGAIN).await.unwrap();

@@ -275,4 +275,5 @@ live-asked = The agent asks to use { $tool }. It waits for your decision.
 ## Errors. The shell says its own in English; these are the window's.
 
 error-unknown = Something went wrong ({ $code }). Try again.
+error-edit-homeless = The message that you were putting in other words is gone. What you had written stands in the box below.
 error-shell-unreadable = The window and the app do not understand each other. Restart Callbox; if that does not help, install it again.

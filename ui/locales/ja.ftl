@@ -280,6 +280,7 @@ error-sign-in-not-let-in = サインインサーバーはこのアカウント�
 error-sign-in-not-kept = このサインインは Callbox を終了するまで有効です。{ $detail }
 error-signed-out-of = { $name } はこのコンピューターからサインアウトしました。
 error-unknown = 問題が起きました（{ $code }）。もう一度お試しください。
+error-edit-homeless = 書き直していたメッセージはもう会話にありません。書いた文は下の入力欄にあります。
 error-shell-unreadable = 画面とアプリの版が合っていません。Callbox を再起動してください。直らない場合は再インストールしてください。
 error-tenant-unreachable = サインインサーバーに接続できません。ネットワーク接続を確認してください。
 error-tenant-timed-out = サインインサーバーが時間内に応答しませんでした。少し待ってからもう一度お試しください。

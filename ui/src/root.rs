@@ -94,8 +94,8 @@ fn keep_drafts(app: App, shell: Shell) {
         set_timeout(
             move || {
                 due.set_value(false);
-                for ((seat, conversation), text) in app.unkept_drafts() {
-                    unattended(shell.keep_draft(seat, conversation, text));
+                for (of, text) in app.unkept_drafts() {
+                    unattended(shell.keep_draft(of.seat, of.conversation, of.message, text));
                 }
             },
             DRAFT_PAUSE,

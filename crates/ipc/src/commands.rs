@@ -47,9 +47,9 @@ macro_rules! for_each_command {
             open_conversation(conversation: String) -> ();
             /// Forgets a conversation on this computer. The agent's copy is untouched.
             forget_conversation(conversation: String) -> ();
-            /// Keeps an unsent text for the next start. `conversation`: none for the one that is yet to begin. `seat`: whose it is, as in
-            /// [`crate::Bootstrap`]. An empty one is none.
-            keep_draft(seat: Option<String>, conversation: Option<String>, text: String) -> ();
+            /// Keeps an unsent text for the next start. `conversation`: none for the one that is yet to begin. `message`: the sent one that is being
+            /// put in other words, if it is that. `seat`: whose it is, as in [`crate::Bootstrap`]. An empty one is none.
+            keep_draft(seat: Option<String>, conversation: Option<String>, message: Option<String>, text: String) -> ();
             /// Sends a text; the id of its message comes back once the message is safe from loss in the shell.
             send_message(conversation: String, text: String) -> String;
             /// Sends a failed message again.
@@ -59,7 +59,8 @@ macro_rules! for_each_command {
             /// Has an answer written again, with everything behind it gone; for a message of the user's, has it answered. Comes back when the
             /// agent has the request.
             regenerate_message(conversation: String, message: String) -> ();
-            /// Puts other words into a message of the user's and has it answered; everything behind it is gone. Comes back when the agent has it.
+            /// Puts other words into a message of the user's and has it answered; everything behind it is gone. Comes back when the agent has it; until
+            /// then they are kept as the message's unsent text.
             edit_message(conversation: String, message: String, text: String) -> ();
             /// Empties a conversation at the agent, for everybody. Comes back when the agent has.
             clear_conversation(conversation: String) -> ();

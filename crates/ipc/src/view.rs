@@ -30,6 +30,9 @@ pub struct Bootstrap {
 pub struct Draft {
     /// None: that of the conversation which is yet to begin.
     pub conversation: Option<String>,
+    /// The sent message that is being put in other words. None: the text of the box in which messages are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     pub text: String,
 }
 

@@ -44,16 +44,16 @@ impl Store {
                 (&new, sealed, &old, &conversation, &message),
             )?;
         }
-        let drafts: Vec<(String, Vec<u8>)> = transaction
-            .prepare("SELECT conversation, body FROM draft WHERE account = ?1")?
-            .query_map([&old], |row| Ok((row.get(0)?, row.get(1)?)))?
+        let drafts: Vec<(String, String, Vec<u8>)> = transaction
+            .prepare("SELECT conversation, message, body FROM draft WHERE account = ?1")?
+            .query_map([&old], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
-        for (conversation, sealed) in drafts {
-            let Some(body) = keys.open(&drafts::place(&old, &conversation), &sealed) else { continue };
-            let sealed = keys.seal(&drafts::place(&new, &conversation), &body)?;
+        for (conversation, message, sealed) in drafts {
+            let Some(body) = keys.open(&drafts::place(&old, &conversation, &message), &sealed) else { continue };
+            let sealed = keys.seal(&drafts::place(&new, &conversation, &message), &body)?;
             transaction.execute(
-                "UPDATE draft SET account = ?1, body = ?2 WHERE account = ?3 AND conversation = ?4",
-                (&new, sealed, &old, &conversation),
+                "UPDATE draft SET account = ?1, body = ?2 WHERE account = ?3 AND conversation = ?4 AND message = ?5",
+                (&new, sealed, &old, &conversation, &message),
             )?;
         }
         transaction.commit()?;

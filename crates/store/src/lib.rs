@@ -21,5 +21,6 @@ mod schema;
 mod seal;
 mod store;
 
+pub use drafts::Draft;
 pub use error::{Replaced, Retry, StoreError};
 pub use store::{Conversation, Store};

@@ -39,6 +39,19 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (account, conversation)
     ) STRICT, WITHOUT ROWID;
 ",
+    // A text of a conversation's box is one of no message.
+    "
+    CREATE TABLE message_draft (
+        account      BLOB NOT NULL,
+        conversation TEXT NOT NULL,
+        message      TEXT NOT NULL,
+        body         BLOB NOT NULL,
+        PRIMARY KEY (account, conversation, message)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO message_draft SELECT account, conversation, '', body FROM draft;
+    DROP TABLE draft;
+    ALTER TABLE message_draft RENAME TO draft;
+",
 ];
 
 /// The row by which the right key is recognised.

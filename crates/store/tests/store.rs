@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use callbox_store::{Conversation, Retry, Store, StoreError};
+use callbox_store::{Conversation, Draft, Retry, Store, StoreError};
 
 const ADA: &str = "https://tenant.example/|ada";
 const GRACE: &str = "https://tenant.example/|grace";
@@ -185,7 +185,7 @@ fn a_file_of_a_newer_version_is_left_alone() {
     connection.execute_batch("PRAGMA user_version = 99; CREATE TABLE future (x INTEGER);").unwrap();
     drop(connection);
     let error = Store::open(&path, KEY).unwrap_err();
-    assert_eq!((error.clone(), error.code()), (StoreError::Newer { found: 99, known: 3 }, "store-newer"));
+    assert_eq!((error.clone(), error.code()), (StoreError::Newer { found: 99, known: 4 }, "store-newer"));
     let connection = rusqlite::Connection::open(&path).unwrap();
     assert_eq!(connection.query_row("SELECT count(*) FROM future", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
@@ -306,6 +306,36 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     let store = Store::open(&path, KEY).unwrap();
     assert_eq!((store.replaced(), store.list(ADA).unwrap().len()), (None, 1));
     store.put_outgoing(ADA, "a", "m1", "", b"words").unwrap();
+}
+
+#[test]
+fn an_unsent_text_of_an_earlier_version_is_that_of_its_conversations_box() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite3");
+    let store = Store::open(&path, KEY).unwrap();
+    store.put(ADA, &conversation("a", "kept", 1)).unwrap();
+    drop(store);
+    // As the third version has written it, sealed to the account, NUL, `a`, and two more.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "DROP TABLE draft;
+         CREATE TABLE draft (
+             account BLOB NOT NULL, conversation TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (account, conversation)
+         ) STRICT, WITHOUT ROWID;
+         INSERT INTO draft SELECT account, id,
+             X'000102030405060708090a0bbab652b969d8c050216588c9a60d7e92902ce188522786ff378300a63dd595' FROM conversation;
+         PRAGMA user_version = 3;",
+    )
+    .unwrap();
+    drop(file);
+
+    let store = Store::open(&path, KEY).unwrap();
+    let draft = |message: &str, text: &str| Draft { conversation: "a".to_owned(), message: message.to_owned(), text: text.to_owned() };
+    assert_eq!((store.replaced(), store.drafts(ADA).unwrap()), (None, vec![draft("", "half a sentence")]));
+    store.put_draft(ADA, "a", "m1", "in other words").unwrap();
+    let mut both = store.drafts(ADA).unwrap();
+    both.sort();
+    assert_eq!(both, [draft("", "half a sentence"), draft("m1", "in other words")]);
 }
 
 #[test]

@@ -388,9 +388,12 @@ impl Desk {
     }
 
     /// Keeps what an account has not sent yet. Whoever has signed out meanwhile keeps nothing.
-    pub(super) fn keep_draft(&self, id: &str, conversation: Option<&str>, text: &str) -> Result<(), UserError> {
-        let shelf = self.seats.iter().find(|seat| seat.id == id).and_then(|seat| seat.shelf.as_ref());
-        shelf.map_or(Ok(()), |shelf| shelf.keep_draft(conversation, text)).map_err(|error| view::error(&error))
+    pub(super) fn keep_draft(&self, id: &str, conversation: Option<&str>, message: Option<&str>, text: &str) -> Result<(), UserError> {
+        self.shelf_of(id).map_or(Ok(()), |shelf| shelf.keep_draft(conversation, message, text)).map_err(|error| view::error(&error))
+    }
+
+    fn shelf_of(&self, id: &str) -> Option<&Shelf> {
+        self.seats.iter().find(|seat| seat.id == id).and_then(|seat| seat.shelf.as_ref())
     }
 
     pub(super) fn forget(&mut self, conversation: &str) -> Result<(), UserError> {
@@ -408,6 +411,26 @@ impl Desk {
     /// The link of the conversation in view, and whose it is.
     pub(super) fn link_of(&self, conversation: &str) -> Result<(String, Link), UserError> {
         Ok((self.current.clone().ok_or_else(view::no_profile)?, self.link(conversation)?))
+    }
+
+    /// The link of the conversation in view, and whose it is, for other words in a message. They are kept as unsent until the agent has them; that
+    /// they cannot be is no reason to hold them back.
+    pub(super) fn rewords(&self, conversation: &str, message: &str, text: &str) -> Result<(String, Link), UserError> {
+        let (seat, link) = self.link_of(conversation)?;
+        if let Err(error) = self.keep_draft(&seat, Some(conversation), Some(message), text) {
+            tracing::warn!(code = error.code, "other words for a message cannot be kept");
+        }
+        Ok((seat, link))
+    }
+
+    /// The agent has the other words.
+    pub(super) fn reworded(&mut self, seat: &str, conversation: &str, message: &str, text: &str) {
+        let taken = self.shelf_of(seat).map_or(Ok(()), |shelf| shelf.draft_taken(conversation, message, text));
+        if let Err(error) = taken {
+            // The window forgets them as well, and words that are the message's own are not shown as unsent.
+            tracing::warn!(code = error.code(), "words that were sent stay kept as unsent");
+        }
+        self.spoke(seat, conversation, text);
     }
 
     pub(super) fn link(&self, conversation: &str) -> Result<Link, UserError> {

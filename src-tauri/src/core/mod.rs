@@ -282,9 +282,15 @@ impl Core {
         self.jobs.run(move |desk| desk.forget(&conversation)).await?
     }
 
-    pub(crate) async fn keep_draft(&self, seat: Option<String>, conversation: Option<String>, text: String) -> Result<(), UserError> {
+    pub(crate) async fn keep_draft(
+        &self,
+        seat: Option<String>,
+        conversation: Option<String>,
+        message: Option<String>,
+        text: String,
+    ) -> Result<(), UserError> {
         let Some(seat) = seat else { return Ok(()) };
-        self.jobs.run(move |desk| desk.keep_draft(&seat, conversation.as_deref(), &text)).await?
+        self.jobs.run(move |desk| desk.keep_draft(&seat, conversation.as_deref(), message.as_deref(), &text)).await?
     }
 
     pub(crate) async fn send_message(&self, conversation: String, text: String) -> Result<String, UserError> {
@@ -311,10 +317,10 @@ impl Core {
     }
 
     pub(crate) async fn edit_message(&self, conversation: String, message: String, text: String) -> Result<(), UserError> {
-        let (name, title) = (conversation.clone(), text.clone());
-        let (seat, link) = self.jobs.run(move |desk| desk.link_of(&conversation)).await??;
-        link.edit(message, text).await.map_err(|error| view::error(&error))?;
-        self.jobs.run(move |desk| desk.spoke(&seat, &name, &title)).await
+        let (name, id, words) = (conversation.clone(), message.clone(), text.clone());
+        let (seat, link) = self.jobs.run(move |desk| desk.rewords(&name, &id, &words)).await??;
+        link.edit(message.clone(), text.clone()).await.map_err(|error| view::error(&error))?;
+        self.jobs.run(move |desk| desk.reworded(&seat, &conversation, &message, &text)).await
     }
 
     pub(crate) async fn clear_conversation(&self, conversation: String) -> Result<(), UserError> {

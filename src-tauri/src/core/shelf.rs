@@ -73,12 +73,25 @@ impl Shelf {
             tracing::warn!(code = error.code(), "what is unsent cannot be read");
             Vec::new()
         });
-        let draft = |(conversation, text): (String, String)| Draft { conversation: Some(conversation).filter(|id| !id.is_empty()), text };
+        let named = |id: String| Some(id).filter(|id| !id.is_empty());
+        let draft = |callbox_store::Draft { conversation, message, text }| Draft {
+            conversation: named(conversation),
+            message: named(message),
+            text,
+        };
         drafts.into_iter().map(draft).collect()
     }
 
-    pub(super) fn keep_draft(&self, conversation: Option<&str>, text: &str) -> Result<(), StoreError> {
-        self.store.put_draft(&self.account, conversation.unwrap_or_default(), text)
+    /// A message whose id is empty, as an agent may name it, keeps none: its place is the box's.
+    pub(super) fn keep_draft(&self, conversation: Option<&str>, message: Option<&str>, text: &str) -> Result<(), StoreError> {
+        if message == Some("") {
+            return Ok(());
+        }
+        self.store.put_draft(&self.account, conversation.unwrap_or_default(), message.unwrap_or_default(), text)
+    }
+
+    pub(super) fn draft_taken(&self, conversation: &str, message: &str, text: &str) -> Result<(), StoreError> {
+        self.store.draft_taken(&self.account, conversation, message, text)
     }
 
     pub(super) fn remove(&mut self, conversation: &str) -> Result<(), StoreError> {

@@ -87,13 +87,22 @@ pub(super) fn AfterOwn(message: Message, thread: Thread, editing: RwSignal<bool>
     }
 }
 
-/// The box in which an own message is put in other words, in the place of its bubble. The text leaves it only when the agent has it.
+/// The box in which an own message is put in other words, in the place of its bubble. The text leaves it only when the agent has it, and is kept
+/// as unsent until then.
 #[component]
 pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) -> impl IntoView {
     let i18n = expect_context::<I18n>();
     let shell = expect_context::<Shell>();
+    let app = expect_context::<App>();
     let area = NodeRef::<html::Textarea>::new();
-    let text = RwSignal::new(message.text());
+    let of = StoredValue::new(app.edit_of(&thread.conversation, &message.id.get_untracked()));
+    let left = app.edit(&of.get_value(), &message.text());
+    let fresh = left.is_none();
+    let text = RwSignal::new(left.unwrap_or_else(|| message.text()));
+    let own = {
+        let message = message.clone();
+        Memo::new(move |_| message.words())
+    };
     let in_composition = StoredValue::new(false);
     let sending = RwSignal::new(false);
     let refused = RwSignal::new(None::<UserError>);
@@ -105,6 +114,7 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
     let id = message.id.clone();
     let leave = Callback::new(move |()| {
         let id = id.get_untracked();
+        app.drop_edit(&of.get_value());
         put(editing, false);
         request_animation_frame(move || page::focus(&format!("[data-id=\"{id}\"] [data-testid={}]", testids::EDIT_MESSAGE)));
     });
@@ -115,14 +125,18 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
         }
         sending.set(true);
         refused.set(None);
-        let answer = shell.edit_message(thread.conversation.clone(), id.get_untracked(), text.get_untracked());
+        let (of, sent) = (of.get_value(), text.get_untracked());
+        let answer = shell.edit_message(thread.conversation.clone(), id.get_untracked(), sent.clone());
         spawn_local(async move {
             let answer = answer.await;
             put(sending, false);
             match answer {
                 Ok(()) => {
-                    put(editing, false);
-                    page::focus("#composer");
+                    app.edit_taken(&of, &sent);
+                    // Whoever has gone to another conversation meanwhile is left alone there.
+                    if editing.try_set(false).is_none() {
+                        page::focus("#composer");
+                    }
                 }
                 Err(error) => put(refused, Some(error)),
             }
@@ -139,8 +153,23 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
             leave.run(());
         }
     };
+    let typed = move |event| {
+        let typed: String = event_target_value(&event);
+        app.set_edit(of.get_value(), typed.clone(), &own.get_untracked());
+        text.set(typed);
+    };
+    // The message has got these words without an answer to us: sent before a crash, or on another computer.
+    Effect::new(move |before: Option<String>| {
+        let own = own.get();
+        if before.is_some_and(|before| before != own) && text.with_untracked(|text| text.trim() == own.trim()) {
+            app.drop_edit(&of.get_value());
+            put(editing, false);
+        }
+        own
+    });
+    // Only of one that somebody has just opened: what was left open takes the focus from nobody.
     Effect::new(move |_| {
-        if let Some(area) = area.get() {
+        if let Some(area) = area.get().filter(|_| fresh) {
             drop(area.focus());
             let end = area.value().encode_utf16().count().try_into().unwrap_or(u32::MAX);
             drop(area.set_selection_range(end, end));
@@ -162,7 +191,7 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
                     aria-label=move || i18n.t("editor-label")
                     prop:value=move || text.get()
                     readonly=move || sending.get()
-                    on:input=move |event| text.set(event_target_value(&event))
+                    on:input=typed
                     on:keydown=pressed
                     on:compositionstart=move |_: CompositionEvent| in_composition.set_value(true)
                     on:compositionend=move |_: CompositionEvent| in_composition.set_value(false)

@@ -1,11 +1,11 @@
 //! One conversation: its head, its messages, the box to write in.
 
-use callbox_ipc::{LinkView, ThreadStatus, TurnView};
+use callbox_ipc::{LinkView, Notice, NoticeKind, ThreadStatus, TurnView, UserError};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 
-use super::actions::{AnswerAgain, Clear};
+use super::actions::{AnswerAgain, Clear, free};
 use super::composer::Composer;
 use super::connection::{Connection, Trouble};
 use super::message::Entry;
@@ -158,6 +158,7 @@ fn Messages(thread: Thread) -> impl IntoView {
         }
         own
     });
+    rescue(app, &thread);
     let messages = thread.messages.clone();
     let empty = {
         let messages = messages.clone();
@@ -191,6 +192,22 @@ fn Messages(thread: Thread) -> impl IntoView {
             </Show>
         </div>
     }
+}
+
+/// Other words for a message that was taken back meanwhile go into the box below, as soon as it is empty, and that is said. Not before the list is
+/// the agent's, and nothing goes on that may bring the message back.
+fn rescue(app: App, thread: &Thread) {
+    let (conversation, messages, status) = (thread.conversation.clone(), thread.messages.clone(), thread.status.clone());
+    let settled = Memo::new(move |_| status.with(free));
+    Effect::new(move |_| {
+        messages.track();
+        let has =
+            |id: &str| messages.with_untracked(|messages| messages.iter().any(|message| message.id.with_untracked(|known| known == id)));
+        if settled.get() && app.rescue_edit(&conversation, has) {
+            app.notify(Notice { kind: NoticeKind::Info, message: UserError::new("edit-homeless", "") });
+            request_animation_frame(|| page::focus_box_from("body"));
+        }
+    });
 }
 
 /// The messages from that place on.

@@ -46,7 +46,10 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
             role == Role::Assistant && words && !(last.get() && busy)
         })
     };
-    let editing = RwSignal::new(false);
+    // What somebody has begun to put in other words is open again when the message is drawn again.
+    let app = expect_context::<App>();
+    let of = app.edit_of(&thread.conversation, &id.get_untracked());
+    let editing = RwSignal::new(role == Role::User && app.edit(&of, &message.text()).is_some());
     let arrived = {
         let words = message.slots.clone();
         let words = move || words.with(|slots| slots.iter().any(|slot| matches!(slot.content, Content::Plain(_))));

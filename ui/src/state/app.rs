@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 
 use callbox_ipc::{
-    AccountEntry, Bootstrap, ConversationSummary, Draft, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate,
+    AccountEntry, Bootstrap, ConversationSummary, Event, Notice, Preferences, ProfileView, SessionView, ThreadEvent, ThreadUpdate,
 };
 use leptos::prelude::*;
 
+use super::drafts::DraftOf;
 use super::thread::Thread;
 
 /// At most so many notices are kept in sight.
 const NOTICES: usize = 4;
-
-/// Whose draft it is: the account, and the conversation.
-pub type DraftOf = (Option<String>, Option<String>);
 
 /// The state of the window.
 #[derive(Clone, Copy)]
@@ -35,12 +33,12 @@ pub struct App {
     pub preferences: RwSignal<Preferences>,
     /// Newest last.
     pub notices: RwSignal<Vec<(u64, Notice)>>,
-    /// Unsent texts by account and conversation; the one under no name belongs to a conversation that is yet to begin.
+    /// All texts that nobody has sent yet.
     pub drafts: RwSignal<HashMap<DraftOf, String>>,
     /// What the shell keeps of them, as far as it has been told.
-    kept: StoredValue<HashMap<DraftOf, String>>,
+    pub(super) kept: StoredValue<HashMap<DraftOf, String>>,
     /// Where a text is on its way to the shell: until it is known whether it is sent, nothing is said of what is unsent there.
-    leaving: StoredValue<Option<DraftOf>>,
+    pub(super) leaving: StoredValue<Option<DraftOf>>,
     /// Whether the oldest question of the conversation can be seen, down to its buttons.
     pub question_in_view: RwSignal<bool>,
     /// A conversation whose content came before the window knew that it would be opened.
@@ -160,74 +158,6 @@ impl App {
         self.notices.update(|notices| notices.retain(|(other, _)| *other != number));
     }
 
-    /// The unsent text of the conversation in view.
-    pub fn draft(&self) -> String {
-        let of = (self.seat.get(), self.open.get());
-        self.drafts.with(|drafts| drafts.get(&of).cloned().unwrap_or_default())
-    }
-
-    /// The unsent text of a conversation of this account, as it is now.
-    pub fn draft_of(&self, conversation: Option<String>) -> String {
-        let of = (self.seat.get_untracked(), conversation);
-        self.drafts.with_untracked(|drafts| drafts.get(&of).cloned().unwrap_or_default())
-    }
-
-    /// Takes the unsent text of a conversation away from it.
-    pub fn take_draft(&self, conversation: Option<String>) -> Option<String> {
-        let of = (self.seat.get_untracked(), conversation);
-        self.drafts.try_update(|drafts| drafts.remove(&of)).flatten()
-    }
-
-    /// Keeps the unsent text of a conversation.
-    pub fn set_draft(&self, conversation: Option<String>, text: String) {
-        let of = (self.seat.get_untracked(), conversation);
-        self.drafts.update(|drafts| {
-            if text.is_empty() {
-                drafts.remove(&of)
-            } else {
-                drafts.insert(of, text)
-            };
-        });
-    }
-
-    /// Takes what was left unsent at an earlier start, where there are no newer words.
-    fn take_drafts(&self, left: Vec<Draft>) {
-        let seat = self.seat.get_untracked();
-        for Draft { conversation, text } in left {
-            let of = (seat.clone(), conversation);
-            self.kept.update_value(|kept| drop(kept.insert(of.clone(), text.clone())));
-            if !self.drafts.with_untracked(|drafts| drafts.contains_key(&of)) {
-                self.drafts.update(|drafts| drop(drafts.insert(of, text)));
-            }
-        }
-    }
-
-    /// The text of this conversation is being sent.
-    pub fn leaves(&self, conversation: &str) {
-        self.leaving.set_value(Some((self.seat.get_untracked(), Some(conversation.to_owned()))));
-    }
-
-    /// Nothing is being sent any more; what is unsent is looked at again.
-    pub fn left(&self) {
-        self.leaving.set_value(None);
-        self.drafts.notify();
-    }
-
-    /// The texts that are other than the shell was told last; from now on they are told. Empty: there is none any more.
-    pub fn unkept_drafts(&self) -> Vec<(DraftOf, String)> {
-        let mut now = self.drafts.get_untracked();
-        if let Some(of) = self.leaving.get_value() {
-            match self.kept.with_value(|kept| kept.get(&of).cloned()) {
-                Some(known) => drop(now.insert(of, known)),
-                None => drop(now.remove(&of)),
-            }
-        }
-        let before = self.kept.try_update_value(|kept| std::mem::replace(kept, now.clone())).unwrap_or_default();
-        let gone = before.keys().filter(|of| !now.contains_key(*of)).map(|of| (of.clone(), String::new()));
-        let new = now.iter().filter(|(of, text)| before.get(*of) != Some(*text)).map(|(of, text)| (of.clone(), text.clone()));
-        new.chain(gone).collect()
-    }
-
     /// Whether somebody is signed in.
     pub fn signed_in(&self) -> bool {
         self.session.with_untracked(|session| matches!(session, Some(SessionView::SignedIn { .. })))
@@ -253,11 +183,6 @@ impl App {
             }
             _ => None,
         }
-    }
-
-    /// An account has been signed out on purpose: its words go with it.
-    pub fn forget_drafts(&self, seat: &Option<String>) {
-        self.drafts.update(|drafts| drafts.retain(|(of, _), _| of != seat));
     }
 
     fn take_accounts(&self, accounts: Vec<AccountEntry>) {

@@ -1,4 +1,4 @@
-use callbox_ipc::{AccountView, LinkView, NoticeKind, StorageView, ThreadStatus, ThreadView, UserError};
+use callbox_ipc::{AccountView, Draft, LinkView, NoticeKind, StorageView, ThreadStatus, ThreadView, UserError};
 use callbox_protocol::{MessageOp, UiMessage};
 
 use super::*;
@@ -141,16 +141,16 @@ fn a_mirror_that_is_out_of_step_asks_for_the_whole() {
 #[test]
 fn what_was_left_unsent_before_the_start_is_there_and_does_not_take_the_place_of_newer_words() {
     let app = App::new();
-    let draft = |conversation: Option<&str>, text: &str| Draft { conversation: conversation.map(Into::into), text: text.into() };
+    let draft =
+        |conversation: Option<&str>, text: &str| Draft { conversation: conversation.map(Into::into), message: None, text: text.into() };
     let left = vec![draft(Some("a"), "old for a"), draft(Some("b"), "old for b"), draft(None, "yet to begin")];
     app.set_draft(Some("a".into()), "new for a".into());
     app.begin(Bootstrap { drafts: left, ..bootstrap(&["a", "b"], Some("a")) });
     let texts = [Some("a".to_owned()), Some("b".to_owned()), None].map(|conversation| app.draft_of(conversation));
     assert_eq!(texts, ["new for a", "old for b", "yet to begin"]);
     // What is to be kept is told once, and what is gone is told as nothing.
-    let told = |app: &App| {
-        app.unkept_drafts().into_iter().map(|((_, conversation), text)| (conversation.unwrap_or_default(), text)).collect::<Vec<_>>()
-    };
+    let told =
+        |app: &App| app.unkept_drafts().into_iter().map(|(of, text)| (of.conversation.unwrap_or_default(), text)).collect::<Vec<_>>();
     assert_eq!(told(&app), [("a".to_owned(), "new for a".to_owned())], "the rest is as the shell has it");
     assert_eq!(told(&app), []);
     app.take_draft(Some("b".into()));
@@ -176,6 +176,66 @@ fn each_conversation_keeps_its_own_draft() {
     app.set_draft(Some("b".into()), "for b".into());
     app.show("a".into());
     assert_eq!(untrack(|| app.draft()), "for a");
+}
+
+#[test]
+fn other_words_for_a_message_wait_for_it_until_the_agent_has_them_or_they_are_given_up() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a", "b"], Some("a")));
+    let of = app.edit_of("a", "m1");
+    app.set_draft(Some("a".into()), "for the box".into());
+    app.set_edit(of.clone(), "other wor".into(), "words");
+    app.show("b".into());
+    app.show("a".into());
+    assert_eq!(app.edit(&of, "words").as_deref(), Some("other wor"));
+    assert_eq!((app.edit(&app.edit_of("a", "m2"), "words"), app.edit(&app.edit_of("b", "m1"), "words")), (None, None));
+    assert_eq!(app.draft_of(Some("a".into())), "for the box", "the box has its own");
+    app.set_edit(of.clone(), "words".into(), "words");
+    assert_eq!(app.edit(&of, "before"), None, "its own words are no others");
+
+    app.set_edit(of.clone(), "other words".into(), "words");
+    app.edit_taken(&of, "other wor");
+    assert_eq!(app.edit(&of, "words").as_deref(), Some("other words"), "written since");
+    app.edit_taken(&of, "other words");
+    assert_eq!(app.edit(&of, "words"), None);
+
+    app.set_edit(of.clone(), "other words".into(), "words");
+    app.drop_edit(&of);
+    assert_eq!(app.edit(&of, "words"), None, "given up");
+    assert_eq!(app.draft_of(Some("a".into())), "for the box");
+}
+
+#[test]
+fn other_words_are_kept_over_a_start_under_their_message() {
+    let left = |message: &str, text: &str| Draft { conversation: Some("a".into()), message: Some(message.into()), text: text.into() };
+    let (_owner, app) = app();
+    app.begin(Bootstrap { drafts: vec![left("m1", "other words"), left("m2", "have arrived")], ..bootstrap(&["a"], Some("a")) });
+    let (first, second) = (app.edit_of("a", "m1"), app.edit_of("a", "m2"));
+    assert_eq!(app.edit(&first, "words").as_deref(), Some("other words"));
+    assert_eq!((app.unkept_drafts(), app.draft_of(Some("a".into()))), (vec![], String::new()));
+    assert_eq!(app.edit(&second, "have arrived\n"), None, "the agent had them when the app ended");
+    assert_eq!(app.unkept_drafts(), [(second, String::new())]);
+    app.set_edit(first.clone(), "other words, and more".into(), "words");
+    // What is being sent from the box holds back nothing of an editor.
+    app.leaves("a");
+    assert_eq!(app.unkept_drafts(), [(first, "other words, and more".to_owned())]);
+}
+
+#[test]
+fn other_words_for_a_message_that_is_gone_go_into_the_box_once_that_is_empty() {
+    let (_owner, app) = app();
+    app.begin(bootstrap(&["a", "b"], Some("a")));
+    app.set_edit(app.edit_of("a", "m1"), "other words".into(), "words");
+    app.set_edit(app.edit_of("b", "m1"), "elsewhere".into(), "words");
+    assert!(!app.rescue_edit("a", |message| message == "m1"), "it is there");
+    app.set_draft(Some("a".into()), "half a sentence".into());
+    assert!(!app.rescue_edit("a", |_| false), "not over what stands there");
+    assert_eq!(app.edit(&app.edit_of("a", "m1"), "words").as_deref(), Some("other words"));
+    app.set_draft(Some("a".into()), " ".into());
+    assert!(app.rescue_edit("a", |_| false));
+    assert_eq!((app.draft_of(Some("a".into())).as_str(), app.edit(&app.edit_of("a", "m1"), "words")), ("other words", None));
+    assert!(!app.rescue_edit("a", |_| false), "once");
+    assert_eq!(app.edit(&app.edit_of("b", "m1"), "words").as_deref(), Some("elsewhere"), "another conversation's are not touched");
 }
 
 #[test]

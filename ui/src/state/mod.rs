@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod app;
 pub mod composing;
 pub mod content;
+pub mod drafts;
 pub mod interrupt;
 pub mod preferences;
 pub mod scrolling;
@@ -19,6 +20,7 @@ pub mod window;
 use leptos::prelude::{RwSignal, Set};
 
 pub use app::{App, Demand};
+pub use drafts::DraftOf;
 pub use thread::{Message, Thread};
 
 /// Sets a signal that may be gone by now, with the part of the window that it belonged to.

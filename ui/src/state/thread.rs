@@ -291,11 +291,16 @@ impl Thread {
 impl Message {
     /// The readable text of the message: what is copied.
     pub fn text(&self) -> String {
-        let texts = self.slots.with_untracked(|slots| {
+        untrack(|| self.words())
+    }
+
+    /// The same, for whoever wants to hear of other words that a message of the user's gets.
+    pub fn words(&self) -> String {
+        let texts = self.slots.with(|slots| {
             slots
                 .iter()
                 .filter_map(|slot| match &slot.content {
-                    Content::Plain(text) => Some(text.get_untracked()),
+                    Content::Plain(text) => Some(text.get()),
                     Content::Text(text) => Some(text.text()),
                     _ => None,
                 })

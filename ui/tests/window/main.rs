@@ -5,6 +5,7 @@
 mod agent_tools;
 mod approval;
 mod composer;
+mod editor;
 mod elsewhere;
 mod markdown;
 mod messages;
