@@ -43,7 +43,9 @@ impl Room {
     /// The same with another agent, or another client.
     pub(crate) async fn at(release: Release, name: &str, place: Place) -> Self {
         let state = TempDir::new().unwrap();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        // The runtime closes connections that were idle for a while, perhaps just when the next request is written to one.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0).no_proxy();
+        let http = http.build().unwrap();
         let agent = Agent::start(release, state.path()).await;
         let proxy = Proxy::start(agent.port, name, http.clone()).await;
         let theirs = Client::start(release, &place.client(&proxy.address.to_string(), name));
