@@ -105,12 +105,15 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
         }
         LinkView::SignInNeeded { reason } => {
             let moved = reason.as_ref().and_then(elsewhere).map(str::to_owned);
+            let tall = moved.is_some();
             let action = match moved {
                 Some(agent) => {
                     let add = move |_| app.adding_agent.set(Some(agent.clone()));
                     view! {
-                        {again()}
-                        <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
+                        <div class="actions">
+                            <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
+                            {again()}
+                        </div>
                     }.into_any()
                 }
                 None => view! {
@@ -118,7 +121,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
                 }.into_any(),
             };
             view! {
-                <div class="trouble" role="alert">
+                <div class="trouble" class:tall=tall role="alert">
                     <Icon sign=Sign::Warning />
                     <p>{move || match &reason {
                         Some(reason) => spans::prose(&i18n.error(reason)),
@@ -132,7 +135,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
         LinkView::MoreWanted { scopes } => {
             let some = !scopes.is_empty();
             view! {
-                <div class="trouble more-wanted" role="alert">
+                <div class="trouble tall" role="alert">
                     <Icon sign=Sign::Key />
                     <div>
                         <p>{move || i18n.t(if some { "trouble-more-wanted" } else { "trouble-more-untold" })}</p>
