@@ -109,6 +109,8 @@ async fn other_words_that_were_begun_wait_for_their_message_and_reach_the_agent_
 
     // On their way to an agent that hears nothing, when the app crashes.
     world.desktop.keeps_drafts(&["stream 31"]).await.unwrap();
+    // Only a socket that is there can fall silent.
+    window.until("the agent is reached", |view| view.connection.as_deref() == Some("online")).await.unwrap();
     world.control().stall_sockets();
     window.click(testids::EDITOR_SEND).await.unwrap();
     let look = async || {
