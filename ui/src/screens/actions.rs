@@ -158,10 +158,12 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
         app.set_edit(of.get_value(), typed.clone(), &own.get_untracked());
         text.set(typed);
     };
-    // The message has got these words without an answer to us: sent before a crash, or on another computer.
+    // The message has got these words without an answer to us: sent before a crash, or on another computer. While we send them ourselves it shows
+    // them ahead of the agent.
     Effect::new(move |before: Option<String>| {
         let own = own.get();
-        if before.is_some_and(|before| before != own) && text.with_untracked(|text| text.trim() == own.trim()) {
+        let arrived = before.is_some_and(|before| before != own) && text.with_untracked(|text| text.trim() == own.trim());
+        if arrived && !sending.get_untracked() {
             app.drop_edit(&of.get_value());
             put(editing, false);
         }
