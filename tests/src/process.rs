@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{self, Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -15,9 +15,8 @@ use crate::{Look, Result, error::While as _, wait};
 /// How long a killed process may take to be gone.
 const WAY_OUT: Duration = Duration::from_secs(60);
 /// Ports from here on are nobody's in particular, and no browser refuses to go there.
-const LOWEST_PORT: u16 = 20_000;
-/// So many ports are tried where somebody may listen.
-const PORTS: usize = 100;
+const LOWEST_PORT: u32 = 20_000;
+const PORTS: u32 = 10_000;
 
 /// A program and everything that descends from it; all of it ends when this is dropped.
 #[derive(Debug)]
@@ -102,16 +101,11 @@ pub fn kill(pid: u32) -> Result<()> {
 /// # Errors
 /// When there is none.
 pub fn free_port() -> Result<u16> {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let given = range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(LOWEST_PORT);
-    let open = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    // Another number each time.
-    let chance = || RandomState::new().build_hasher().finish();
-    let own = u64::from(given.saturating_sub(LOWEST_PORT));
-    let numbers = (0..PORTS).filter_map(|_| u16::try_from(u64::from(LOWEST_PORT) + chance().checked_rem(own)?).ok());
-    let free = numbers.filter_map(|port| open(port).ok()).next();
-    let listener = free.map_or_else(|| open(0), Ok).doing("a free port")?;
-    Ok(listener.local_addr().doing("a free port")?.port())
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let next = || process::id().wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let mut ports = (0..PORTS).filter_map(|_| u16::try_from(LOWEST_PORT + next()).ok());
+    ports.find(is_free).ok_or_else(|| crate::Error::unexpected("no free port on the loopback interface"))
 }
 
 /// A program that runs.

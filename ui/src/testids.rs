@@ -5,7 +5,7 @@
 //! | name | also |
 //! |---|---|
 //! | [`WINDOW`] | the root; `data-screen`: `starting`, `sign-in`, `waiting`, `main` |
-//! | [`CONNECTION`] | `data-state`: `connecting`, `online`, `offline`, `sign-in-needed`, `more-wanted`, `refused`, `closed`; `data-reason`: the code of what is wrong, where there is one; absent while no conversation is open |
+//! | [`CONNECTION`] | `data-state`: `connecting`, `online`, `offline`, `sign-in-needed`, `agent-moved`, `more-wanted`, `refused`, `closed`; `data-reason`: the code of what is wrong, where there is one; absent while no conversation is open |
 //! | [`CONVERSATION`] | `data-conversation`: its id; `data-turn`: `idle`, `waiting`, `streaming`, `recovering`, `interrupted` |
 //! | [`CONVERSATION_ITEM`] | `data-conversation`: its id; `aria-current="true"` on the one in view |
 //! | [`MESSAGE`] | `data-role`: `user`, `assistant`, `system`; `data-id`; `data-delivery` on own messages: `queued`, `sending`, `failed`, `sent` |

@@ -271,6 +271,12 @@ pub enum LinkView {
         /// Why, where somebody is signed in all the same; none: nobody is.
         reason: Option<UserError>,
     },
+    /// The agent takes other sign-ins than this one: another at the same tenant does not help.
+    AgentMoved {
+        reason: UserError,
+        /// Its address, by which it can be added again.
+        agent: String,
+    },
     /// The agent wants more than this sign-in allows; the person can grant it.
     MoreWanted {
         /// What is missing; the agent's words. Empty: it does not say.

@@ -292,18 +292,19 @@ fn a_message_that_was_moved_to_another_row_does_not_open_and_is_left_where_it_is
     assert_eq!(rows, 2);
 }
 
+/// A store with a conversation, in a file that an earlier version has left: `back` makes it that.
+fn brought_up_to_date(path: &Path, back: &str) -> Store {
+    let store = Store::open(path, KEY).unwrap();
+    store.put(ADA, &conversation("a", "kept", 1)).unwrap();
+    drop(store);
+    rusqlite::Connection::open(path).unwrap().execute_batch(back).unwrap();
+    Store::open(path, KEY).unwrap()
+}
+
 #[test]
 fn a_file_of_the_first_version_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.sqlite3");
-    let store = Store::open(&path, KEY).unwrap();
-    store.put(ADA, &conversation("a", "kept", 1)).unwrap();
-    drop(store);
-    let file = rusqlite::Connection::open(&path).unwrap();
-    file.execute_batch("DROP TABLE outbox; DROP TABLE draft; PRAGMA user_version = 1;").unwrap();
-    drop(file);
-
-    let store = Store::open(&path, KEY).unwrap();
+    let store = brought_up_to_date(&folder.path().join("store.sqlite3"), "DROP TABLE outbox; DROP TABLE draft; PRAGMA user_version = 1;");
     assert_eq!((store.replaced(), store.list(ADA).unwrap().len()), (None, 1));
     store.put_outgoing(ADA, "a", "m1", "", b"words").unwrap();
 }
@@ -311,13 +312,9 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
 #[test]
 fn an_unsent_text_of_an_earlier_version_is_that_of_its_conversations_box() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.sqlite3");
-    let store = Store::open(&path, KEY).unwrap();
-    store.put(ADA, &conversation("a", "kept", 1)).unwrap();
-    drop(store);
     // As the third version has written it, sealed to the account, NUL, `a`, and two more.
-    let file = rusqlite::Connection::open(&path).unwrap();
-    file.execute_batch(
+    let store = brought_up_to_date(
+        &folder.path().join("store.sqlite3"),
         "DROP TABLE draft;
          CREATE TABLE draft (
              account BLOB NOT NULL, conversation TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (account, conversation)
@@ -325,11 +322,7 @@ fn an_unsent_text_of_an_earlier_version_is_that_of_its_conversations_box() {
          INSERT INTO draft SELECT account, id,
              X'000102030405060708090a0bbab652b969d8c050216588c9a60d7e92902ce188522786ff378300a63dd595' FROM conversation;
          PRAGMA user_version = 3;",
-    )
-    .unwrap();
-    drop(file);
-
-    let store = Store::open(&path, KEY).unwrap();
+    );
     let draft = |message: &str, text: &str| Draft { conversation: "a".to_owned(), message: message.to_owned(), text: text.to_owned() };
     assert_eq!((store.replaced(), store.drafts(ADA).unwrap()), (None, vec![draft("", "half a sentence")]));
     store.put_draft(ADA, "a", "m1", "in other words").unwrap();

@@ -3,19 +3,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use callbox_identity::{FindError, Known, Profile, RegistrationError, Slot, Step, SystemClock, accounts, compare_with_agent, find_agent};
+use callbox_identity::{FindError, Known, Profile, RegistrationError, Slot, Step, SystemClock, accounts, find_agent};
 use callbox_ipc::{NoticeKind, ProvenanceStep, UserError};
 use callbox_vault::Vault;
-use tokio::time::timeout;
 use url::Url;
 
 use super::{
     Jobs, PlaceError,
     place::{self, Place},
-    seat, store_key, view,
+    seat, store_key, trust, view,
 };
 use crate::settings::SettingsError;
 
@@ -23,8 +21,6 @@ use crate::settings::SettingsError;
 pub(super) const NAME: &str = "Callbox";
 /// How many profiles an agent may have here.
 const MAX_PROFILES: usize = 9;
-/// How long an agent that is known may take to say whether it is still the same.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Why an agent could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -119,17 +115,11 @@ pub(super) async fn way(config: &Path, data: &Path, vault: &Vault, address: &str
             // Somebody may be.
             Err(_) => Vec::new(),
         };
-        if client_id.is_none_or(|client_id| client_id == profile.client_id) && !has_moved(&profile).await {
+        if client_id.is_none_or(|client_id| client_id == profile.client_id) && trust::mismatch(&profile).await.is_none() {
             return Ok(Way::Known { profile, file, accounts });
         }
     }
     Err(AddError::TooMany)
-}
-
-/// Whether the agent says by now that it takes other sign-ins than those of this profile. One that says nothing has not.
-async fn has_moved(profile: &Profile) -> bool {
-    let Ok(http) = callbox_link::http_client(&profile.agent) else { return false };
-    matches!(timeout(PATIENCE, compare_with_agent(&http, &SystemClock, profile)).await, Ok(Ok(Some(_))))
 }
 
 /// The profile of the agent, under this name. What its tenant registers is an installation of its own each time.

@@ -21,6 +21,7 @@ mod store_key;
 mod switch;
 mod threads;
 mod tools;
+mod trust;
 mod view;
 mod wake;
 mod workspace;
@@ -40,6 +41,7 @@ pub(crate) use self::{
     entrance::{Entrance, EntranceError},
     machine::{Client, Machine, MachineError},
     place::PlaceError,
+    trust::mismatch,
     workspace::{Left, Standing, Workspace, WorkspaceError},
 };
 use crate::settings::Settings;

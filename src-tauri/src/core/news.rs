@@ -1,19 +1,11 @@
 //! What goes on in the conversation that the window shows, carried to it.
 
-use std::time::Duration;
-
-use callbox_identity::{Mismatch, Profile, SystemClock, compare_with_agent};
-use callbox_ipc::{Event, LinkView, ThreadEvent, ThreadStatus, ThreadUpdate, UserError};
+use callbox_identity::{Mismatch, Profile};
+use callbox_ipc::{Event, LinkView, ThreadEvent, ThreadStatus, ThreadUpdate};
 use callbox_link::{Link, LinkError, LinkState, Status, Subscription, Update};
-use tokio::{
-    task::{AbortHandle, JoinHandle},
-    time::timeout,
-};
+use tokio::task::{AbortHandle, JoinHandle};
 
-use super::{Jobs, threads::Road, view};
-
-/// How long an agent that turns a sign-in away may take to say which ones it takes.
-const PATIENCE: Duration = Duration::from_secs(8);
+use super::{Jobs, threads::Road, trust, view};
 
 /// Carries the link's news to the window. The link merges what is not taken at once, so a slow window costs no memory.
 pub(super) fn forward(link: &Link, conversation: String, road: &Road<'_>) -> AbortHandle {
@@ -61,32 +53,33 @@ struct Inquiry {
     profile: Profile,
     turned_away: bool,
     asking: Option<JoinHandle<Option<Mismatch>>>,
-    reason: Option<UserError>,
+    found: Option<Mismatch>,
 }
 
 impl Inquiry {
     fn of(profile: &Profile) -> Self {
-        Self { profile: profile.clone(), turned_away: false, asking: None, reason: None }
+        Self { profile: profile.clone(), turned_away: false, asking: None, found: None }
     }
 
     fn look_at(&mut self, status: &Status) {
         let turned_away = matches!(status.link, LinkState::SignInNeeded { why: Some(LinkError::Rejected) });
         if turned_away && !self.turned_away {
-            self.asking = Some(tokio::spawn(ask(self.profile.clone())));
+            let profile = self.profile.clone();
+            self.asking = Some(tokio::spawn(async move { trust::mismatch(&profile).await }));
         } else if !turned_away {
             self.stop();
-            self.reason = None;
+            self.found = None;
         }
         self.turned_away = turned_away;
     }
 
-    /// Returns when there is a reason that was not there before. Safe to cancel.
+    /// Returns when it is known why, and was not before. Safe to cancel.
     async fn answered(&mut self) {
         if let Some(asking) = &mut self.asking {
             let found = asking.await;
             self.asking = None;
             if let Ok(Some(mismatch)) = found {
-                self.reason = Some(view::mismatch(&mismatch, &self.profile.agent));
+                self.found = Some(mismatch);
                 return;
             }
         }
@@ -95,8 +88,8 @@ impl Inquiry {
 
     /// Says why, where it is known.
     fn amend(&self, told: &mut ThreadStatus) {
-        if let (LinkView::SignInNeeded { reason }, Some(known)) = (&mut told.link, &self.reason) {
-            *reason = Some(known.clone());
+        if let (LinkView::SignInNeeded { .. }, Some(found)) = (&told.link, &self.found) {
+            told.link = view::moved(found, &self.profile.agent);
         }
     }
 
@@ -111,11 +104,4 @@ impl Drop for Inquiry {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-async fn ask(profile: Profile) -> Option<Mismatch> {
-    let http = callbox_link::http_client(&profile.agent).ok()?;
-    let answer = timeout(PATIENCE, compare_with_agent(&http, &SystemClock, &profile)).await.ok()?;
-    // One that says nothing of itself leaves it at that.
-    answer.inspect_err(|error| tracing::debug!(%error, "the agent does not say which sign-ins it takes")).ok().flatten()
 }

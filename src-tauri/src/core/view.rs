@@ -126,10 +126,11 @@ pub(super) fn will_not_be_kept(why: &VaultError) -> UserError {
     with("detail", why.to_string(), UserError::new("sign-in-not-kept", text))
 }
 
-/// The agent takes other sign-ins than this one.
-pub(super) fn mismatch(found: &Mismatch, agent: &Url) -> UserError {
+/// The agent at this address takes other sign-ins than this one.
+pub(super) fn moved(found: &Mismatch, agent: &Url) -> LinkView {
     let (named, known) = found.sides();
-    with("agent", agent.as_str(), with("from", known, with("detail", named, UserError::new(found.code(), found.to_string()))))
+    let reason = with("from", known, with("detail", named, UserError::new(found.code(), found.to_string())));
+    LinkView::AgentMoved { reason, agent: agent.to_string() }
 }
 
 /// Another program takes our links.

@@ -46,7 +46,7 @@ pub(super) const NAMES: &[&str] = &[
     "offline",
     "refused",
     "sign-in-needed",
-    "sign-in-refused",
+    "agent-moved",
     "turn-error",
     "session-only",
     "notices",
@@ -152,13 +152,12 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
             scene.thread.status.link = LinkView::Refused { reason };
         }
         "sign-in-needed" => scene.thread.status.link = LinkView::SignInNeeded { reason: None },
-        "sign-in-refused" => {
+        "agent-moved" => {
             let text = "The agent now trusts the sign-in server https://login.new.example/, and this sign-in is from https://login.example.com/. If whoever runs the agent says that this is right, add the agent again by its address.";
             let mut reason = error("agent-trusts-another", text);
             reason.arguments.insert("detail".to_owned(), "https://login.new.example/".to_owned());
-            reason.arguments.insert("agent".to_owned(), "https://agent.harbour.example/agents/chat-agent".to_owned());
             reason.arguments.insert("from".to_owned(), "https://login.example.com/".to_owned());
-            scene.thread.status.link = LinkView::SignInNeeded { reason: Some(reason) };
+            scene.thread.status.link = LinkView::AgentMoved { reason, agent: "https://agent.harbour.example/agents/chat-agent".into() };
         }
         "turn-error" => {
             scene.thread = thread(fixtures::question());

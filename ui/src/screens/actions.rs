@@ -1,6 +1,6 @@
 //! What can be done with a message that stands: copy it, have it answered again, say it in other words. And with all of them.
 
-use callbox_ipc::{DeliveryState, LinkView, NoticeKind, ThreadStatus, TurnView, UserError};
+use callbox_ipc::{DeliveryState, LinkView, Notice, NoticeKind, ThreadStatus, TurnView, UserError};
 use leptos::ev::{CompositionEvent, KeyboardEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -138,7 +138,12 @@ pub(super) fn Editor(message: Message, thread: Thread, editing: RwSignal<bool>) 
                         page::focus("#composer");
                     }
                 }
-                Err(error) => put(refused, Some(error)),
+                // Where the editor has gone meanwhile, it is told beside the conversation; the words are kept.
+                Err(error) => {
+                    if let Some(Some(message)) = refused.try_set(Some(error)) {
+                        app.notify(Notice { kind: NoticeKind::Warning, message });
+                    }
+                }
             }
         });
     });

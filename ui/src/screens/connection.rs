@@ -10,7 +10,6 @@ use crate::backend::Shell;
 use crate::cards::elsewhere::Scopes;
 use crate::elements::{Icon, Sign, page, spans};
 use crate::i18n::{Argument, I18n};
-use crate::state::composing::elsewhere;
 use crate::state::put;
 use crate::state::{App, Thread};
 use crate::testids;
@@ -21,6 +20,7 @@ fn name(link: &LinkView) -> &'static str {
         LinkView::Online => "online",
         LinkView::Offline { .. } => "offline",
         LinkView::SignInNeeded { .. } => "sign-in-needed",
+        LinkView::AgentMoved { .. } => "agent-moved",
         LinkView::MoreWanted { .. } => "more-wanted",
         LinkView::Refused { .. } => "refused",
         LinkView::Closed => "closed",
@@ -30,9 +30,10 @@ fn name(link: &LinkView) -> &'static str {
 /// The code of what is wrong, where there is one.
 fn reason(link: &LinkView) -> Option<String> {
     match link {
-        LinkView::Offline { reason, .. } | LinkView::SignInNeeded { reason: Some(reason) } | LinkView::Refused { reason } => {
-            Some(reason.code.clone())
-        }
+        LinkView::Offline { reason, .. }
+        | LinkView::SignInNeeded { reason: Some(reason) }
+        | LinkView::AgentMoved { reason, .. }
+        | LinkView::Refused { reason } => Some(reason.code.clone()),
         _ => None,
     }
 }
@@ -42,7 +43,7 @@ fn words(i18n: I18n, link: &LinkView) -> String {
         LinkView::Connecting => i18n.t("link-connecting"),
         LinkView::Online => i18n.t("link-online"),
         LinkView::Offline { .. } => i18n.t("link-offline"),
-        LinkView::SignInNeeded { .. } => i18n.t("link-sign-in"),
+        LinkView::SignInNeeded { .. } | LinkView::AgentMoved { .. } => i18n.t("link-sign-in"),
         LinkView::MoreWanted { .. } => i18n.t("link-more-wanted"),
         LinkView::Refused { .. } => i18n.t("link-refused"),
         LinkView::Closed => i18n.t("link-closed"),
@@ -90,7 +91,8 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             </button>
         }
     };
-    move || match link.get() {
+    move || {
+        match link.get() {
         LinkView::Connecting | LinkView::Online => ().into_any(),
         LinkView::Offline { retry_in, reason } => {
             let wait = retry_in.map(|retry_in| view! { <Countdown milliseconds=retry_in /> });
@@ -103,31 +105,27 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             }
             .into_any()
         }
-        LinkView::SignInNeeded { reason } => {
-            let moved = reason.as_ref().and_then(elsewhere).map(str::to_owned);
-            let tall = moved.is_some();
-            let action = match moved {
-                Some(agent) => {
-                    let add = move |_| app.adding_agent.set(Some(agent.clone()));
-                    view! {
-                        <div class="actions">
-                            <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
-                            {again()}
-                        </div>
-                    }.into_any()
-                }
-                None => view! {
-                    <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
-                }.into_any(),
-            };
+        LinkView::SignInNeeded { reason } => view! {
+            <div class="trouble" role="alert">
+                <Icon sign=Sign::Warning />
+                <p>{move || match &reason {
+                    Some(reason) => spans::prose(&i18n.error(reason)),
+                    None => i18n.t("trouble-sign-in").into_any(),
+                }}</p>
+                <button type="button" class="primary small" data-testid=testids::SIGN_IN on:click=sign_in>{move || i18n.t("sign-in")}</button>
+            </div>
+        }
+        .into_any(),
+        LinkView::AgentMoved { reason, agent } => {
+            let add = move |_| app.adding_agent.set(Some(agent.clone()));
             view! {
-                <div class="trouble" class:tall=tall role="alert">
+                <div class="trouble tall" role="alert">
                     <Icon sign=Sign::Warning />
-                    <p>{move || match &reason {
-                        Some(reason) => spans::prose(&i18n.error(reason)),
-                        None => i18n.t("trouble-sign-in").into_any(),
-                    }}</p>
-                    {action}
+                    <p>{move || spans::prose(&i18n.error(&reason))}</p>
+                    <div class="actions">
+                        <button type="button" class="secondary small" data-testid=testids::NEW_AGENT_OPEN on:click=add>{move || i18n.t("add-again")}</button>
+                        {again()}
+                    </div>
                 </div>
             }
             .into_any()
@@ -164,6 +162,7 @@ pub(super) fn Trouble(thread: Thread) -> impl IntoView {
             </div>
         }
         .into_any(),
+    }
     }
 }
 

@@ -158,7 +158,7 @@ fn Messages(thread: Thread) -> impl IntoView {
         }
         own
     });
-    rescue(app, &thread);
+    settle_edits(app, &thread);
     let messages = thread.messages.clone();
     let empty = {
         let messages = messages.clone();
@@ -194,16 +194,18 @@ fn Messages(thread: Thread) -> impl IntoView {
     }
 }
 
-/// Other words for a message that was taken back meanwhile go into the box below, as soon as it is empty, and that is said. Not before the list is
-/// the agent's, and nothing goes on that may bring the message back.
-fn rescue(app: App, thread: &Thread) {
+/// Sees to other words for messages whenever nothing goes on and the list is the agent's: until then what has arrived may be refused, and what is gone
+/// may come back. What goes into the box below is said.
+fn settle_edits(app: App, thread: &Thread) {
     let (conversation, messages, status) = (thread.conversation.clone(), thread.messages.clone(), thread.status.clone());
     let settled = Memo::new(move |_| status.with(free));
     Effect::new(move |_| {
         messages.track();
-        let has =
-            |id: &str| messages.with_untracked(|messages| messages.iter().any(|message| message.id.with_untracked(|known| known == id)));
-        if settled.get() && app.rescue_edit(&conversation, has) {
+        let own = |id: &str| {
+            let is_it = |message: &&Message| message.id.with_untracked(|known| known == id);
+            messages.with_untracked(|messages| messages.iter().find(is_it).map(Message::text))
+        };
+        if settled.get() && app.settle_edits(&conversation, own) {
             app.notify(Notice { kind: NoticeKind::Info, message: UserError::new("edit-homeless", "") });
             request_animation_frame(|| page::focus_box_from("body"));
         }

@@ -50,6 +50,15 @@ pub(super) fn Entry(message: Message, thread: Thread) -> impl IntoView {
     let app = expect_context::<App>();
     let of = app.edit_of(&thread.conversation, &id.get_untracked());
     let editing = RwSignal::new(role == Role::User && app.edit(&of, &message.text()).is_some());
+    {
+        let message = message.clone();
+        // So are words that were shown ahead of the agent and that it has refused.
+        Effect::new(move |_| {
+            if role == Role::User && app.edit(&of, &message.words()).is_some() && !editing.get_untracked() {
+                editing.set(true);
+            }
+        });
+    }
     let arrived = {
         let words = message.slots.clone();
         let words = move || words.with(|slots| slots.iter().any(|slot| matches!(slot.content, Content::Plain(_))));

@@ -23,7 +23,7 @@ pub struct App {
     pub seat: RwSignal<Option<String>>,
     /// All accounts, everywhere.
     pub accounts: RwSignal<Vec<AccountEntry>>,
-    /// The dialog for one more agent is open.
+    /// The dialog for one more agent is open, with this address in it; empty where that is for the person to say.
     pub adding_agent: RwSignal<Option<String>>,
     pub conversations: RwSignal<Vec<ConversationSummary>>,
     /// The conversation in view.

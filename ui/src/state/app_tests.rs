@@ -214,6 +214,9 @@ fn other_words_are_kept_over_a_start_under_their_message() {
     assert_eq!(app.edit(&first, "words").as_deref(), Some("other words"));
     assert_eq!((app.unkept_drafts(), app.draft_of(Some("a".into()))), (vec![], String::new()));
     assert_eq!(app.edit(&second, "have arrived\n"), None, "the agent had them when the app ended");
+    assert_eq!(app.unkept_drafts(), [], "if it is the agent that says so");
+    assert!(!app.settle_edits("a", |message| Some(if message == "m1" { "words" } else { "have arrived\n" }.to_owned())));
+    assert_eq!(app.edit(&first, "words").as_deref(), Some("other words"), "these have not");
     assert_eq!(app.unkept_drafts(), [(second, String::new())]);
     app.set_edit(first.clone(), "other words, and more".into(), "words");
     // What is being sent from the box holds back nothing of an editor.
@@ -227,14 +230,14 @@ fn other_words_for_a_message_that_is_gone_go_into_the_box_once_that_is_empty() {
     app.begin(bootstrap(&["a", "b"], Some("a")));
     app.set_edit(app.edit_of("a", "m1"), "other words".into(), "words");
     app.set_edit(app.edit_of("b", "m1"), "elsewhere".into(), "words");
-    assert!(!app.rescue_edit("a", |message| message == "m1"), "it is there");
+    assert!(!app.settle_edits("a", |message| (message == "m1").then(|| "words".to_owned())), "it is there");
     app.set_draft(Some("a".into()), "half a sentence".into());
-    assert!(!app.rescue_edit("a", |_| false), "not over what stands there");
+    assert!(!app.settle_edits("a", |_| None), "not over what stands there");
     assert_eq!(app.edit(&app.edit_of("a", "m1"), "words").as_deref(), Some("other words"));
     app.set_draft(Some("a".into()), " ".into());
-    assert!(app.rescue_edit("a", |_| false));
+    assert!(app.settle_edits("a", |_| None));
     assert_eq!((app.draft_of(Some("a".into())).as_str(), app.edit(&app.edit_of("a", "m1"), "words")), ("other words", None));
-    assert!(!app.rescue_edit("a", |_| false), "once");
+    assert!(!app.settle_edits("a", |_| None), "once");
     assert_eq!(app.edit(&app.edit_of("b", "m1"), "words").as_deref(), Some("elsewhere"), "another conversation's are not touched");
 }
 

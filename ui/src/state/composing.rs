@@ -1,6 +1,6 @@
 //! Rules of the box in which a message is written.
 
-use callbox_ipc::{LinkView, ThreadStatus, TurnView, UserError};
+use callbox_ipc::{LinkView, ThreadStatus, TurnView};
 
 /// What the box allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,19 +44,13 @@ pub fn composer(open: bool, status: Option<&ThreadStatus>) -> Composer {
         return if open { Composer::Blocked(Why::Opening) } else { Composer::Ready };
     };
     match (&status.link, status.turn) {
-        (LinkView::SignInNeeded { reason: Some(reason) }, _) if elsewhere(reason).is_some() => Composer::Blocked(Why::Refused),
         (LinkView::SignInNeeded { .. }, _) => Composer::Blocked(Why::SignIn),
         (LinkView::MoreWanted { scopes }, _) if !scopes.is_empty() => Composer::Blocked(Why::MoreWanted),
-        (LinkView::Refused { .. } | LinkView::MoreWanted { .. }, _) => Composer::Blocked(Why::Refused),
+        (LinkView::Refused { .. } | LinkView::AgentMoved { .. } | LinkView::MoreWanted { .. }, _) => Composer::Blocked(Why::Refused),
         (LinkView::Closed, _) => Composer::Blocked(Why::Closed),
         (_, TurnView::Waiting | TurnView::Streaming | TurnView::Recovering) => Composer::Busy,
         (_, TurnView::Idle | TurnView::Interrupted) => Composer::Ready,
     }
-}
-
-/// The agent that would have to be added again, where another sign-in at the same tenant does not help.
-pub fn elsewhere(reason: &UserError) -> Option<&str> {
-    reason.arguments.get("agent").map(String::as_str)
 }
 
 /// A key press in the box.
@@ -86,6 +80,8 @@ pub fn left_over(draft: &str, sent: &str) -> String {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use callbox_ipc::UserError;
+
     use super::*;
 
     const ENTER: Press = Press { enter: true, shift: false, other_modifier: false, composing: false, in_composition: false, code: 13 };

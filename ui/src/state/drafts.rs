@@ -66,14 +66,10 @@ impl App {
         DraftOf { message: Some(message.to_owned()), ..DraftOf::composer(self.seat.get_untracked(), Some(conversation.to_owned())) }
     }
 
-    /// The unsent other words for a message. Those that are its own by now are forgotten: they have arrived when nobody was there to see it.
+    /// The unsent other words for a message. Those that are its own by now are none; they may be on their way still, and be refused.
     pub fn edit(&self, of: &DraftOf, own: &str) -> Option<String> {
         let unsent = self.drafts.with_untracked(|drafts| drafts.get(of).cloned())?;
-        if unsent.trim() == own.trim() {
-            self.drop_edit(of);
-            return None;
-        }
-        Some(unsent)
+        (unsent.trim() != own.trim()).then_some(unsent)
     }
 
     /// Keeps other words for a message; its own are none.
@@ -93,14 +89,18 @@ impl App {
         self.drafts.update(|drafts| drop(drafts.remove(of)));
     }
 
-    /// Puts other words for a message that the conversation does not have any more into its box, from where they can be sent. Where something
-    /// stands there already they stay kept, for another time. `has`: whether it has this message.
-    pub fn rescue_edit(&self, conversation: &str, has: impl Fn(&str) -> bool) -> bool {
+    /// Nothing goes on in a conversation, and its messages are the agent's. `own`: what a message says; none for one that is not there. Other words
+    /// that have arrived when nobody was there to see it are forgotten. Those for a message that is gone are put into the conversation's box, from
+    /// where they can be sent, and that is told; where something stands there already they stay kept, for another time.
+    pub fn settle_edits(&self, conversation: &str, own: impl Fn(&str) -> Option<String>) -> bool {
         let composer = DraftOf::composer(self.seat.get_untracked(), Some(conversation.to_owned()));
-        let homeless = |of: &&DraftOf| {
-            let gone = of.message.as_deref().is_some_and(|message| !has(message));
-            gone && of.seat == composer.seat && of.conversation == composer.conversation
-        };
+        let here = |of: &DraftOf| of.seat == composer.seat && of.conversation == composer.conversation;
+        let said = |of: &DraftOf| of.message.as_deref().map(&own);
+        let arrived = |of: &DraftOf, text: &str| here(of) && said(of).flatten().is_some_and(|own| own.trim() == text.trim());
+        if self.drafts.with_untracked(|drafts| drafts.iter().any(|(of, text)| arrived(of, text))) {
+            self.drafts.update(|drafts| drafts.retain(|of, text| !arrived(of, text)));
+        }
+        let homeless = |of: &&DraftOf| here(of) && said(of) == Some(None);
         let found = self.drafts.with_untracked(|drafts| {
             let free = drafts.get(&composer).is_none_or(|text| text.trim().is_empty());
             drafts.keys().find(homeless).filter(|_| free).cloned()

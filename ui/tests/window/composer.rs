@@ -114,6 +114,26 @@ async fn a_closed_door_says_why() {
     assert_eq!(stage.attribute("connection", "data-state").as_deref(), Some("refused"));
     assert!(stage.page.inner_text().contains("belongs to somebody else"));
     assert!(!stage.select("#composer-hint").unwrap().inner_text().is_empty());
+    // It may be open by now.
+    stage.click("reconnect");
+    stage.until("it is tried again", || stage.calls("reconnect") == [json!({ "conversation": "c" })]).await;
+}
+
+#[wasm_bindgen_test]
+async fn an_agent_that_has_moved_can_be_added_again_by_the_address_that_it_has() {
+    let stage = Stage::open(vec![]).await;
+    let reason = UserError::new("agent-trusts-another", "The agent now trusts somebody else.");
+    let link = LinkView::AgentMoved { reason, agent: "https://agent.example/agents/a".into() };
+    stage.thread(ThreadUpdate::status(ThreadStatus { link, ..status() }));
+    stage.until("the box is closed", || stage.composer().disabled()).await;
+    assert!(stage.page.inner_text().contains("now trusts somebody else"));
+    assert!(stage.find("sign-in").is_none(), "the same sign-in again would not help");
+    stage.click("new-agent-open");
+    stage.until("the dialog is there", || stage.find("agent-address").is_some()).await;
+    stage.click("agent-submit");
+    let added = json!({ "address": "https://agent.example/agents/a", "client_id": null });
+    stage.until("it is added", || stage.calls("add_agent") == [added.clone()]).await;
+    stage.until("the dialog has gone", || stage.find("agent-address").is_none()).await;
 }
 
 #[wasm_bindgen_test]

@@ -1,4 +1,4 @@
-use callbox_ipc::{Bootstrap, Draft, ThreadUpdate, ThreadView};
+use callbox_ipc::{Bootstrap, ConversationSummary, Draft, ThreadStatus, ThreadUpdate, ThreadView, TurnView, UserError};
 use callbox_protocol::{MessageOp, UiMessage};
 use serde_json::{Value, json};
 use wasm_bindgen::JsCast;
@@ -67,6 +67,42 @@ async fn other_words_that_have_arrived_unseen_are_open_no_more() {
     assert_eq!(editor(&stage).map(|editor| editor.value()).as_deref(), Some("other words"), "somebody else's are no reason to lose these");
     stage.ops(vec![MessageOp::Replace { index: 0, message: UiMessage::user("u", "other words") }]);
     stage.until("they are forgotten", || kept(&stage) == Some(words("")) && stage.find("editor").is_none()).await;
+}
+
+#[wasm_bindgen_test]
+async fn words_on_their_way_are_kept_for_whoever_goes_elsewhere_and_open_again_if_they_are_refused() {
+    let left = Draft { conversation: Some("c".into()), message: Some("u".into()), text: "other words".into() };
+    let mut bootstrap = Bootstrap { drafts: vec![left], ..signed_in() };
+    bootstrap.conversations.push(ConversationSummary { id: "d".into(), title: "Other".into(), updated_at: 0 });
+    let stage = Stage::with(bootstrap).await;
+    let messages = |text: &str| vec![UiMessage::user("u", text)];
+    stage.until("the conversation is asked for", || stage.count("open_conversation") > 0).await;
+    stage.thread(ThreadUpdate::Opened(ThreadView { messages: messages("words"), status: status() }));
+    stage.until("the editor is there", || editor(&stage).is_some()).await;
+    stage.hold("edit_message");
+    stage.click("editor-send");
+    stage.until("they are sent", || stage.count("edit_message") == 1).await;
+
+    // Elsewhere and back, where they are shown ahead of the agent.
+    let go = |id: &str| stage.select(&format!("[data-testid=conversation-item][data-conversation={id}]")).unwrap().click();
+    go("d");
+    stage.until("elsewhere", || editor(&stage).is_none()).await;
+    go("c");
+    let asked = json!({ "conversation": "c" });
+    stage.until("the conversation is asked for again", || stage.calls("open_conversation").last() == Some(&asked)).await;
+    let waiting = ThreadStatus { turn: TurnView::Waiting, ..status() };
+    stage.thread(ThreadUpdate::Opened(ThreadView { messages: messages("other words"), status: waiting }));
+    stage.until("the message is there", || stage.find("message").is_some()).await;
+    frames().await;
+    assert!(editor(&stage).is_none());
+    assert_eq!(kept(&stage), None, "the shell was told of nothing, so it keeps them");
+
+    stage.answer("edit_message", Err(UserError::new("change-not-taken", "The agent did not take it.")));
+    stage.ops(vec![MessageOp::Replace { index: 0, message: UiMessage::user("u", "words") }]);
+    stage.thread(ThreadUpdate::status(status()));
+    stage.until("they are open again", || editor(&stage).is_some_and(|editor| editor.value() == "other words")).await;
+    stage.until("it is said", || stage.attribute("notice", "data-code").as_deref() == Some("change-not-taken")).await;
+    assert_eq!(kept(&stage), None);
 }
 
 #[wasm_bindgen_test]

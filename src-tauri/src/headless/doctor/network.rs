@@ -3,14 +3,14 @@
 use std::{env, time::Duration};
 
 use callbox_identity::{
-    AgentAnswer, DiscoveryError, Inspected, Mismatch, Obstacle, Offers, Profile, SystemClock, Trouble, compare_with_agent, inspect_agent,
-    inspect_tenant,
+    AgentAnswer, DiscoveryError, Inspected, Mismatch, Obstacle, Offers, Profile, SystemClock, Trouble, inspect_agent, inspect_tenant,
 };
 use callbox_link::{Authorities, LinkError, authorities, http_client, proxy_of};
 use tokio::{task::spawn_blocking, time::timeout};
 use url::Url;
 
 use super::Finding;
+use crate::core::mismatch;
 
 /// How long a server may take.
 const BOUND: Duration = Duration::from_secs(8);
@@ -68,10 +68,10 @@ async fn ask_agent(http: &reqwest::Client, profile: &Profile) -> (Inspected<Agen
     let answer = timeout(BOUND, inspect_agent(http, &SystemClock, &profile.agent)).await;
     let answer = answer.unwrap_or(Inspected { found: AgentAnswer::Trouble(Trouble::TimedOut), ahead: None });
     let mismatch = match &answer.found {
-        AgentAnswer::WantsToken { .. } => timeout(BOUND, compare_with_agent(http, &SystemClock, profile)).await.ok(),
+        AgentAnswer::WantsToken { .. } => mismatch(profile).await,
         _ => None,
     };
-    (answer, mismatch.and_then(Result::ok).flatten())
+    (answer, mismatch)
 }
 
 /// What is to be said of the profile's tenant and agent, and of what shows at all of them: clock, certificates, proxy.
